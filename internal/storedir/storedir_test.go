@@ -1,0 +1,82 @@
+package storedir
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/vfs"
+)
+
+var id = Identity{Engine: "lsm", Version: 1, Prefix: "join-key", Settings: map[string]string{"page_size": "4096"}}
+
+func TestOpenMakesThenMatches(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "s")
+	var m meter.Meter
+	d, err := Open(vfs.OS, dir, id, &m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.Fresh {
+		t.Fatal("a new directory is not Fresh")
+	}
+	if _, err := Open(vfs.OS, dir, id, &m); !errors.Is(err, statelab.ErrLocked) {
+		t.Fatalf("second Open: %v, want ErrLocked", err)
+	}
+	if err := d.WriteIdentity(id); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d, err = Open(vfs.OS, dir, id, &m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Fresh || d.Found.Settings["page_size"] != "4096" {
+		t.Fatalf("found %+v", d.Found)
+	}
+	d.Close()
+
+	for _, other := range []Identity{
+		{Engine: "btree", Version: 1, Prefix: "join-key"},
+		{Engine: "lsm", Version: 2, Prefix: "join-key"},
+		{Engine: "lsm", Version: 1, Prefix: "other"},
+	} {
+		if _, err := Open(vfs.OS, dir, other, &m); !errors.Is(err, statelab.ErrMismatch) {
+			t.Errorf("Open as %+v: %v, want ErrMismatch", other, err)
+		}
+	}
+}
+
+func TestOpenRefusesStrangersFiles(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(vfs.OS, dir, id, new(meter.Meter)); !errors.Is(err, statelab.ErrMismatch) {
+		t.Fatalf("Open: %v, want ErrMismatch", err)
+	}
+}
+
+func TestReadFindsEveryFlippedByteAndCut(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, IdentityName)
+	good := id.encode()
+	var corrupt *statelab.CorruptError
+	for i := range good {
+		bad := append([]byte(nil), good...)
+		bad[i] ^= 0x10
+		os.WriteFile(name, bad, 0o644)
+		if _, err := Read(vfs.OS, dir); !errors.As(err, &corrupt) {
+			t.Fatalf("byte %d flipped: %v", i, err)
+		}
+		os.WriteFile(name, good[:i], 0o644)
+		if _, err := Read(vfs.OS, dir); !errors.As(err, &corrupt) {
+			t.Fatalf("cut at %d: %v", i, err)
+		}
+	}
+}

@@ -77,15 +77,20 @@ func (osFS) Lock(name string) (io.Closer, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
-	holder := fmt.Sprintf("process %d (%s)\n", os.Getpid(), filepath.Base(os.Args[0]))
-	if err := f.Truncate(0); err == nil {
-		_, err = f.WriteAt([]byte(holder), 0)
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt([]byte(thisProcess()+"\n"), 0)
 	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
 	return f, nil
+}
+
+// thisProcess is how a lock names its holder.
+func thisProcess() string {
+	return fmt.Sprintf("process %d (%s)", os.Getpid(), filepath.Base(os.Args[0]))
 }
 
 // osFile adds Size to *os.File.

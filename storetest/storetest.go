@@ -1,0 +1,78 @@
+// Package storetest proves that a Store keeps the contract of package statelab.
+// One call runs everything, over a store of ours or a stranger's:
+//
+//	func TestStore(t *testing.T) {
+//		storetest.Run(t, storetest.Config{Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
+//			return mystore.Open(dir, &mystore.Options{Options: *o})
+//		}})
+//	}
+//
+// There are cases for each clause, in subtests named by it: K1/... to C2/...
+// The text of a failure begins with the id of the clause that is broken and
+// ends with its sentence.
+//
+// What a store says it cannot do (Config) is skipped in view: the subtest is
+// there, and says why it did not run.
+package storetest
+
+import (
+	"testing"
+
+	"github.com/statelab/statelab"
+)
+
+// Config says how to open the store to prove, what it cannot do, and how hard to try.
+type Config struct {
+	// Open opens the store in dir, making it if need be. It must honour the
+	// options as far as the fields below do not say otherwise.
+	Open func(dir string, o *statelab.Options) (statelab.Store, error)
+
+	// MemoryResident says that all state is held within Options.Memory, so
+	// that O2 applies.
+	MemoryResident bool
+
+	// IgnoresFS says that the store does not reach files through Options.FS.
+	// It then works in temporary directories, and nothing can be said about
+	// crashes, failures and damage.
+	IgnoresFS bool
+
+	// NoInline says that the store does not know MaintenanceInline.
+	NoInline bool
+
+	// Durabilities are those that the store supports; nil means all.
+	Durabilities []statelab.Durability
+
+	// Waive maps the ids of clauses, and "random", that the store does not
+	// claim to keep to the reason why. Their subtests are skipped with it.
+	Waive map[string]string
+
+	Effort
+}
+
+// Run proves the store that cfg opens, in subtests of t.
+func Run(t *testing.T, cfg Config) {
+	if cfg.Open == nil {
+		t.Fatal("storetest: Config.Open is nil")
+	}
+	run(testingT{t}, &cfg, "")
+}
+
+// tb is what the kit needs of *testing.T. The kit's own tests run it with
+// another, to see it fail.
+type tb interface {
+	Helper()
+	Name() string
+	TempDir() string
+	Failed() bool
+	Log(args ...any)
+	Error(args ...any)
+	Fatal(args ...any)
+	Skip(args ...any)
+	Run(name string, f func(tb)) bool
+}
+
+type testingT struct{ *testing.T }
+
+func (t testingT) Run(name string, f func(tb)) bool {
+	return t.T.Run(name, func(t *testing.T) { f(testingT{t}) })
+}

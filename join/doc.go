@@ -1,0 +1,67 @@
+// Package join joins two streams of events by key and event time, with all
+// state in a [statelab.Store].
+//
+//	left  ──Add──┐   ┌─────────── Operator ───────────┐
+//	             ├──▶│ late? ─▶ mini-batch ─▶ Apply ──┼──▶ Store
+//	right ──Add──┘   │ watermark ─▶ timers ─▶ probe ◀─┼─── Store
+//	                 └──────────────┬─────────────────┘
+//	                                ▼
+//	                     samples, in a fixed order
+//
+// The case it is made for is the sample join of online training: an impression
+// (left) waits for the user's actions (right) that label it, and becomes one
+// sample when the time for actions has passed.
+//
+// # Words
+//
+// An event has a join key, a time in microseconds, a sequence and a value. The
+// sequence is its position in its source; the value is the caller's bytes,
+// which the operator never looks into. A left and a right event are a pair if
+// their keys are equal and
+//
+//	left time + Lower <= right time <= left time + Upper.
+//
+// A side's watermark is the greatest time it has shown less its MaxDisorder.
+// With Unbounded disorder it is lower than every time until the side ends.
+// After its end a side's watermark is higher than every time. An event is late
+// if, when it arrives, its time is below its own side's watermark. The
+// watermark of the join is the smaller of the two.
+//
+// A left event fires, and becomes a sample, when the watermark exceeds its
+// firing time: its time + max(Upper, 0). (With a negative Upper the window of
+// right events closes before the left event is even due; firing at its own time
+// keeps the output in order of time.) A right event is done when the watermark
+// exceeds the firing time of the last left event that it could be paired with:
+// its time - Lower + max(Upper, 0).
+//
+// # Invariants
+//
+//	J1  A pair's events are both not late, and every such pair is in exactly one sample.
+//	J2  Every left event that is not late and not rejected fires exactly once. (LeftOuter: and is emitted, unless it is a negative that is not kept. Inner: and is emitted if it has pairs.)
+//	J3  Samples are emitted in the order of (firing time, key, left time, left sequence), the right events in each by (time, sequence); keys order bytewise.
+//	J4  What is emitted depends on each side's own order of events and on nothing else: not on how the sides interleave, nor on when batches, flushes and commits happen, nor on the store.
+//	J5  Per side, events in = matched + unmatched + late + waiting + rejected, at every commit; and none waits after Finish.
+//	J6  In a left outer join, matched + unmatched left events = samples + negatives dropped.
+//	J7  Every batch carries the meta record, so that each prefix of the store's history is a join to go on from: positions, counts, timers, events and the caller's note agree.
+//	J8  The store's watermark never passes a timer that the meta record does not yet say has fired.
+//
+// J4 holds because an event that could change a sample which may already fire
+// would have to be late. So firing can wait for the end of a mini-batch.
+//
+// # Exactly once
+//
+// An operator over a store that holds an unfinished join goes on where the
+// store's history ends. The caller adds events again, at the latest from
+// Position; those seen before are passed over. What the caller has done with
+// samples since is undone by the caller, who keeps in the note (Hooks.Note)
+// where its output stood: package join/pipeline does so for files.
+//
+// # State
+//
+// Every event is one record under its key, side, time and sequence, and one
+// timer; both expire by event time, so that nothing is ever deleted. That a
+// right event has a pair is marked in its timer, and counted when it is done:
+// this costs a small write per pair and no read. Keys are laid out in keys.go.
+// A sample is assembled in memory: a left event with a million right events
+// needs the space for them.
+package join

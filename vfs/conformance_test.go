@@ -24,6 +24,12 @@ func everywhere(t *testing.T, run func(t *testing.T, fsys FS, dir string)) {
 	t.Run("mem", func(t *testing.T) { run(t, memDir(t), "dir") })
 	t.Run("kill", func(t *testing.T) { run(t, memDir(t).Kill(), "dir") })
 	t.Run("faulty", func(t *testing.T) { run(t, NewFaulty(memDir(t)), "dir") })
+	t.Run("overlay", func(t *testing.T) {
+		o, err := NewOverlay(memDir(t), "dir")
+		must(t, err)
+		defer func() { must(t, o.Close()) }()
+		run(t, o, "dir")
+	})
 	t.Run("trace", func(t *testing.T) { run(t, NewTrace(memDir(t), func(TraceOp) {}), "dir") })
 }
 

@@ -2,9 +2,9 @@
 //
 // An engine reaches files only through [FS], so that one and the same engine
 // runs over the real file system ([OS]), over one in memory whose power can be
-// cut ([Mem]), over one that fails on command ([Faulty]) and over one that
-// records what is done to it ([NewTrace]). The three wrap or stand for each
-// other freely.
+// cut ([Mem]), over one that fails on command ([Faulty]), over one that records
+// what is done to it ([NewTrace]) and over one that leaves no trace ([Overlay]).
+// They wrap or stand for each other freely.
 //
 // What an engine may rely on is what POSIX promises and no more:
 //

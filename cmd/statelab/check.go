@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -13,7 +12,10 @@ import (
 const checkDoc = `Verifies the files of the store in DIR, whichever engine made it: every page,
 block and log record and the invariants between them, as far as the engine can
 tell; then all live records are read in both directions. Prints what was
-verified and "ok". Damage is named with file and offset, and the exit code is 1.`
+verified and "ok". Damage is named with file and offset, and the exit code is 1.
+
+Nothing in DIR is changed: what a store does to its files when it is opened
+after a crash is done in memory only.`
 
 func runCheck(args []string, stdout, stderr io.Writer) int {
 	line := newCommandLine(stdout, "check DIR", checkDoc)
@@ -25,35 +27,16 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 }
 
 func check(w io.Writer, dir string) error {
-	s, err := openExisting(w, dir)
-	if err != nil {
+	return inspect(dir, func(s statelab.Store, found backends.Existing) error {
+		if _, err := fmt.Fprintf(w, "%s: %s\n", dir, found); err != nil {
+			return err
+		}
+		if err := verify(w, s); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(w, "ok")
 		return err
-	}
-	if err := verify(w, s); err != nil {
-		s.Close()
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	if err := s.Close(); err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	_, err = fmt.Fprintln(w, "ok")
-	return err
-}
-
-// openExisting opens the store in dir and prints what it is.
-func openExisting(w io.Writer, dir string) (statelab.Store, error) {
-	s, found, err := backends.OpenExisting(dir, nil)
-	if errors.Is(err, backends.ErrNotStore) {
-		return nil, badInput("%w", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if _, err := fmt.Fprintf(w, "%s: %s\n", dir, found); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	})
 }
 
 func verify(w io.Writer, s statelab.Store) error {

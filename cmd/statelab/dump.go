@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/backends"
 )
 
 const dumpDoc = `Prints the structure of the store in DIR, whichever engine made it: its files,
@@ -21,20 +22,12 @@ func runDump(args []string, stdout, stderr io.Writer) int {
 }
 
 func dump(w io.Writer, dir string) error {
-	out := bufio.NewWriter(w)
-	s, err := openExisting(out, dir)
-	if err != nil {
-		return err
-	}
-	err = statelab.Dump(out, s)
-	if cerr := s.Close(); err == nil {
-		err = cerr
-	}
-	if ferr := out.Flush(); err == nil {
-		err = ferr
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-	return nil
+	return inspect(dir, func(s statelab.Store, found backends.Existing) error {
+		out := bufio.NewWriter(w)
+		fmt.Fprintf(out, "%s: %s\n", dir, found)
+		if err := statelab.Dump(out, s); err != nil {
+			return err
+		}
+		return out.Flush() // returns the first error of all writes
+	})
 }

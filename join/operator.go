@@ -176,7 +176,8 @@ func (o *Operator) Add(side Side, e Event) error {
 	if e.Time < o.watermark[side] {
 		c.late++
 		if o.hooks.Late != nil {
-			return o.fail(o.hooks.Late(side, &e))
+			late := e // or every event would be allocated, for the sake of the few that are late
+			return o.fail(o.hooks.Late(side, &late))
 		}
 		return nil
 	}

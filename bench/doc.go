@@ -1,0 +1,41 @@
+// Package bench runs workloads on state stores and says what they cost.
+//
+//	seed, knobs                        Opener: spec, directory
+//	    │                                   │
+//	    ▼            events                 ▼
+//	 source ───────────────► operator ──► timedStore ──► Store
+//	    │                   (join, dedup,       │
+//	    │                       Gets)           ▼
+//	    ▼                      │            recorder, counters
+//	 oracle                    ▼                │
+//	    │                   digest              ▼
+//	    └──────► equal? ◄──────┘             Metrics ──► Result
+//	                                                       │
+//	       results.jsonl, Table, GoBench, Report, Compare ◄┘
+//
+// # Words
+//
+// A [Workload] is a stream of operations that a seed and its knobs determine. A
+// [Job] is one run of one workload on one backend; [Execute] runs it in this
+// process, in two phases: the warm-up, which fills the state, and the measured
+// phase. A [Suite] runs many jobs and holds each against the [Truth], the output
+// that an oracle computes in plain memory. A [Result] is a run that the oracle
+// agreed with; a run that it disagrees with has no numbers. The harness is all
+// that is not the store: generator, driver, digest and clock. What it costs is
+// measured over a store that keeps nothing, and printed.
+//
+// # Rules
+//
+//	M1  A workload is the same, to the byte, on every machine and under every version of Go.
+//	M2  Every metric that is emitted is documented, and the other way round (MetricDocs).
+//	M3  What could not be measured is absent; it is never zero, and never guessed.
+//	M4  The hot path of a driver allocates nothing.
+//	M5  Tables, reports and comparisons are functions of results and of nothing else.
+//
+// A closed loop with one caller, as here, hides queueing: while the store
+// stalls, no further event is timed. Latencies are those of calls, not of
+// events that would have waited.
+//
+// The package knows stores by their contract only; whoever uses it passes an
+// [Opener].
+package bench

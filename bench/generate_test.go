@@ -1,0 +1,218 @@
+package bench
+
+import (
+	"encoding/binary"
+	"math"
+	"testing"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/s2"
+	"github.com/klauspost/compress/zstd"
+)
+
+// hashEvents digests every field of the first n events of a source.
+func hashEvents(src source, n int) uint64 {
+	d := newDigest()
+	for ev := (event{}); n > 0; n-- {
+		src.next(&ev)
+		right := int64(0)
+		if ev.right {
+			right = 1
+		}
+		for _, v := range []int64{right, int64(ev.seq), ev.time, int64(ev.of), ev.since} {
+			d.number(v)
+		}
+		d.bytes(ev.key[:])
+		d.bytes(ev.value)
+	}
+	return d.hash.Sum64()
+}
+
+// These values hold on every machine and for all time (M1): results that were
+// measured under other ones are results of other workloads.
+func TestWorkloadsAreTheSameEverywhere(t *testing.T) {
+	j1s, j10, reads := Workloads()[0].Defaults(), Workloads()[1].Defaults(), Workloads()[2].Defaults()
+	lookups := newLookups(1, reads)
+	var drawn []byte
+	for range 10_000 {
+		drawn = binary.LittleEndian.AppendUint64(drawn, lookups.next())
+	}
+	for _, c := range []struct {
+		what      string
+		got, want uint64
+	}{
+		{"impressions", hashEvents(newImpressionSource(1, j1s), 10_000), 0xe6840d5be7ee1d2d},
+		{"impressions of another seed", hashEvents(newImpressionSource(2, j1s), 10_000), 0xc4cce1fa8679334b},
+		{"repeats", hashEvents(newRepeatSource(1, j10), 10_000), 0x77d3bfd537f0e742},
+		{"lookups", xxhash.Sum64(drawn), 0x3db2ac28d298b3af},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s hash to %#016x instead of %#016x", c.what, c.got, c.want)
+		}
+	}
+}
+
+func TestImpressionsAreAsTheirKnobsSay(t *testing.T) {
+	k := Workloads()[0].Defaults()
+	k["live"] = 6000 // so that many windows pass, and the actions still to come are few
+	const n = 400_000
+	src := newImpressionSource(3, k)
+	actions := map[uint64]int{}
+	var impressions, within int
+	var last int64
+	var delays int64
+	for i := range n {
+		var ev event
+		src.next(&ev)
+		if ev.time < last {
+			t.Fatalf("event %d goes back in time, from %d to %d", i, last, ev.time)
+		}
+		last = ev.time
+		if !ev.right {
+			impressions++
+			if len(ev.value) != 500 || ev.seq != uint64(impressions-1) {
+				t.Fatalf("impression %d has %d bytes and position %d", impressions-1, len(ev.value), ev.seq)
+			}
+			continue
+		}
+		if len(ev.value) != 80 || ev.time < ev.since || ev.of >= uint64(impressions) || ev.key != idOf(src.space, ev.of) {
+			t.Fatalf("action %+v does not belong to an impression before it", ev)
+		}
+		actions[ev.of]++
+		if ev.time-ev.since <= 60e6 {
+			delays++
+		}
+		if ev.time-ev.since <= 600e6 {
+			within++
+		}
+	}
+	most := 0
+	for _, c := range actions {
+		most = max(most, c)
+	}
+	all := float64(n - impressions)
+	near(t, "impressions of one window", float64(impressions)*600e6/float64(last), 6000, 0.01)
+	near(t, "impressions with actions", float64(len(actions))/float64(impressions), 0.2, 0.02)
+	near(t, "actions of one that has any", all/float64(len(actions)), 1.25, 0.02)
+	near(t, "most actions of one", float64(most), 5, 0)
+	near(t, "actions within the median delay", float64(delays)/all, 0.5, 0.02)
+	near(t, "actions within the window", float64(within)/all, 0.9893, 0.005) // Phi(ln 10)
+}
+
+func TestRepeatsAreAsTheirKnobsSay(t *testing.T) {
+	k := Workloads()[1].Defaults()
+	k["live"] = 6000
+	const n = 400_000
+	src := newRepeatSource(3, k)
+	seen := map[id]int64{}
+	repeats := 0
+	var last int64
+	for i := range n {
+		var ev event
+		src.next(&ev)
+		if ev.time < last || ev.seq != uint64(i) {
+			t.Fatalf("event %d has time %d after %d, and position %d", i, ev.time, last, ev.seq)
+		}
+		last = ev.time
+		if first, again := seen[ev.key]; again {
+			repeats++
+			if ev.since != first {
+				t.Fatalf("event %d repeats an event of time %d and says %d", i, first, ev.since)
+			}
+			continue
+		}
+		seen[ev.key] = ev.time
+	}
+	near(t, "identifiers of one window", float64(len(seen))*600e6/float64(last), 6000, 0.01)
+	near(t, "repeats of an identifier", float64(repeats)/float64(len(seen)), 0.3, 0.02)
+}
+
+func TestDelaysFollowTheirLaw(t *testing.T) {
+	law := logNormalDelay(60, 1)
+	r := newRandom(5, 0)
+	const n = 200_000
+	bounds := []float64{10, 30, 60, 120, 600}
+	counts := make([]int, len(bounds))
+	for range n {
+		d := law.draw(r)
+		if d < 0 || d > int64(60e6*math.Exp(tailZ))+1000 {
+			t.Fatalf("delay of %d us", d)
+		}
+		for i, b := range bounds {
+			if float64(d) <= b*1e6 {
+				counts[i]++
+			}
+		}
+	}
+	for i, b := range bounds {
+		want := 0.5 * math.Erfc(-math.Log(b/60)/math.Sqrt2)
+		if got := float64(counts[i]) / n; math.Abs(got-want) > 0.005 {
+			t.Errorf("%.4f of delays are within %v s, not %.4f", got, b, want)
+		}
+	}
+}
+
+// A block of a store holds many values, so what they have in common counts too.
+func TestValuesCompressAboutTwoToOne(t *testing.T) {
+	p := newPayload(1)
+	for _, size := range []int{80, 100, 500} {
+		var block []byte
+		value := make([]byte, size)
+		for number := uint64(0); len(block) < 32<<10; number++ {
+			p.fill(value, number)
+			block = append(block, value...)
+		}
+		enc, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, compressed := range map[string]int{
+			"s2":   len(s2.Encode(nil, block)),
+			"zstd": len(enc.EncodeAll(block, nil)),
+		} {
+			if ratio := float64(compressed) / float64(len(block)); ratio < 0.45 || ratio > 0.66 {
+				t.Errorf("values of %d bytes compress to %.2f with %s", size, ratio, name)
+			}
+		}
+	}
+}
+
+func TestNoTwoValuesAreEqual(t *testing.T) {
+	p := newPayload(1)
+	seen := map[string]bool{}
+	value := make([]byte, stampSize)
+	for number := range uint64(1000) {
+		p.fill(value, number)
+		if seen[string(value)] {
+			t.Fatalf("value %d is equal to an earlier one", number)
+		}
+		seen[string(value)] = true
+	}
+}
+
+func TestAnAgendaGivesWhatIsDueFirst(t *testing.T) {
+	var a agenda
+	r := newRandom(1, 0)
+	for i := range uint64(1000) {
+		a.add(i, int64(r.below(50)), int64(r.below(50)))
+	}
+	last := due{time: -1}
+	for range 1000 {
+		at, ok := a.next()
+		d := a.take()
+		if !ok || d.time != at || !last.before(d) {
+			t.Fatalf("%+v came after %+v", d, last)
+		}
+		last = d
+	}
+	if _, ok := a.next(); ok {
+		t.Fatal("an empty agenda has something due")
+	}
+}
+
+func near(t *testing.T, what string, got, want, tolerance float64) {
+	t.Helper()
+	if math.Abs(got-want) > tolerance*want {
+		t.Errorf("%s: %.4f, not about %.4f", what, got, want)
+	}
+}

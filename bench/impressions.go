@@ -1,0 +1,97 @@
+package bench
+
+// impressionSource shows the events of a sample join: impressions at a steady
+// rate, and the actions that users take on some of them, merged in order of time.
+type impressionSource struct {
+	random  *random
+	payload *payload
+	delay   *delayLaw
+	space   uint64
+	gap     uint64 // mean time between impressions, in microseconds
+	acted   share
+
+	impression, action []byte // buffers of the events' values
+	shown, actions     uint64 // how many impressions and actions were shown
+	clock              int64  // time of the next impression
+	agenda             agenda
+}
+
+// Streams of random numbers and spaces of identifiers, one for each source.
+const (
+	impressionStream = 1
+	repeatStream     = 2
+	recordStream     = 3
+	lookupStream     = 4
+)
+
+// delaySigma makes delays as skewed as those of clicks: with a median of 60 s,
+// one in a hundred comes after 10 minutes.
+const delaySigma = 1
+
+// anotherAction is the probability that an action is followed by another, up
+// to five. One in five makes 1.25 actions for an impression that has any (most
+// who act, act once) and, with one in five acted upon, 1.25 events for an impression.
+const (
+	anotherAction = 0.2
+	maxActions    = 5
+)
+
+// actionNumber sets an action's payload apart from that of every impression.
+const actionNumber = 1 << 63
+
+func newImpressionSource(seed uint64, k Knobs) *impressionSource {
+	return &impressionSource{
+		random:     newRandom(seed, impressionStream),
+		payload:    newPayload(seed),
+		delay:      logNormalDelay(k["delay_median_s"], delaySigma),
+		space:      mix(seed) + impressionStream,
+		gap:        meanGap(k),
+		acted:      shareOf(k["acted_share"]),
+		impression: make([]byte, int(k["value_bytes"])),
+		action:     make([]byte, int(k["action_bytes"])),
+	}
+}
+
+// meanGap spaces arrivals so that the wanted number of them fits in one window.
+func meanGap(k Knobs) uint64 {
+	return max(1, uint64(k["window_s"]*1e6/k["live"]))
+}
+
+func (s *impressionSource) next(ev *event) {
+	if due, ok := s.agenda.next(); ok && due < s.clock {
+		s.showAction(ev)
+		return
+	}
+	s.showImpression(ev)
+}
+
+func (s *impressionSource) showImpression(ev *event) {
+	number := s.shown
+	s.payload.fill(s.impression, number)
+	*ev = event{seq: number, time: s.clock, key: idOf(s.space, number), value: s.impression}
+	if s.random.hits(s.acted) {
+		s.planActions(number)
+	}
+	s.shown++
+	s.clock += 1 + int64(s.random.below(2*s.gap))
+}
+
+func (s *impressionSource) planActions(of uint64) {
+	more := shareOf(anotherAction)
+	for range maxActions {
+		s.agenda.add(of, s.clock, s.delay.draw(s.random))
+		if !s.random.hits(more) {
+			return
+		}
+	}
+}
+
+func (s *impressionSource) showAction(ev *event) {
+	due := s.agenda.take()
+	s.payload.fill(s.action, actionNumber|s.actions)
+	*ev = event{
+		right: true, seq: s.actions, time: due.time, key: idOf(s.space, due.of), value: s.action,
+		of: due.of, since: due.since,
+	}
+	s.actions++
+}

@@ -1,0 +1,138 @@
+package bench
+
+import (
+	"math"
+	"runtime"
+	rtmetrics "runtime/metrics"
+	"time"
+
+	"github.com/statelab/statelab"
+)
+
+// A reading is what the counters of process, runtime and store say at a
+// moment. Metrics are made of the difference of two.
+type reading struct {
+	at    time.Time
+	cpu   time.Duration
+	io    ioCounters
+	ioOK  bool
+	gc    gcReading
+	store statelab.Stats
+}
+
+func takeReading(s statelab.Store) reading {
+	r := reading{store: s.Stats(), gc: readGC()}
+	r.io, r.ioOK = readIO()
+	r.cpu = processCPU()
+	r.at = time.Now()
+	return r
+}
+
+// since adds the metrics of the phase from before to r, in which events were
+// handled that brought logical bytes of state.
+func (r *reading) since(before *reading, events, logical int64, m Metrics) {
+	elapsed := r.at.Sub(before.at).Seconds()
+	cpu := (r.cpu - before.cpu).Seconds()
+	m.set("events", float64(events))
+	m.set("elapsed_s", elapsed)
+	m.set("logical_bytes", float64(logical))
+	m.setRatio("events_per_s", float64(events), elapsed)
+	m.setRatio("cpu_us_per_event", cpu*1e6, float64(events))
+	r.emitWrites(before, logical, m)
+	r.emitReads(before, m)
+	r.gc.since(&before.gc, cpu, m)
+}
+
+func (r *reading) emitWrites(before *reading, logical int64, m Metrics) {
+	now, then := r.store.Written, before.store.Written
+	m.set("written_log_bytes", float64(now.Log-then.Log))
+	m.set("written_flush_bytes", float64(now.Flush-then.Flush))
+	m.set("written_compaction_bytes", float64(now.Compaction-then.Compaction))
+	m.set("written_page_bytes", float64(now.Page-then.Page))
+	m.set("written_snapshot_bytes", float64(now.Snapshot-then.Snapshot))
+	m.set("written_checkpoint_bytes", float64(now.Checkpoint-then.Checkpoint))
+	m.set("written_meta_bytes", float64(now.Meta-then.Meta))
+	m.set("file_syncs", float64(r.store.Syncs-before.store.Syncs))
+	m.set("stall_count", float64(r.store.Stalls-before.store.Stalls))
+	m.set("stall_us", float64((r.store.StallTime - before.store.StallTime).Microseconds()))
+	engine := now.Total() - then.Total()
+	m.setRatio("write_amp_engine", float64(engine), float64(logical))
+	below := r.io.sentDown() - before.io.sentDown()
+	if r.ioOK && before.ioOK && (below > 0 || engine == 0) { // a file system in memory reports nothing
+		m.setRatio("write_amp_fs", float64(max(0, below)), float64(logical))
+	}
+}
+
+func (r *reading) emitReads(before *reading, m Metrics) {
+	m.set("read_bytes", float64(r.store.ReadBytes-before.store.ReadBytes))
+	hits, misses := cacheLookups(r.store)
+	hitsBefore, missesBefore := cacheLookups(before.store)
+	hits, misses = hits-hitsBefore, misses-missesBefore
+	m.setRatio("cache_hit_ratio", float64(hits), float64(hits+misses))
+	m.setRatio("filter_negative_ratio",
+		float64(r.store.Filter.Negatives-before.store.Filter.Negatives),
+		float64(r.store.Filter.Probes-before.store.Filter.Probes))
+}
+
+func cacheLookups(s statelab.Stats) (hits, misses int64) {
+	for _, c := range s.Cache {
+		hits += c.Hits
+		misses += c.Misses
+	}
+	return hits, misses
+}
+
+// A gcReading is what the Go runtime says of its collector. The runtime
+// brings its estimates of processor time up to date at the end of each collection.
+type gcReading struct {
+	cycles uint64
+	cpu    float64 // seconds, without idle marking
+	pauses *rtmetrics.Float64Histogram
+}
+
+func readGC() gcReading {
+	samples := []rtmetrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/cpu/classes/gc/total:cpu-seconds"},
+		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
+		{Name: "/sched/pauses/total/gc:seconds"},
+	}
+	rtmetrics.Read(samples)
+	return gcReading{
+		cycles: samples[0].Value.Uint64(),
+		cpu:    samples[1].Value.Float64() - samples[2].Value.Float64(),
+		pauses: samples[3].Value.Float64Histogram(),
+	}
+}
+
+func (g *gcReading) since(before *gcReading, cpuSeconds float64, m Metrics) {
+	m.set("gc_count", float64(g.cycles-before.cycles))
+	m.setRatio("gc_cpu_ratio", max(0, g.cpu-before.cpu), cpuSeconds)
+	for i := len(g.pauses.Counts) - 1; i >= 0; i-- {
+		if g.pauses.Counts[i] > before.pauses.Counts[i] {
+			bound := g.pauses.Buckets[i+1]
+			if math.IsInf(bound, 1) {
+				bound = g.pauses.Buckets[i]
+			}
+			m.set("gc_pause_max_us", bound*1e6)
+			return
+		}
+	}
+}
+
+// emitMemory adds what the process holds now. Resident memory is read
+// before the collection that precedes the heap's figures.
+func emitMemory(m Metrics) {
+	if now, peak, ok := readRSS(); ok {
+		m.set("rss_bytes", float64(now))
+		m.set("rss_peak_bytes", float64(peak))
+	}
+	runtime.GC()
+	samples := []rtmetrics.Sample{
+		{Name: "/gc/heap/objects:objects"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+	}
+	rtmetrics.Read(samples)
+	m.set("heap_objects", float64(samples[0].Value.Uint64()))
+	m.set("heap_bytes", float64(samples[1].Value.Uint64()))
+}

@@ -1,0 +1,125 @@
+package bench
+
+import "fmt"
+
+// A Direction says which way a metric gets better.
+type Direction int8
+
+const (
+	Neither Direction = iota // it describes; it does not judge
+	Higher
+	Lower
+)
+
+func (d Direction) String() string {
+	return [...]string{"neither", "higher", "lower"}[d]
+}
+
+// A MetricDoc says what a metric means. Names are stable: results of years ago
+// must still mean what they say.
+type MetricDoc struct {
+	Name   string
+	Unit   string
+	Better Direction
+	Doc    string
+}
+
+// A Metric is a measured value.
+type Metric struct {
+	Value float64 `json:"value"`
+	Unit  string  `json:"unit"`
+}
+
+// Metrics are values by name. What could not be measured is not there.
+type Metrics map[string]Metric
+
+// set adds a metric with the unit its documentation states.
+func (m Metrics) set(name string, value float64) {
+	doc, _ := FindMetric(name)
+	m[name] = Metric{Value: value, Unit: doc.Unit}
+}
+
+// setRatio adds a ratio if there is something to divide by.
+func (m Metrics) setRatio(name string, part, whole float64) {
+	if whole > 0 {
+		m.set(name, part/whole)
+	}
+}
+
+// FindMetric returns the documentation of a metric.
+func FindMetric(name string) (MetricDoc, bool) {
+	for _, doc := range MetricDocs() {
+		if doc.Name == name {
+			return doc, true
+		}
+	}
+	return MetricDoc{}, false
+}
+
+// MetricDocs returns the documentation of every metric, in the order in which
+// reports show them. "Measured phase" is what follows the warm-up.
+func MetricDocs() []MetricDoc {
+	docs := append([]MetricDoc(nil), mainMetrics...)
+	for op, what := range opDocs {
+		name := opNames[op]
+		docs = append(docs,
+			MetricDoc{name + "_p50_us", "us", Lower, "Median time of " + what + latencyNote},
+			MetricDoc{name + "_p99_us", "us", Lower, "99th percentile of the time of " + what + latencyNote},
+			MetricDoc{name + "_p999_us", "us", Lower, "99.9th percentile of the time of " + what + latencyNote},
+			MetricDoc{name + "_max_us", "us", Lower, "Longest time of " + what + latencyNote},
+			MetricDoc{name + "_count", "calls", Neither, fmt.Sprintf("How often %s was called in the measured phase, timed or not.", what)},
+		)
+	}
+	return docs
+}
+
+const latencyNote = ", from a histogram of three digits, as seen by the one caller in a closed loop; " +
+	"one clock reading (clock_ns) is included. With settings.sample_every above one, only one Get, probe or Apply in so many is timed, and a longest time may be missed."
+
+var opDocs = [opKinds]string{
+	opGet:     "a Get, whether it finds something or not",
+	opProbe:   "a probe, the scan of one join key's records from Iter to Close with what the join does to each record",
+	opApply:   "an Apply of one batch",
+	opAdvance: "an Advance of the watermark",
+	opSync:    "a Sync, the checkpoint",
+}
+
+var mainMetrics = []MetricDoc{
+	{"events_per_s", "events/s", Higher, "Events handled per second of wall time, checkpoints included. One caller in a closed loop, so other load on the machine shows."},
+	{"cpu_us_per_event", "us", Lower, "User and system time of the process over the measured phase, all threads, divided by events. Includes background work, the collector and the harness (harness_us_per_event)."},
+	{"harness_us_per_event", "us", Neither, "cpu_us_per_event of the same run over a store that keeps nothing: generator, driver, digest, clock and, for a join, the operator's own work on arriving events."},
+	{"write_amp_engine", "ratio", Lower, "Bytes the engine wrote to files (Stats.Written, all purposes) divided by logical_bytes, over the measured phase."},
+	{"write_amp_fs", "ratio", Lower, "Bytes the file system was given to write (/proc/self/io, write_bytes less cancelled_write_bytes, after the last Sync) divided by logical_bytes. Whole pages are counted when they become dirty. Absent where the system does not tell."},
+	{"space_amp", "ratio", Lower, "disk_bytes divided by live_bytes."},
+	{"memory_amp", "ratio", Lower, "memory_bytes divided by live_bytes."},
+	{"cache_hit_ratio", "ratio", Higher, "Share of look-ups of blocks or pages, of all kinds, that found them in the engine's own cache. Absent where an engine has none."},
+	{"filter_negative_ratio", "ratio", Neither, "Share of filter probes that spared a look-up. Absent where an engine has no filters."},
+	{"logical_bytes", "bytes", Neither, "Bytes of keys and values of the events of the measured phase that bring state, each counted once; timers and what an operator rewrites are not."},
+	{"written_log_bytes", "bytes", Lower, "Bytes written to the append-only log."},
+	{"written_flush_bytes", "bytes", Lower, "Bytes written when write buffers became sorted tables."},
+	{"written_compaction_bytes", "bytes", Lower, "Bytes written when sorted tables were merged."},
+	{"written_page_bytes", "bytes", Lower, "Bytes written as pages of a tree."},
+	{"written_snapshot_bytes", "bytes", Lower, "Bytes written as images of a memory-resident store."},
+	{"written_checkpoint_bytes", "bytes", Lower, "Bytes written by Store.Checkpoint's copies, which no workload here asks for."},
+	{"written_meta_bytes", "bytes", Lower, "Bytes written as manifests, roots and other descriptions of the store."},
+	{"read_bytes", "bytes", Lower, "Bytes the engine read from files."},
+	{"file_syncs", "calls", Lower, "File syncs the engine asked for."},
+	{"stall_count", "stalls", Lower, "Times a writer had to wait for maintenance."},
+	{"stall_us", "us", Lower, "Time writers waited for maintenance, in all."},
+	{"disk_bytes", "bytes", Lower, "Size of the store's files at the end, after the last Sync."},
+	{"disk_peak_bytes", "bytes", Lower, "Greatest size of the store's files, looked at sixteen times in each checkpoint interval (for reads: at the end)."},
+	{"memory_bytes", "bytes", Lower, "What the store says it holds in caches, buffers and memory-resident state at the end."},
+	{"live_bytes", "bytes", Neither, "Bytes of keys and values that are still needed at the end, as the oracle counts them."},
+	{"live_records", "records", Neither, "Records that are still needed at the end, as the oracle counts them."},
+	{"rss_bytes", "bytes", Lower, "Resident memory of the process at the end (VmRSS), harness included. Absent where /proc does not tell."},
+	{"rss_peak_bytes", "bytes", Lower, "Greatest resident memory of the process, warm-up included (VmHWM). Absent where /proc does not tell."},
+	{"heap_objects", "objects", Lower, "Objects on the Go heap at the end, after a collection, harness included."},
+	{"heap_bytes", "bytes", Lower, "Bytes of those objects."},
+	{"gc_count", "cycles", Lower, "Garbage collections in the measured phase."},
+	{"gc_cpu_ratio", "ratio", Lower, "Processor time of garbage collection (without what ran on idle processors) divided by that of the process, as the Go runtime estimates it at its last collection."},
+	{"gc_pause_max_us", "us", Lower, "Longest pause of the world for a collection, as the upper bound of its histogram's bucket. Absent without a pause."},
+	{"events", "events", Neither, "Events of the measured phase."},
+	{"elapsed_s", "s", Lower, "Wall time of the measured phase."},
+	{"clock_ns", "ns", Neither, "Time of one clock reading, which every latency includes."},
+	{"output_checksum", "xxh64/53", Neither, "The upper 53 bits of the XXH64 hash of the workload's whole output, warm-up included: what came out, field by field, in order. It equals the oracle's, or else there is no result."},
+}

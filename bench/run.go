@@ -1,0 +1,149 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+
+	"github.com/statelab/statelab"
+)
+
+// An Opener opens the backend that a spec such as "lsm?compaction=window"
+// names, over a directory that does not exist or is empty.
+type Opener func(spec, dir string, opts *statelab.Options) (statelab.Store, error)
+
+// A Job is one run: one workload over one backend, once. It is what a
+// process that measures is told.
+type Job struct {
+	Backend  string `json:"backend"` // a spec
+	Workload string `json:"workload"`
+	Rep      int    `json:"rep"` // from 1
+	Seed     uint64 `json:"seed"`
+	Settings `json:"settings"`
+	Dir      string `json:"dir"` // for the store; made and removed by who runs the job
+}
+
+// Settings are what a result depends on beside backend, workload and seed.
+type Settings struct {
+	Memory      int64  `json:"memory_bytes"` // Options.Memory; 0 is no bound, for memory-resident backends
+	Durability  string `json:"durability"`
+	Compression string `json:"compression"`
+	Maintenance string `json:"maintenance"`
+	SampleEvery int    `json:"sample_every"` // one Get, probe or Apply in so many is timed
+	Knobs       Knobs  `json:"knobs"`        // of the workload
+}
+
+// options returns the settings as a store takes them.
+func (s *Settings) options() (*statelab.Options, error) {
+	durability, err1 := statelab.ParseDurability(s.Durability)
+	compression, err2 := statelab.ParseCompression(s.Compression)
+	maintenance, err3 := statelab.ParseMaintenance(s.Maintenance)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return nil, err
+	}
+	return &statelab.Options{
+		Memory:      s.Memory,
+		Durability:  durability,
+		Compression: compression,
+		Maintenance: maintenance,
+	}, nil
+}
+
+// A Measurement is what one run found, before anyone has judged it: a result
+// only if the oracle agrees.
+type Measurement struct {
+	Metrics  Metrics `json:"metrics"`
+	Events   int64   `json:"events"`   // of the measured phase
+	Checksum uint64  `json:"checksum"` // of the whole output
+}
+
+// Execute runs a job in this process: it opens the store, warms up, measures,
+// and closes the store again. Memory and processor time are those of the whole
+// process, so one that executes a job should do nothing else.
+func Execute(ctx context.Context, job Job, open Opener) (Measurement, error) {
+	m, err := execute(ctx, job, open)
+	if err != nil {
+		return m, fmt.Errorf("%s on %s: %w", job.Workload, job.Backend, err)
+	}
+	return m, nil
+}
+
+func execute(ctx context.Context, job Job, open Opener) (m Measurement, err error) {
+	w, err := FindWorkload(job.Workload)
+	if err != nil {
+		return m, err
+	}
+	opts, err := job.options()
+	if err != nil {
+		return m, err
+	}
+	opts.Prefix = w.prefix
+	store, err := openStore(job, opts, open)
+	if err != nil {
+		return m, err
+	}
+	defer func() {
+		if closeErr := store.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	rec := newRecorder(job.SampleEvery)
+	d, err := w.driver(job, store, rec)
+	if err != nil {
+		return m, err
+	}
+	return measureDriver(ctx, d, store, rec)
+}
+
+func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, error) {
+	if job.Backend == Noop {
+		return new(noopStore), nil
+	}
+	return open(job.Backend, job.Dir, opts)
+}
+
+// measureDriver runs both phases and reads the counters around the second.
+func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *recorder) (Measurement, error) {
+	if err := d.warmUp(ctx); err != nil {
+		return Measurement{}, fmt.Errorf("warm-up: %w", err)
+	}
+	warm := d.tally()
+	clock := clockCost()
+	runtime.GC() // the warm-up's garbage is not the measured phase's
+	rec.reset()
+	before := takeReading(store)
+	if err := d.measure(ctx); err != nil {
+		return Measurement{}, err
+	}
+	after := takeReading(store)
+	done := d.tally()
+
+	m := Metrics{}
+	events := done.events - warm.events
+	after.since(&before, events, done.logical-warm.logical, m)
+	rec.emit(m)
+	m.set("clock_ns", clock)
+	m.set("disk_bytes", float64(after.store.Disk))
+	m.set("disk_peak_bytes", float64(max(done.diskPeak, after.store.Disk)))
+	m.set("memory_bytes", float64(after.store.Memory))
+	m.set("output_checksum", float64(done.checksum))
+	emitMemory(m)
+	return Measurement{Metrics: m, Events: events, Checksum: done.checksum}, nil
+}
+
+// judge compares a measurement with the truth, and completes its metrics with
+// what only the oracle knows. A run that disagrees has no numbers.
+func (m *Measurement) judge(t Truth) error {
+	if m.Events != t.Events {
+		return fmt.Errorf("the run disagrees with the oracle: it handled %d events of %d", m.Events, t.Events)
+	}
+	if m.Checksum != t.Checksum {
+		return fmt.Errorf("the run disagrees with the oracle: output checksum %014x instead of %014x", m.Checksum, t.Checksum)
+	}
+	m.Metrics.set("live_records", float64(t.LiveRecords))
+	m.Metrics.set("live_bytes", float64(t.LiveBytes))
+	m.Metrics.setRatio("space_amp", m.Metrics["disk_bytes"].Value, float64(t.LiveBytes))
+	m.Metrics.setRatio("memory_amp", m.Metrics["memory_bytes"].Value, float64(t.LiveBytes))
+	return nil
+}

@@ -1,0 +1,204 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/statelab/statelab"
+)
+
+// smallKnobs makes every workload run in a fraction of a second, with all its
+// phases, several windows, and checkpoints that no tick coincides with.
+var smallKnobs = map[string]Knobs{
+	"J1s":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "delay_median_s": 1},
+	"J10":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "delay_median_s": 3},
+	"reads": {"records": 1000, "warm_lookups": 100, "lookups": 2000},
+}
+
+func smallJob(t *testing.T, workload string) (Job, Workload) {
+	t.Helper()
+	w, err := FindWorkload(workload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := w.Defaults()
+	maps.Copy(k, smallKnobs[workload])
+	return Job{
+		Backend: "mem", Workload: workload, Rep: 1, Seed: 7, Dir: t.TempDir(),
+		Settings: Settings{Durability: "checkpoint", Compression: "default", Maintenance: "inline", Knobs: k},
+	}, w
+}
+
+func TestTheOracleAgreesWithEveryWorkload(t *testing.T) {
+	for _, w := range Workloads() {
+		job, w := smallJob(t, w.Name)
+		truth := w.truth(job.Seed, job.Knobs)
+		m, err := Execute(context.Background(), job, openMem)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.judge(truth); err != nil {
+			t.Errorf("%s: %v", w.Name, err)
+		}
+		if truth.Events == 0 || truth.LiveRecords == 0 || truth.LiveBytes == 0 {
+			t.Errorf("%s: the oracle says %+v, which proves nothing", w.Name, truth)
+		}
+	}
+}
+
+// A store that changes one byte of one value must not get numbers.
+func TestAStoreThatAnswersWronglyIsFoundOut(t *testing.T) {
+	for _, w := range Workloads() {
+		job, w := smallJob(t, w.Name)
+		gets := 0
+		spoilt := func(string, string, *statelab.Options) (statelab.Store, error) {
+			s := newMemStore()
+			s.spoil = func(value []byte) {
+				if gets++; gets == 400 {
+					value[0] ^= 0x80
+				}
+			}
+			return s, nil
+		}
+		m, err := Execute(context.Background(), job, spoilt)
+		if err == nil {
+			err = m.judge(w.truth(job.Seed, job.Knobs))
+		}
+		if err == nil || !strings.Contains(err.Error(), "disagrees") {
+			t.Errorf("%s with one byte changed after %d Gets: %v", w.Name, gets, err)
+		}
+	}
+}
+
+func TestEveryMetricIsDocumentedAndEveryDocumentedMetricCanAppear(t *testing.T) {
+	seen := map[string]bool{"harness_us_per_event": true} // the suite adds it; see TestSuite
+	for _, w := range Workloads() {
+		job, w := smallJob(t, w.Name)
+		m, err := Execute(context.Background(), job, openMem)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.judge(w.truth(job.Seed, job.Knobs)); err != nil {
+			t.Fatal(err)
+		}
+		for name, metric := range m.Metrics {
+			doc, ok := FindMetric(name)
+			if !ok {
+				t.Errorf("%s emits %s, which is not documented", w.Name, name)
+			} else if metric.Unit != doc.Unit || doc.Unit == "" {
+				t.Errorf("%s emits %s in %q, documented in %q", w.Name, name, metric.Unit, doc.Unit)
+			}
+			seen[name] = true
+		}
+	}
+	// A store in memory dirties no page, and a run so short need not pause.
+	for _, name := range []string{"write_amp_fs", "gc_pause_max_us"} {
+		seen[name] = true
+	}
+	for _, doc := range MetricDocs() {
+		if !seen[doc.Name] {
+			t.Errorf("%s is documented, but nothing emits it", doc.Name)
+		}
+	}
+}
+
+func TestMetricNamesAreUnique(t *testing.T) {
+	var names []string
+	for _, doc := range MetricDocs() {
+		if slices.Contains(names, doc.Name) {
+			t.Errorf("%s is documented twice", doc.Name)
+		}
+		if doc.Doc == "" || !strings.HasSuffix(doc.Doc, ".") {
+			t.Errorf("%s has no sentence to explain it", doc.Name)
+		}
+		names = append(names, doc.Name)
+	}
+}
+
+func TestAFailingStoreFailsTheRun(t *testing.T) {
+	job, _ := smallJob(t, "J10")
+	broken := errors.New("broken")
+	_, err := Execute(context.Background(), job, func(string, string, *statelab.Options) (statelab.Store, error) {
+		return nil, broken
+	})
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "J10 on mem") {
+		t.Errorf("error %v does not say what failed", err)
+	}
+}
+
+func TestARunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, w := range Workloads() {
+		job, _ := smallJob(t, w.Name)
+		if _, err := Execute(ctx, job, openMem); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error %v after its context ended", w.Name, err)
+		}
+	}
+}
+
+// The harness must not show in heap, collector or latency figures.
+func TestTheHotPathDoesNotAllocate(t *testing.T) {
+	for _, w := range Workloads() {
+		job, w := smallJob(t, w.Name)
+		d, err := w.driver(job, new(noopStore), newRecorder(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.warmUp(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		var step func() error
+		switch d := d.(type) {
+		case *timeline:
+			step = d.step
+		case *reads:
+			step = d.step
+		}
+		allocs := testing.AllocsPerRun(5000, func() {
+			if err := step(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if allocs > 0 {
+			t.Errorf("%s allocates %v times an event", w.Name, allocs)
+		}
+	}
+}
+
+// BenchmarkHarness is what the harness costs an event: nanoseconds that every
+// figure of the workload contains.
+func BenchmarkHarness(b *testing.B) {
+	for _, w := range Workloads() {
+		b.Run(w.Name, func(b *testing.B) {
+			k := w.Defaults()
+			if w.Name == "reads" {
+				k["records"], k["warm_lookups"] = 1000, 0
+			}
+			d, err := w.driver(Job{Seed: 1, Settings: Settings{Knobs: k}}, new(noopStore), newRecorder(1))
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportAllocs()
+			switch d := d.(type) {
+			case *timeline:
+				d.source.next(&d.ev)
+				for b.Loop() {
+					if err := d.step(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			case *reads:
+				for b.Loop() {
+					if err := d.step(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		})
+	}
+}

@@ -6,12 +6,13 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/join"
 	"github.com/statelab/statelab/vfs"
 )
 
 // prefixes are the prefixes of keys under which the stores of this program
 // are made; one made under another cannot be opened here.
-func prefixes() []statelab.Prefix { return nil }
+func prefixes() []statelab.Prefix { return []statelab.Prefix{join.Prefix()} }
 
 // inspect opens the store in dir, whichever engine made it, over an overlay, so
 // that nothing in dir changes, and calls look with it.

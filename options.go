@@ -135,7 +135,7 @@ func (o *Options) Resolve() (Options, error) {
 	}
 	var faults []error
 	if r.Memory != 0 && r.Memory < MinMemory {
-		faults = append(faults, fmt.Errorf("a Memory of %d bytes is less than the least of %d", r.Memory, MinMemory))
+		faults = append(faults, fmt.Errorf("Memory is %d bytes, less than the least of %d", r.Memory, MinMemory))
 	}
 	if int(r.Durability) >= len(durabilities) {
 		faults = append(faults, fmt.Errorf("Durability %d is unknown", r.Durability))

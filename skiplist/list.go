@@ -122,7 +122,7 @@ func (o ListOptions) resolve() (ListOptions, error) {
 		faults = append(faults, fmt.Errorf("MaxHeight is %d, not from 1 to %d", o.MaxHeight, maxHeight))
 	}
 	if o.Branching < 2 || o.Branching > 256 {
-		faults = append(faults, fmt.Errorf("a Branching of %d is not from 2 to 256", o.Branching))
+		faults = append(faults, fmt.Errorf("Branching is %d, not from 2 to 256", o.Branching))
 	}
 	if o.ChunkSize < minChunkSize || o.ChunkSize > maxChunkSize {
 		faults = append(faults, fmt.Errorf("ChunkSize is %d, not from %d to %d", o.ChunkSize, minChunkSize, maxChunkSize))

@@ -140,7 +140,7 @@ func NewList(o ListOptions) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newList(o, arena.New(o.ChunkSize), int(unsafe.Sizeof(atomic.Uint32{})))
+	return newList(o, arena.NewBump(o.ChunkSize), int(unsafe.Sizeof(atomic.Uint32{})))
 }
 
 // newList returns an empty list whose nodes lie in a and begin with user

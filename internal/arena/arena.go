@@ -13,12 +13,20 @@
 //	             +-------------------------------->| base --->
 //	                                               +------+
 //
+// Three allocators share this naming, and so all that is built on it:
+//
+//	NewBump   cuts pieces one after another and gives back all at once
+//	NewSlabs  gives back single pieces, and pages that have become empty
+//	NewHeap   makes each piece an object of the Go heap: the reference that the others are judged against
+//
 // Invariants, and what callers may rely on:
 //
 //	M1  Ref 0 is no piece.
 //	M2  A piece is aligned to 8 bytes, contiguous, and stays where it is until it is freed.
-//	M3  A piece that was never in use before is zero; one that was is not.
-//	M4  InUse is the sum of the sizes handed out and not freed, each as rounded up.
+//	M3  What a piece holds at first is undefined, except that NewBump's are zero.
+//	M4  InUse is the sum of the sizes handed out and not freed, each as SizeOf rounds it up.
+//	M5  Pages of a span hold pieces of one size; a span with a free piece is in its size's list, one without is not.
+//	M6  Each page of a chunk is free or in one span; a chunk is in the list of its longest run of free pages.
 //
 // Thread safety: Alloc, Free and Release need external order, as one writer
 // has. Ptr, Bytes, InUse and Mapped may be called at any time beside them, Ptr
@@ -31,14 +39,13 @@ import (
 	"fmt"
 	"sync/atomic"
 	"unsafe"
-
-	"github.com/statelab/statelab/internal/offheap"
 )
 
 // A Ref names a piece of an arena; zero names none.
 type Ref uint32
 
-// ErrFull says that an arena has no Refs left: 32 GiB are in use.
+// ErrFull says that an arena has no Refs left, which is at 32 GiB, or that a
+// piece is larger than MaxPiece.
 var ErrFull = errors.New("arena is full")
 
 const (
@@ -49,104 +56,66 @@ const (
 // MaxPiece is the size of the largest piece, in bytes.
 const MaxPiece = 1 << 30
 
-// An Arena is memory from which pieces are cut one after another and given
-// back all at once. Make one with New.
+// An Arena is memory from which pieces are cut.
 type Arena struct {
-	table atomic.Pointer[unsafe.Pointer] // first of the bases, by page number
+	table atomic.Pointer[unsafe.Pointer] // first of bases
 	shift uint8                          // of a Ref, to its page number
 	mask  Ref                            // of a Ref, its word in the page
 
-	bases  []unsafe.Pointer // what table points to
-	blocks [][]byte         // by page number: what to give back
-	page   int              // page size in bytes
-
-	free []byte // rest of the page that is being filled
-	next Ref    // names the first byte of free
+	bases []unsafe.Pointer // where each page begins
+	from  allocator
 
 	inUse  atomic.Int64
 	mapped atomic.Int64
 }
 
-// New returns an empty arena that takes pages of pageSize bytes, a power of
-// two of at least 4 KiB, from the system as it needs them.
-func New(pageSize int) *Arena {
-	shift := uint8(0)
-	for wordSize<<shift < pageSize {
-		shift++
-	}
-	a := &Arena{shift: shift, mask: 1<<shift - 1, page: wordSize << shift}
-	a.addPage(nil) // page 0 is never used, so that Ref 0 names nothing (M1)
+// An allocator is a way to find room. Sizes are those that sizeOf returned.
+type allocator interface {
+	sizeOf(n int) int
+	alloc(a *Arena, size int) (Ref, error)
+	free(a *Arena, ref Ref, size int)
+	check(a *Arena) error
+	release()
+}
+
+// newArena returns an arena whose first unused pages name nothing, so that Ref 0
+// does not (M1).
+func newArena(shift uint8, unused int, from allocator) *Arena {
+	a := &Arena{shift: shift, mask: 1<<shift - 1, from: from, bases: make([]unsafe.Pointer, unused)}
+	a.table.Store(unsafe.SliceData(a.bases))
 	return a
 }
 
 // Alloc returns a piece of n bytes. The only errors are that the system has no
 // memory and ErrFull.
 func (a *Arena) Alloc(n int) (Ref, error) {
-	size := roundUp(n)
-	if size > len(a.free) {
-		if size > a.page/4 {
-			return a.allocAlone(size)
-		}
-		if err := a.refill(); err != nil {
-			return 0, err
-		}
+	if n > MaxPiece {
+		return 0, fmt.Errorf("a piece of %d bytes: %w", n, ErrFull)
 	}
-	ref := a.next
-	a.free = a.free[size:]
-	a.next += Ref(size / wordSize)
+	size := a.from.sizeOf(n)
+	ref, err := a.from.alloc(a, size)
+	if err != nil {
+		return 0, err
+	}
 	a.inUse.Store(a.inUse.Load() + int64(size))
 	return ref, nil
 }
 
-// refill starts a new page. What is left of the old one is wasted: less than a
-// quarter of it, since larger pieces are allocated alone.
-func (a *Arena) refill() error {
-	block, ref, err := a.mapPage(a.page)
-	if err != nil {
-		return err
-	}
-	a.free, a.next = block, ref
-	return nil
+// Free gives back a piece that was allocated with n bytes. Using it afterwards
+// is a fault. An arena made by NewBump keeps it until Release.
+func (a *Arena) Free(ref Ref, n int) {
+	size := a.from.sizeOf(n)
+	a.from.free(a, ref, size)
+	a.inUse.Store(a.inUse.Load() - int64(size))
 }
 
-// allocAlone gives a large piece a page of its own, of whatever size it needs.
-func (a *Arena) allocAlone(size int) (Ref, error) {
-	_, ref, err := a.mapPage(size)
-	if err == nil {
-		a.inUse.Store(a.inUse.Load() + int64(size))
-	}
-	return ref, err
-}
-
-func (a *Arena) mapPage(size int) ([]byte, Ref, error) {
-	if size > MaxPiece {
-		return nil, 0, fmt.Errorf("a piece of %d bytes: %w", size, ErrFull)
-	}
-	if len(a.bases) >= 1<<(refBits-a.shift) {
-		return nil, 0, fmt.Errorf("%d pages of %d bytes: %w", len(a.bases), a.page, ErrFull)
-	}
-	block, err := offheap.Alloc(size)
-	if err != nil {
-		return nil, 0, err
-	}
-	return block, a.addPage(block), nil
-}
-
-// addPage enters block in the table and returns the Ref of its first byte.
-// Readers of the old table keep it: what it says stays true.
-func (a *Arena) addPage(block []byte) Ref {
-	number := len(a.bases)
-	a.bases = append(a.bases, unsafe.Pointer(unsafe.SliceData(block)))
-	a.blocks = append(a.blocks, block)
-	a.table.Store(unsafe.SliceData(a.bases))
-	a.mapped.Add(int64(len(block)))
-	return Ref(number) << a.shift
-}
+// SizeOf returns what a piece of n bytes counts in InUse.
+func (a *Arena) SizeOf(n int) int { return a.from.sizeOf(n) }
 
 // Ptr returns the address of the piece, good until it is freed.
 func (a *Arena) Ptr(ref Ref) unsafe.Pointer {
-	base := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(a.table.Load()), uintptr(ref>>(a.shift&31))*unsafe.Sizeof(uintptr(0))))
-	return unsafe.Add(base, uintptr(ref&a.mask)*wordSize)
+	entry := unsafe.Add(unsafe.Pointer(a.table.Load()), uintptr(ref>>(a.shift&31))*unsafe.Sizeof(uintptr(0)))
+	return unsafe.Add(*(*unsafe.Pointer)(entry), uintptr(ref&a.mask)*wordSize)
 }
 
 // Bytes returns n bytes of the piece, from its byte off on; it aliases them.
@@ -160,16 +129,45 @@ func (a *Arena) InUse() int64 { return a.inUse.Load() }
 // Mapped returns the bytes taken from the system.
 func (a *Arena) Mapped() int64 { return a.mapped.Load() }
 
+// Check verifies M4 to M6. It needs external order with the writer.
+func (a *Arena) Check() error { return a.from.check(a) }
+
 // Release gives everything back. Using the arena or its pieces afterwards is a
 // fault, except for InUse and Mapped, which are zero, and Release itself.
 func (a *Arena) Release() {
-	for _, block := range a.blocks {
-		offheap.Free(block)
-	}
-	a.bases, a.blocks, a.free = nil, nil, nil
+	a.from.release()
+	a.bases = nil
 	a.table.Store(nil)
 	a.inUse.Store(0)
 	a.mapped.Store(0)
 }
 
-func roundUp(n int) int { return (n + wordSize - 1) &^ (wordSize - 1) }
+// addPages enters n pages of a block into the table and returns the number of
+// the first. Readers who hold the old table keep it: what it says stays true.
+func (a *Arena) addPages(block []byte, n int) (number int, err error) {
+	number = len(a.bases)
+	if uint64(number+n) > 1<<(refBits-a.shift) {
+		return 0, fmt.Errorf("%d pages: %w", number, ErrFull)
+	}
+	for range n {
+		a.bases = append(a.bases, nil)
+	}
+	a.setPages(number, block, n)
+	a.table.Store(unsafe.SliceData(a.bases))
+	return number, nil
+}
+
+// setPages lets the n pages from number on lie in block, one after another, or
+// nowhere if block is nil.
+func (a *Arena) setPages(number int, block []byte, n int) {
+	base := unsafe.Pointer(unsafe.SliceData(block))
+	for i := range n {
+		if block != nil {
+			a.bases[number+i] = unsafe.Add(base, i*wordSize<<a.shift)
+		} else {
+			a.bases[number+i] = nil
+		}
+	}
+}
+
+func roundUp(n, unit int) int { return (n + unit - 1) &^ (unit - 1) }

@@ -2,28 +2,48 @@ package arena
 
 import (
 	"errors"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/statelab/statelab/internal/offheap"
 )
 
-func newTestArena(t *testing.T, pageSize int) *Arena {
-	t.Helper()
-	before := offheap.InUse()
-	a := New(pageSize)
-	t.Cleanup(func() {
-		a.Release()
-		if now := offheap.InUse(); now != before || a.InUse() != 0 || a.Mapped() != 0 {
-			t.Errorf("after Release: off the heap %d, before New %d; in use %d, mapped %d", now, before, a.InUse(), a.Mapped())
-		}
-		a.Release()
-	})
-	return a
+// makers are the arenas that every test runs on.
+var makers = map[string]func() *Arena{
+	"bump":  func() *Arena { return NewBump(4096) },
+	"slabs": NewSlabs,
+	"heap":  NewHeap,
 }
 
-func mustAlloc(t *testing.T, a *Arena, n int) Ref {
+func onEachArena(t *testing.T, f func(t *testing.T, a *Arena)) {
+	for name, make := range makers {
+		t.Run(name, func(t *testing.T) {
+			before := offheap.InUse()
+			a := make()
+			f(t, a)
+			if err := a.Check(); err != nil {
+				t.Error(err)
+			}
+			a.Release()
+			if now := offheap.InUse(); now != before || a.InUse() != 0 || a.Mapped() != 0 {
+				t.Errorf("after Release: off the heap %d, before %d; in use %d, mapped %d", now, before, a.InUse(), a.Mapped())
+			}
+			a.Release()
+		})
+	}
+}
+
+// A piece is what a test knows of one.
+type piece struct {
+	ref  Ref
+	size int
+	mark byte // what it is filled with
+}
+
+func newPiece(t *testing.T, a *Arena, size int, mark byte) piece {
 	t.Helper()
-	ref, err := a.Alloc(n)
+	ref, err := a.Alloc(size)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,56 +51,196 @@ func mustAlloc(t *testing.T, a *Arena, n int) Ref {
 		t.Fatal("M1: a piece is named by Ref 0")
 	}
 	if uintptr(a.Ptr(ref))%wordSize != 0 {
-		t.Fatalf("M2: a piece of %d bytes at %p", n, a.Ptr(ref))
+		t.Fatalf("M2: a piece of %d bytes at %p", size, a.Ptr(ref))
 	}
-	return ref
+	b := a.Bytes(ref, 0, size)
+	for i := range b {
+		b[i] = mark
+	}
+	return piece{ref, size, mark}
+}
+
+func (p piece) verify(t *testing.T, a *Arena) {
+	t.Helper()
+	for i, b := range a.Bytes(p.ref, 0, p.size) {
+		if b != p.mark {
+			t.Fatalf("M2: byte %d of a piece of %d was overwritten", i, p.size)
+		}
+	}
+}
+
+func randomSize(rnd *rand.Rand) int {
+	switch rnd.IntN(300) {
+	case 0:
+		return 1 + rnd.IntN(3*chunkSize)
+	case 1, 2, 3, 4:
+		return 1 + rnd.IntN(4*maxSmall)
+	default:
+		return 1 + rnd.IntN(600)
+	}
 }
 
 func TestPiecesKeepWhatIsWritten(t *testing.T) {
-	a := newTestArena(t, 4096)
-	sizes := []int{1, 8, 9, 100, 1023, 1024, 1025, 4096, 5000, 100_000}
-	type piece struct {
-		ref  Ref
-		size int
-	}
-	var pieces []piece
-	total := int64(0)
-	for i := range 300 {
-		n := sizes[i%len(sizes)]
-		ref := mustAlloc(t, a, n)
-		for _, b := range a.Bytes(ref, 0, n) {
-			if b != 0 {
-				t.Fatal("M3: a new piece is not zero")
+	onEachArena(t, func(t *testing.T, a *Arena) {
+		rnd := rand.New(rand.NewPCG(1, 2))
+		var pieces []piece
+		total := int64(0)
+		for i := range 1500 {
+			p := newPiece(t, a, randomSize(rnd), byte(i))
+			pieces = append(pieces, p)
+			total += int64(a.SizeOf(p.size))
+		}
+		for _, p := range pieces {
+			p.verify(t, a)
+		}
+		if a.InUse() != total {
+			t.Errorf("M4: in use %d, want %d", a.InUse(), total)
+		}
+		if a.Mapped() < total || a.Mapped() > 2*total {
+			t.Errorf("mapped %d for %d in use", a.Mapped(), total)
+		}
+	})
+}
+
+func TestFreedPiecesAreUsedAgain(t *testing.T) {
+	onEachArena(t, func(t *testing.T, a *Arena) {
+		if _, ok := a.from.(*bump); ok {
+			return // it keeps freed pieces until Release
+		}
+		rnd := rand.New(rand.NewPCG(3, 4))
+		var pieces []piece
+		peak := int64(0)
+		for i := range 8000 {
+			// The number of pieces swings between few and many.
+			if n := len(pieces); n > 0 && rnd.IntN(1000) < n {
+				at := rnd.IntN(n)
+				pieces[at].verify(t, a)
+				a.Free(pieces[at].ref, pieces[at].size)
+				pieces[at] = pieces[n-1]
+				pieces = pieces[:n-1]
+			} else {
+				pieces = append(pieces, newPiece(t, a, randomSize(rnd), byte(i)))
+			}
+			if i == 4000 {
+				peak = a.Mapped()
+			}
+			if i%1000 == 0 {
+				if err := a.Check(); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
-		fill(a.Bytes(ref, 0, n), byte(i))
-		pieces = append(pieces, piece{ref, n})
-		total += int64(roundUp(n))
-	}
-	for i, p := range pieces {
-		for _, b := range a.Bytes(p.ref, 0, p.size) {
-			if b != byte(i) {
-				t.Fatalf("M2: piece %d of %d bytes was overwritten", i, p.size)
-			}
+		if a.Mapped() > 2*peak {
+			t.Errorf("mapped %d after twice the calls, %d after half of them", a.Mapped(), peak)
 		}
-	}
-	if a.InUse() != total {
-		t.Errorf("M4: in use %d, want %d", a.InUse(), total)
-	}
-	if a.Mapped() < total || a.Mapped() > 2*total {
-		t.Errorf("mapped %d for %d in use", a.Mapped(), total)
+		for _, p := range pieces {
+			p.verify(t, a)
+			a.Free(p.ref, p.size)
+		}
+		if a.InUse() != 0 {
+			t.Errorf("M4: in use %d with nothing left", a.InUse())
+		}
+		if a.Mapped() > chunkSize {
+			t.Errorf("%d bytes stay mapped with nothing left", a.Mapped())
+		}
+	})
+}
+
+func TestPagesServeOtherSizesWhenEmpty(t *testing.T) {
+	a := NewSlabs()
+	defer a.Release()
+	for round := range 40 {
+		size := 40 + 100*round
+		var pieces []piece
+		for total := 0; total < 8*chunkSize; total += a.SizeOf(size) {
+			pieces = append(pieces, newPiece(t, a, size, 1))
+		}
+		for _, p := range pieces {
+			a.Free(p.ref, p.size)
+		}
+		if a.Mapped() > chunkSize {
+			t.Fatalf("round %d leaves %d bytes mapped", round, a.Mapped())
+		}
 	}
 }
 
-func fill(p []byte, b byte) {
-	for i := range p {
-		p[i] = b
+func TestRunsOverAChunkDoNotUseUpNumbers(t *testing.T) {
+	a := NewSlabs()
+	defer a.Release()
+	for range 3 * (1 << (refBits - slabShift) / chunkPages) / 100 {
+		p, err := a.Alloc(chunkSize + 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Free(p, chunkSize+1)
+	}
+	if n := len(a.bases); n > 4*chunkPages {
+		t.Errorf("the table has grown to %d pages", n)
+	}
+}
+
+func TestClassesFit(t *testing.T) {
+	for class := 2; class < classes; class++ {
+		if classSize(class) <= classSize(class-1) {
+			t.Fatalf("class %d has pieces of %d bytes and class %d of %d", class-1, classSize(class-1), class, classSize(class))
+		}
+	}
+	if got := classSize(classes - 1); got != maxSmall {
+		t.Fatalf("the largest class has pieces of %d bytes, want %d", got, maxSmall)
+	}
+	for size := 1; size <= maxSmall; size++ {
+		class := classOf(size)
+		if classSize(class) < size || class > 1 && classSize(class-1) >= size {
+			t.Fatalf("a piece of %d bytes is in class %d of %d", size, class, classSize(class))
+		}
 	}
 }
 
 func TestTooLargeAPieceIsRefused(t *testing.T) {
-	a := newTestArena(t, 4096)
-	if _, err := a.Alloc(MaxPiece + 1); !errors.Is(err, ErrFull) {
-		t.Fatalf("Alloc(MaxPiece+1): %v, want ErrFull", err)
+	onEachArena(t, func(t *testing.T, a *Arena) {
+		if _, err := a.Alloc(MaxPiece + 1); !errors.Is(err, ErrFull) {
+			t.Fatalf("Alloc(MaxPiece+1): %v, want ErrFull", err)
+		}
+	})
+}
+
+func TestAllocAndFreeMakeNoGarbage(t *testing.T) {
+	a := NewSlabs()
+	defer a.Release()
+	newPiece(t, a, 100, 1)
+	allocs := testing.AllocsPerRun(100, func() {
+		ref, _ := a.Alloc(100)
+		a.Free(ref, 100)
+	})
+	if allocs != 0 {
+		t.Errorf("%v allocations", allocs)
+	}
+}
+
+func TestCheckNamesWhatIsBroken(t *testing.T) {
+	for name, c := range map[string]struct {
+		want string
+		harm func(a *Arena, s *slabs, p [3]piece)
+	}{
+		"piece freed twice": {"M5", func(a *Arena, s *slabs, p [3]piece) {
+			a.Free(p[0].ref, 100)
+			a.Free(p[0].ref, 100)
+		}},
+		"count of pieces": {"M5", func(a *Arena, s *slabs, p [3]piece) { s.spans[p[0].ref>>slabShift].used++ }},
+		"list of spans":   {"M5", func(a *Arena, s *slabs, p [3]piece) { s.unlink(uint32(p[0].ref >> slabShift)) }},
+		"bytes in use":    {"M4", func(a *Arena, s *slabs, p [3]piece) { a.inUse.Add(8) }},
+		"free page":       {"M6", func(a *Arena, s *slabs, p [3]piece) { s.chunks.all[1].free |= 1 }},
+		"empty chunk":     {"M6", func(a *Arena, s *slabs, p [3]piece) { s.chunks.empty++ }},
+	} {
+		a := NewSlabs()
+		p := [3]piece{newPiece(t, a, 100, 1), newPiece(t, a, 100, 2), newPiece(t, a, 100, 3)}
+		if err := a.Check(); err != nil {
+			t.Fatal(err)
+		}
+		c.harm(a, a.from.(*slabs), p)
+		if err := a.Check(); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: Check says %v, want %s", name, err, c.want)
+		}
+		a.Release()
 	}
 }

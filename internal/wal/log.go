@@ -1,0 +1,287 @@
+package wal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/latch"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/vfs"
+)
+
+// Options of a log. FS, Dir and Meter must be set.
+type Options struct {
+	FS      vfs.FS
+	Dir     string // for this log alone; its parent must exist
+	Meter   *meter.Meter
+	Purpose meter.Purpose // of the bytes in segments
+
+	// Policy says what Commit does. DurabilityCheckpoint is a log without
+	// policy: only Sync, Rotate and Close make anything durable.
+	Policy statelab.Durability
+	// Interval is the time between syncs under DurabilityInterval.
+	Interval time.Duration
+
+	// SegmentSize is the length in bytes over which a segment is not extended,
+	// but by pending records and a first record that is longer; zero is
+	// DefaultSegmentSize.
+	SegmentSize int64
+
+	// Deterministic makes the bytes written depend on the calls alone: frames
+	// testify to syncs that the calls asked for, and not to those of the
+	// interval's clock. Damage to what only the clock has synced then counts
+	// as torn, until the log is closed.
+	Deterministic bool
+}
+
+// DefaultSegmentSize is large enough that the syncs of rotating cost nothing
+// beside those of the log's own bytes.
+const DefaultSegmentSize = 256 << 20
+
+// bufferSize is how many bytes of frames wait in memory at most. A write of
+// this size costs little more per byte than a larger one.
+const bufferSize = 256 << 10
+
+// A Log is an open log. Its methods are safe for concurrent use; where the
+// order of records matters callers hold a lock of their own around Append.
+type Log struct {
+	o     Options
+	latch latch.Latch
+
+	// syncMu is held by whoever syncs or changes the tail's file; who waits for
+	// it shares the next sync (group commit). It is taken before mu.
+	syncMu sync.Mutex
+	synced Pos // all before it is durable; guarded by syncMu
+	bound  Pos // what DURABLE states; guarded by syncMu
+
+	// mu guards the tail: frames get their place, and are written, under it.
+	mu      sync.Mutex
+	file    vfs.File // nil once closed
+	segment uint64
+	buf     []byte    // the frames from end-len(buf) to end, not yet written
+	end     int64     // where the next frame goes
+	body    int64     // where the last frame that is not a mark ends
+	frames  int       // added to the tail since it was opened, without marks
+	proved  testimony // what the next frame will state
+	stated  testimony // what the last frame stated
+	pending bool      // the last record is a pending one
+	ended   []ended
+	sealer  sealer
+
+	clock clock
+}
+
+// ended is a segment before the tail.
+type ended struct {
+	number uint64
+	length int64
+}
+
+// A testimony is how far the tail is synced, in bytes and in frames.
+type testimony struct {
+	durable int64
+	frames  int
+}
+
+// Create makes o.Dir and in it an empty log whose first segment has the number
+// first, durably. It
+// removes what an earlier attempt to create one may have left in o.Dir.
+func Create(o Options, first uint64) (*Log, error) {
+	l := newLog(o)
+	if err := l.create(first); err != nil {
+		return nil, fmt.Errorf("create log %s: %w", o.Dir, err)
+	}
+	l.startClock()
+	return l, nil
+}
+
+func (l *Log) create(first uint64) error {
+	if err := l.o.FS.MkdirAll(l.o.Dir); err != nil {
+		return err
+	}
+	if err := l.o.FS.SyncDir(filepath.Dir(l.o.Dir)); err != nil {
+		return err
+	}
+	if err := l.removeSegmentsBefore(math.MaxUint64); err != nil {
+		return err
+	}
+	if err := l.o.FS.Remove(filepath.Join(l.o.Dir, durableName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return l.begin(first, 0)
+}
+
+// Open opens a log and calls replay for each record from segment first on, in
+// order; payload is valid during the call. Segments before first are removed.
+// What a crash has torn off the log's end is cut off, durably; anything else
+// that is not as it was written gives a *statelab.CorruptError. When Open
+// returns nil all that was replayed is durable (D8).
+func Open(o Options, first uint64, replay func(payload []byte) error) (*Log, error) {
+	l := newLog(o)
+	if err := l.recover(first, replay); err != nil {
+		return nil, fmt.Errorf("open log %s: %w", o.Dir, err)
+	}
+	l.startClock()
+	return l, nil
+}
+
+func (l *Log) recover(first uint64, replay func(payload []byte) error) error {
+	bound, err := readDurable(l.o.FS, l.o.Dir)
+	if err != nil {
+		return err
+	}
+	l.bound = bound
+	p := pass{fs: l.o.FS, dir: l.o.Dir, meter: l.o.Meter, first: first, bound: bound, replay: replay}
+	t, err := p.run()
+	if err != nil {
+		return err
+	}
+	if err := l.resume(first, t); err != nil {
+		return err
+	}
+	if err := l.removeSegmentsBefore(first); err != nil {
+		l.file.Close()
+		return err
+	}
+	return nil
+}
+
+// resume makes the tail that recovery found durable and ready to be extended (W4).
+func (l *Log) resume(first uint64, t tail) error {
+	last := len(t.lengths) - 1
+	for i, length := range t.lengths[:last] {
+		l.ended = append(l.ended, ended{first + uint64(i), length})
+	}
+	number := first + uint64(last)
+	if t.headerless {
+		return l.begin(number, t.lengths[last-1])
+	}
+	raw, err := l.o.FS.OpenReadWrite(filepath.Join(l.o.Dir, segmentName(number)))
+	if err != nil {
+		return err
+	}
+	l.extend(raw, number, t.lengths[last])
+	if err = l.settle(t); err == nil {
+		err = l.writeOut()
+	}
+	if err != nil {
+		l.file.Close()
+	}
+	return err
+}
+
+// settle makes the cut and all before it durable, unless DURABLE says that it
+// is, and adds the frame that testifies to it or drops what is pending.
+func (l *Log) settle(t tail) error {
+	clean := l.bound == l.synced && t.size == l.end
+	if !clean {
+		if err := l.harden(max(t.proved, l.provedByBound())); err != nil {
+			return err
+		}
+	}
+	if t.pending {
+		l.add(KindVoid, 0, 0)
+	} else if !clean && l.end > segmentHeaderSize {
+		l.add(KindMark, 0, 0)
+	}
+	return nil
+}
+
+// harden cuts the tail's file at its end and syncs it. From offset proved on it
+// is written again first: if a sync failed before, the kernel may show bytes
+// that it will never write (vfs clause V3).
+func (l *Log) harden(proved int64) error {
+	if err := l.file.Truncate(l.end); err != nil {
+		return err
+	}
+	for off := proved; off < l.end; {
+		b := l.buf[:min(bufferSize, l.end-off)]
+		if _, err := l.file.ReadAt(b, off); err != nil {
+			return err
+		}
+		if _, err := l.file.WriteAt(b, off); err != nil {
+			return err
+		}
+		off += int64(len(b))
+	}
+	if err := l.file.Sync(); err != nil {
+		return err
+	}
+	return l.o.FS.SyncDir(l.o.Dir)
+}
+
+// provedByBound returns up to where DURABLE states that the tail is synced.
+func (l *Log) provedByBound() int64 {
+	if l.bound.Segment == l.segment {
+		return l.bound.Offset
+	}
+	return 0
+}
+
+func newLog(o Options) *Log {
+	if o.SegmentSize == 0 {
+		o.SegmentSize = DefaultSegmentSize
+	}
+	if o.Interval == 0 {
+		o.Interval = statelab.DefaultSyncInterval
+	}
+	return &Log{o: o, buf: make([]byte, 0, bufferSize)}
+}
+
+// begin creates segment number and makes it the tail, durably. previousLength
+// is that of the segment before it, which must be whole and synced (W2).
+func (l *Log) begin(number uint64, previousLength int64) error {
+	raw, err := l.o.FS.Create(filepath.Join(l.o.Dir, segmentName(number)))
+	if err != nil {
+		return err
+	}
+	file := l.o.Meter.File(raw, l.o.Purpose)
+	if _, err = file.WriteAt(encodeSegmentHeader(number, previousLength), 0); err == nil {
+		err = file.Sync()
+	}
+	if err == nil {
+		err = l.o.FS.SyncDir(l.o.Dir)
+	}
+	if err != nil {
+		file.Close()
+		return err
+	}
+	l.extend(raw, number, segmentHeaderSize)
+	return nil
+}
+
+// extend makes a file, durable up to end, the tail.
+func (l *Log) extend(raw vfs.File, number uint64, end int64) {
+	l.file, l.segment = l.o.Meter.File(raw, l.o.Purpose), number
+	l.end, l.body = end, end
+	l.synced = Pos{number, end}
+	l.frames, l.proved, l.stated = 0, testimony{durable: end}, testimony{durable: end}
+	l.pending = false
+}
+
+// Err returns the failure that made the log useless, if there was one.
+func (l *Log) Err() error { return l.latch.Err() }
+
+// Segment returns the number of the tail.
+func (l *Log) Segment() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.segment
+}
+
+// Size returns the length in bytes of all segments, written or buffered.
+func (l *Log) Size() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	size := l.end
+	for _, s := range l.ended {
+		size += s.length
+	}
+	return size
+}

@@ -70,17 +70,8 @@ type Dir struct {
 // a store when the caller has made its first files durable and calls
 // WriteIdentity.
 func Open(fsys vfs.FS, dir string, want Identity, m *meter.Meter) (*Dir, error) {
-	existed, err := vfs.Exists(fsys, dir)
-	if err != nil {
-		return nil, fmt.Errorf("open store %s: %w", dir, err)
-	}
-	if !existed {
-		if err := fsys.MkdirAll(dir); err != nil {
-			return nil, fmt.Errorf("make store %s: %w", dir, err)
-		}
-		if err := fsys.SyncDir(filepath.Dir(dir)); err != nil {
-			return nil, fmt.Errorf("make store %s: %w", dir, err)
-		}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return nil, fmt.Errorf("make store %s: %w", dir, err)
 	}
 	lock, err := fsys.Lock(filepath.Join(dir, LockName))
 	if err != nil {
@@ -90,6 +81,12 @@ func Open(fsys vfs.FS, dir string, want Identity, m *meter.Meter) (*Dir, error) 
 	if err := d.identify(want); err != nil {
 		lock.Close()
 		return nil, err
+	}
+	if d.Fresh { // also if an attempt before this one made dir and was cut short
+		if err := fsys.SyncDir(filepath.Dir(dir)); err != nil {
+			lock.Close()
+			return nil, fmt.Errorf("make store %s: %w", dir, err)
+		}
 	}
 	return d, nil
 }

@@ -80,3 +80,26 @@ func TestReadFindsEveryFlippedByteAndCut(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondAttemptMakesTheNameDurable kills the first attempt between making
+// the directory and syncing its name.
+func TestSecondAttemptMakesTheNameDurable(t *testing.T) {
+	mem := vfs.NewMem()
+	if err := mem.MkdirAll("s"); err != nil {
+		t.Fatal(err)
+	}
+	var m meter.Meter
+	d, err := Open(mem, "s", id, &m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.WriteIdentity(id); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(mem.PowerCutStrict(), "s"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -26,7 +26,7 @@ type Job struct {
 
 // Settings are what a result depends on beside backend, workload and seed.
 type Settings struct {
-	Memory      int64  `json:"memory_bytes"` // Options.Memory; 0 is no bound, for memory-resident backends
+	Memory      int64  `json:"memory_bytes"` // Options.Memory; 0 is the engine's default: no bound if it is memory-resident
 	Durability  string `json:"durability"`
 	Compression string `json:"compression"`
 	Maintenance string `json:"maintenance"`

@@ -1,0 +1,197 @@
+package bench
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"strings"
+)
+
+// The page is one file: style and drawings are in it, and it loads nothing.
+//
+//go:embed report.html.tmpl
+var reportTemplate string
+
+// Report renders results as one HTML page that needs no network: for each
+// workload bars of the main metrics, and a table of all. It depends on
+// the results alone: the same ones give the same bytes.
+func Report(results []Result) ([]byte, error) {
+	t, err := template.New("report").Parse(reportTemplate)
+	if err != nil {
+		return nil, fmt.Errorf("read the report's template: %w", err)
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, makePage(results)); err != nil {
+		return nil, fmt.Errorf("render report: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// A page is what the template shows.
+type page struct {
+	Facts     []string
+	Workloads []section
+}
+
+type section struct {
+	Name, Doc      string
+	Knobs, Budgets string
+	Reps           int
+	Charts         []chart
+	Backends       []string
+	Rows           []metricRow
+}
+
+// A metricRow is a metric's medians, one cell for each backend.
+type metricRow struct {
+	Name, Unit, Better, Doc string
+	Cells                   []string
+}
+
+func makePage(results []Result) page {
+	var p page
+	for i := range results {
+		fact := strings.TrimSpace(Describe(&results[i]))
+		if len(p.Facts) == 0 || p.Facts[len(p.Facts)-1] != fact {
+			p.Facts = append(p.Facts, fact)
+		}
+	}
+	groups := GroupResults(results)
+	for from := 0; from < len(groups); {
+		to := from
+		for to < len(groups) && groups[to].Workload == groups[from].Workload {
+			to++
+		}
+		p.Workloads = append(p.Workloads, makeSection(groups[from:to]))
+		from = to
+	}
+	return p
+}
+
+func makeSection(groups []Group) section {
+	s := section{
+		Name:    groups[0].Workload,
+		Knobs:   groups[0].Results[0].Settings.Knobs.String(),
+		Budgets: budgets(groups),
+		Reps:    mostReps(groups),
+	}
+	if w, err := FindWorkload(s.Name); err == nil { // results of a later version may name others
+		s.Doc = w.Doc
+	}
+	for i := range groups {
+		s.Backends = append(s.Backends, groups[i].Backend)
+	}
+	for _, doc := range MetricDocs() {
+		if row, ok := makeRow(doc, groups); ok {
+			s.Rows = append(s.Rows, row)
+		}
+	}
+	for _, name := range charted {
+		if doc, ok := FindMetric(name); ok {
+			if c, ok := makeChart(doc, groups); ok {
+				s.Charts = append(s.Charts, c)
+			}
+		}
+	}
+	return s
+}
+
+func makeRow(doc MetricDoc, groups []Group) (metricRow, bool) {
+	row := metricRow{Name: doc.Name, Unit: doc.Unit, Better: doc.Better.String(), Doc: doc.Doc}
+	any := false
+	for i := range groups {
+		cell := "–"
+		if v, ok := groups[i].median(doc.Name); ok {
+			cell, any = humanMetric(doc.Unit, v), true
+		}
+		row.Cells = append(row.Cells, cell)
+	}
+	return row, any
+}
+
+// charted are the metrics that get bars.
+var charted = []string{
+	"cpu_us_per_event", "events_per_s", "write_amp_engine", "write_amp_fs", "space_amp", "memory_amp",
+	"get_p50_us", "get_p99_us", "get_p999_us", "probe_p50_us", "probe_p99_us", "probe_p999_us",
+	"rss_bytes", "heap_objects",
+}
+
+// Measures of a chart, in the drawing's units.
+const (
+	chartWidth  = 460
+	labelWidth  = 130
+	valueWidth  = 90
+	barsWidth   = chartWidth - labelWidth - valueWidth
+	barHeight   = 18
+	barDistance = 26
+)
+
+// A chart is horizontal bars from zero, one a backend, with a line from the
+// least to the greatest value where there are several repetitions.
+type chart struct {
+	Name, Unit, Better, Doc string
+	Width, Height           int
+	Bars                    []bar
+}
+
+type bar struct {
+	Label, Value         string
+	Y, TextY, LineY      int
+	X, Width             string // of the bar
+	From, To             string // of the line; empty if there is none
+	LabelX, ValueX, High int
+}
+
+func makeChart(doc MetricDoc, groups []Group) (chart, bool) {
+	c := chart{
+		Name: doc.Name, Unit: doc.Unit, Better: doc.Better.String(), Doc: doc.Doc,
+		Width: chartWidth, Height: barDistance * len(groups),
+	}
+	most, any := 0.0, false
+	for i := range groups {
+		if values := groups[i].values(doc.Name); len(values) > 0 {
+			most, any = max(most, values[len(values)-1]), true
+		}
+	}
+	if !any {
+		return c, false
+	}
+	for i := range groups {
+		c.Bars = append(c.Bars, makeBar(doc, &groups[i], i, most))
+	}
+	return c, true
+}
+
+func makeBar(doc MetricDoc, g *Group, row int, most float64) bar {
+	b := bar{
+		Label: shorten(g.Backend, 18), Value: "–",
+		Y: row * barDistance, TextY: row*barDistance + barHeight - 5, LineY: row*barDistance + barHeight/2,
+		X: coordinate(labelWidth), Width: "0",
+		LabelX: labelWidth - 8, ValueX: chartWidth - valueWidth + 8, High: barHeight,
+	}
+	values := g.values(doc.Name)
+	median, ok := medianOf(values)
+	if !ok {
+		return b
+	}
+	b.Value = humanMetric(doc.Unit, median)
+	if most > 0 {
+		b.Width = coordinate(barsWidth * median / most)
+		if len(values) > 1 {
+			b.From = coordinate(labelWidth + barsWidth*values[0]/most)
+			b.To = coordinate(labelWidth + barsWidth*values[len(values)-1]/most)
+		}
+	}
+	return b
+}
+
+func coordinate(v float64) string { return fmt.Sprintf("%.1f", v) }
+
+// shorten cuts a label that would not fit.
+func shorten(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return s[:most-1] + "…"
+}

@@ -1,0 +1,187 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A Suite runs workloads on backends, several times over.
+type Suite struct {
+	Backends  []Candidate
+	Workloads []string
+	Knobs     map[string]Knobs // by workload, as Tune returns them
+	Reps      int
+	Seed      uint64
+	Settings  Settings // without Memory and Knobs
+	Dir       string   // for results and, while they run, stores; must exist
+	Machine   Machine
+
+	// Run runs a job, in a process of its own if memory and processor time are
+	// to be told apart.
+	Run func(context.Context, Job) (Measurement, error)
+
+	Progress io.Writer
+}
+
+// A Candidate is a backend of a suite.
+type Candidate struct {
+	Spec   string
+	Memory int64 // bytes, Options.Memory
+}
+
+// An Outcome is what became of a suite's jobs, in the order they were run.
+type Outcome struct {
+	Results  []Result
+	Failures []Failure
+}
+
+// A Failure is a run without numbers: it failed, or the oracle disagreed.
+type Failure struct {
+	Backend, Workload string
+	Rep               int
+	Err               error
+}
+
+// Plan returns the suite's jobs. From one repetition to the next, and from one
+// workload to the next, the order of backends is rotated, so that no backend always
+// has the machine as another left it.
+func (s *Suite) Plan() []Job {
+	var jobs []Job
+	for rep := range s.Reps {
+		for w, workload := range s.Workloads {
+			for b := range s.Backends {
+				candidate := s.Backends[(b+rep+w)%len(s.Backends)]
+				jobs = append(jobs, s.job(candidate, workload, rep+1))
+			}
+		}
+	}
+	return jobs
+}
+
+func (s *Suite) job(c Candidate, workload string, rep int) Job {
+	job := Job{Backend: c.Spec, Workload: workload, Rep: rep, Seed: s.Seed, Settings: s.Settings}
+	job.Memory = c.Memory
+	job.Knobs = s.Knobs[workload]
+	return job
+}
+
+// yardstick is what the runs of a workload are held against.
+type yardstick struct {
+	truth   Truth
+	harness float64 // cpu_us_per_event over the store that keeps nothing
+}
+
+// RunAll runs the plan. Each result is written to the results file as soon as it is there,
+// under a name that ends in .part until the last. A run that
+// fails does not end the suite; ctx does.
+func (s *Suite) RunAll(ctx context.Context) (Outcome, error) {
+	part := filepath.Join(s.Dir, ResultsFile+".part")
+	f, err := os.Create(part)
+	if err != nil {
+		return Outcome{}, fmt.Errorf("make results file: %w", err)
+	}
+	out, err := s.runPlan(ctx, f)
+	if closeErr := f.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return out, err
+	}
+	if len(out.Results) == 0 {
+		return out, os.Remove(part)
+	}
+	return out, os.Rename(part, filepath.Join(s.Dir, ResultsFile))
+}
+
+func (s *Suite) runPlan(ctx context.Context, w io.Writer) (Outcome, error) {
+	var out Outcome
+	yardsticks := map[string]yardstick{}
+	jobs := s.Plan()
+	for i, job := range jobs {
+		y, known := yardsticks[job.Workload]
+		if !known {
+			var err error
+			if y, err = s.measureYardstick(ctx, job); err != nil {
+				return out, err
+			}
+			yardsticks[job.Workload] = y
+		}
+		s.progress("[%d/%d] %s on %s, repetition %d of %d ... ", i+1, len(jobs), job.Workload, job.Backend, job.Rep, s.Reps)
+		res, err := s.runJob(ctx, job, y)
+		if ctx.Err() != nil {
+			s.progress("stopped\n")
+			return out, ctx.Err()
+		}
+		if err != nil {
+			s.progress("FAILED\n      %v\n", err)
+			out.Failures = append(out.Failures, Failure{job.Backend, job.Workload, job.Rep, err})
+			continue
+		}
+		s.progress("%.1f CPU us/event, %.1f s measured\n",
+			res.Metrics["cpu_us_per_event"].Value, res.Metrics["elapsed_s"].Value)
+		out.Results = append(out.Results, res)
+		if err := WriteResult(w, &res); err != nil {
+			return out, fmt.Errorf("write results: %w", err)
+		}
+	}
+	return out, nil
+}
+
+// measureYardstick computes a workload's truth and what the harness costs.
+func (s *Suite) measureYardstick(ctx context.Context, job Job) (yardstick, error) {
+	w, err := FindWorkload(job.Workload)
+	if err != nil {
+		return yardstick{}, err
+	}
+	start := time.Now()
+	y := yardstick{truth: w.truth(job.Seed, job.Knobs)}
+	job.Backend, job.Rep = Noop, 1
+	m, err := s.runInDir(ctx, job)
+	if err != nil {
+		return y, fmt.Errorf("measure the harness: %w", err)
+	}
+	y.harness = m.Metrics["cpu_us_per_event"].Value
+	s.progress("%s: oracle and harness done in %.1f s\n", job.Workload, time.Since(start).Seconds())
+	return y, nil
+}
+
+func (s *Suite) runJob(ctx context.Context, job Job, y yardstick) (Result, error) {
+	m, err := s.runInDir(ctx, job)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := m.judge(y.truth); err != nil {
+		return Result{}, err
+	}
+	m.Metrics.set("harness_us_per_event", y.harness)
+	return Result{
+		Backend: job.Backend, Workload: job.Workload, Rep: job.Rep, Seed: job.Seed,
+		Machine: s.Machine, Settings: job.Settings, Metrics: m.Metrics,
+	}, nil
+}
+
+// runInDir gives a job a directory for its store, and removes it afterwards.
+func (s *Suite) runInDir(ctx context.Context, job Job) (m Measurement, err error) {
+	dir, err := os.MkdirTemp(s.Dir, "store-")
+	if err != nil {
+		return m, fmt.Errorf("make store directory: %w", err)
+	}
+	defer func() {
+		if removeErr := os.RemoveAll(dir); err == nil && removeErr != nil {
+			err = fmt.Errorf("remove store: %w", removeErr)
+		}
+	}()
+	job.Dir = filepath.Join(dir, "db")
+	return s.Run(ctx, job)
+}
+
+func (s *Suite) progress(format string, args ...any) {
+	if s.Progress != nil {
+		// Progress is for a person to look at; a terminal that is gone is no reason to stop.
+		_, _ = fmt.Fprintf(s.Progress, format, args...)
+	}
+}

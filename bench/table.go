@@ -1,0 +1,192 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A column of the table shows one metric.
+type column struct {
+	head   string
+	metric string
+	show   func(float64) string
+}
+
+func mebibytes(v float64) string { return humanFloat(v / (1 << 20)) }
+func percent(v float64) string   { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
+func seconds(us float64) string  { return humanFloat(us / 1e6) }
+
+// costColumns and latencyColumns are the two blocks of each workload. With a
+// backend's name of up to 24 letters each fits 120 columns.
+func costColumns() []column {
+	return []column{
+		{"events/s", "events_per_s", humanFloat},
+		{"CPU us/ev", "cpu_us_per_event", humanFloat},
+		{"w-amp eng", "write_amp_engine", humanFloat},
+		{"w-amp fs", "write_amp_fs", humanFloat},
+		{"space", "space_amp", humanFloat},
+		{"memory", "memory_amp", humanFloat},
+		{"hits", "cache_hit_ratio", percent},
+		{"RSS MiB", "rss_bytes", mebibytes},
+		{"heap obj", "heap_objects", humanFloat},
+		{"GC CPU", "gc_cpu_ratio", percent},
+	}
+}
+
+func latencyColumns() []column {
+	var columns []column
+	for _, op := range []opKind{opGet, opProbe, opApply} {
+		name := opNames[op]
+		columns = append(columns,
+			column{name + " p50", name + "_p50_us", humanFloat},
+			column{"p99", name + "_p99_us", humanFloat},
+			column{"p99.9", name + "_p999_us", humanFloat})
+	}
+	return append(columns, column{"sync max s", "sync_max_us", seconds})
+}
+
+// Table renders an outcome for a terminal: for each workload a block of costs
+// and one of latencies in microseconds, medians where there are several
+// repetitions.
+func Table(out Outcome) string {
+	var b strings.Builder
+	groups := GroupResults(out.Results)
+	for from := 0; from < len(groups); {
+		to := from
+		for to < len(groups) && groups[to].Workload == groups[from].Workload {
+			to++
+		}
+		writeBlock(&b, groups[from:to])
+		from = to
+	}
+	for _, f := range out.Failures {
+		fmt.Fprintf(&b, "NO NUMBERS for %s on %s, repetition %d: %v\n", f.Workload, f.Backend, f.Rep, f.Err)
+	}
+	return b.String()
+}
+
+func writeBlock(b *strings.Builder, groups []Group) {
+	first := &groups[0].Results[0]
+	fmt.Fprintf(b, "%s: %s events measured", first.Workload, humanFloat(first.Metrics["events"].Value))
+	if n := mostReps(groups); n > 1 {
+		fmt.Fprintf(b, ", medians of %d repetitions", n)
+	}
+	fmt.Fprintf(b, "\n%s\n", wrap("  ", 118, first.Settings.Knobs.String()))
+	b.WriteString(grid(cells(groups, costColumns())))
+	b.WriteByte('\n')
+	b.WriteString(grid(cells(groups, latencyColumns())))
+	b.WriteString("  latencies in us, each with one clock reading of ")
+	clock, _ := groups[0].median("clock_ns")
+	fmt.Fprintf(b, "%s ns", humanFloat(clock))
+	if every := first.Settings.SampleEvery; every > 1 {
+		fmt.Fprintf(b, "; one call in %d was timed", every)
+	}
+	if harness, ok := groups[0].median("harness_us_per_event"); ok {
+		fmt.Fprintf(b, "; harness alone (store that keeps nothing): %s CPU us/ev", humanFloat(harness))
+	}
+	fmt.Fprintf(b, "\n  output checksum %s\n  memory budget: %s\n\n", checksums(groups), budgets(groups))
+}
+
+// budgets says how much memory each backend was given.
+func budgets(groups []Group) string {
+	var texts []string
+	for i := range groups {
+		text := "the engine's default"
+		if n := groups[i].Results[0].Settings.Memory; n > 0 {
+			text = humanBytes(float64(n))
+		}
+		texts = append(texts, groups[i].Backend+" "+text)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// checksums says what came out. The oracle has agreed with every result, so
+// backends differ only if results of different suites were put together.
+func checksums(groups []Group) string {
+	var texts []string
+	for i := range groups {
+		v, _ := groups[i].median("output_checksum")
+		if text := checksumText(v); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	if len(texts) == 1 {
+		return texts[0] + ", on every backend as the oracle has it"
+	}
+	return strings.Join(texts, ", ") + ": THE BACKENDS DIFFER"
+}
+
+func mostReps(groups []Group) int {
+	n := 0
+	for _, g := range groups {
+		n = max(n, len(g.Results))
+	}
+	return n
+}
+
+// cells returns a header and a row for each group, without columns that are
+// empty for all.
+func cells(groups []Group, columns []column) [][]string {
+	rows := make([][]string, 1+len(groups))
+	rows[0] = []string{"  backend"}
+	for i, g := range groups {
+		rows[i+1] = []string{"  " + g.Backend}
+	}
+	for _, c := range columns {
+		any := false
+		cell := make([]string, len(groups))
+		for i := range groups {
+			cell[i] = "-"
+			if v, ok := groups[i].median(c.metric); ok {
+				cell[i], any = c.show(v), true
+			}
+		}
+		if !any {
+			continue
+		}
+		rows[0] = append(rows[0], c.head)
+		for i := range groups {
+			rows[i+1] = append(rows[i+1], cell[i])
+		}
+	}
+	return rows
+}
+
+// Describe renders what all results of a suite share: machine, commit, seed
+// and settings.
+func Describe(r *Result) string {
+	m := &r.Machine
+	lines := []string{
+		fmt.Sprintf("%s, %d cores, %s; %s %s on %s; %s",
+			orUnknown(m.CPU), m.Cores, humanBytes(float64(m.Memory)), m.OS, orUnknown(m.Kernel), orUnknown(m.FS), m.Go),
+		fmt.Sprintf("commit %s; seed %d; durability=%s compression=%s maintenance=%s",
+			orUnknown(m.Commit), r.Seed, r.Settings.Durability, r.Settings.Compression, r.Settings.Maintenance),
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// wrap breaks text at blanks into lines of at most width, each indented.
+func wrap(indent string, width int, text string) string {
+	var lines []string
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len(line) > len(indent) && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = indent
+		}
+		if len(line) > len(indent) {
+			line += " "
+		}
+		line += word
+	}
+	return strings.Join(append(lines, line), "\n")
+}

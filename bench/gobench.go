@@ -53,16 +53,17 @@ func writeConfig(b *bytes.Buffer, results []Result) {
 	config("go", r.Machine.Go)
 	config("commit", r.Machine.Commit)
 	config("seed", strconv.FormatUint(r.Seed, 10))
-	config("durability", r.Settings.Durability)
-	config("compression", r.Settings.Compression)
-	config("maintenance", r.Settings.Maintenance)
 	described := map[string]bool{}
+	once := func(key, value string) {
+		if !described[key] {
+			described[key] = true
+			config(key, value)
+		}
+	}
 	for i := range results {
 		r := &results[i]
-		if !described[r.Workload] {
-			described[r.Workload] = true
-			config(strings.ToLower(r.Workload)+"-knobs", r.Settings.Knobs.String())
-		}
+		once(strings.ToLower(r.Workload)+"-knobs", r.Settings.Knobs.String())
+		once(strings.ToLower(benchName(r.Backend))+"-settings", r.Settings.store())
 	}
 }
 

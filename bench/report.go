@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"html/template"
-	"strings"
 )
 
 // The page is one file: style and drawings are in it, and it loads nothing.
@@ -30,17 +29,17 @@ func Report(results []Result) ([]byte, error) {
 
 // A page is what the template shows.
 type page struct {
-	Facts     []string
+	Origin    string
 	Workloads []section
 }
 
 type section struct {
-	Name, Doc      string
-	Knobs, Budgets string
-	Reps           int
-	Charts         []chart
-	Backends       []string
-	Rows           []metricRow
+	Name, Doc       string
+	Knobs, Settings string
+	Reps            int
+	Charts          []chart
+	Backends        []string
+	Rows            []metricRow
 }
 
 // A metricRow is a metric's medians, one cell for each backend.
@@ -50,13 +49,7 @@ type metricRow struct {
 }
 
 func makePage(results []Result) page {
-	var p page
-	for i := range results {
-		fact := strings.TrimSpace(Describe(&results[i]))
-		if len(p.Facts) == 0 || p.Facts[len(p.Facts)-1] != fact {
-			p.Facts = append(p.Facts, fact)
-		}
-	}
+	p := page{Origin: Describe(results)}
 	groups := GroupResults(results)
 	for from := 0; from < len(groups); {
 		to := from
@@ -71,10 +64,10 @@ func makePage(results []Result) page {
 
 func makeSection(groups []Group) section {
 	s := section{
-		Name:    groups[0].Workload,
-		Knobs:   groups[0].Results[0].Settings.Knobs.String(),
-		Budgets: budgets(groups),
-		Reps:    mostReps(groups),
+		Name:     groups[0].Workload,
+		Knobs:    groups[0].Results[0].Settings.Knobs.String(),
+		Settings: settingsText(groups),
+		Reps:     mostReps(groups),
 	}
 	if w, err := FindWorkload(s.Name); err == nil { // results of a later version may name others
 		s.Doc = w.Doc

@@ -57,19 +57,22 @@ func (e *FormatError) Error() string {
 // LoadResults reads a results file, or that of a directory. A fault in
 // it, or there being no result, is a *FormatError.
 func LoadResults(path string) ([]Result, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, &FormatError{File: path, Reason: pathReason(err)}
-	}
-	if info.IsDir() {
-		path = filepath.Join(path, ResultsFile)
-	}
+	path = ResultsPath(path)
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, &FormatError{File: path, Reason: pathReason(err)}
 	}
 	defer f.Close()
 	return readResults(path, f)
+}
+
+// ResultsPath returns the path of the results file in a directory, and any
+// other path as it is.
+func ResultsPath(path string) string {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return filepath.Join(path, ResultsFile)
+	}
+	return path
 }
 
 // pathReason is the part of an error of package os that does not repeat the path.

@@ -34,6 +34,16 @@ type Settings struct {
 	Knobs       Knobs  `json:"knobs"`        // of the workload
 }
 
+// Validate says what is wrong with the settings that a store takes; the knobs are
+// checked where they are set (Tune).
+func (s *Settings) Validate() error {
+	opts, err := s.options()
+	if err == nil {
+		_, err = opts.Resolve()
+	}
+	return err
+}
+
 // options returns the settings as a store takes them.
 func (s *Settings) options() (*statelab.Options, error) {
 	durability, err1 := statelab.ParseDurability(s.Durability)

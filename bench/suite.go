@@ -16,8 +16,7 @@ type Suite struct {
 	Knobs     map[string]Knobs // by workload, as Tune returns them
 	Reps      int
 	Seed      uint64
-	Settings  Settings // without Memory and Knobs
-	Dir       string   // for results and, while they run, stores; must exist
+	Dir       string // for results and, while they run, stores; must exist
 	Machine   Machine
 
 	// Run runs a job, in a process of its own if memory and processor time are
@@ -29,8 +28,8 @@ type Suite struct {
 
 // A Candidate is a backend of a suite.
 type Candidate struct {
-	Spec   string
-	Memory int64 // bytes, Options.Memory
+	Spec     string
+	Settings Settings // but for the knobs, which are the workload's
 }
 
 // An Outcome is what became of a suite's jobs, in the order they were run.
@@ -63,8 +62,7 @@ func (s *Suite) Plan() []Job {
 }
 
 func (s *Suite) job(c Candidate, workload string, rep int) Job {
-	job := Job{Backend: c.Spec, Workload: workload, Rep: rep, Seed: s.Seed, Settings: s.Settings}
-	job.Memory = c.Memory
+	job := Job{Backend: c.Spec, Workload: workload, Rep: rep, Seed: s.Seed, Settings: c.Settings}
 	job.Knobs = s.Knobs[workload]
 	return job
 }

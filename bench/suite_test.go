@@ -19,13 +19,15 @@ func smallSuite(t *testing.T, backends ...string) *Suite {
 	s := &Suite{
 		Knobs: map[string]Knobs{},
 		Reps:  2, Seed: 7, Dir: t.TempDir(),
-		Settings: Settings{Durability: "checkpoint", Compression: "default", Maintenance: "inline", SampleEvery: 1},
 		Run: func(ctx context.Context, job Job) (Measurement, error) {
 			return Execute(ctx, job, openMem)
 		},
 	}
 	for _, b := range backends {
-		s.Backends = append(s.Backends, Candidate{Spec: b})
+		s.Backends = append(s.Backends, Candidate{
+			Spec:     b,
+			Settings: Settings{Durability: "checkpoint", Compression: "default", Maintenance: "inline", SampleEvery: 1},
+		})
 	}
 	for _, w := range Workloads() {
 		job, _ := smallJob(t, w.Name)
@@ -75,7 +77,7 @@ func TestASuiteRunsEveryBackendWorkloadAndRepetitionOnce(t *testing.T) {
 }
 
 func TestTheOrderOfBackendsRotates(t *testing.T) {
-	s := &Suite{Backends: []Candidate{{Spec: "a"}, {Spec: "b"}, {Spec: "c", Memory: 5}}, Workloads: []string{"J10", "reads"}, Reps: 2}
+	s := &Suite{Backends: []Candidate{{Spec: "a"}, {Spec: "b"}, {Spec: "c", Settings: Settings{Memory: 5}}}, Workloads: []string{"J10", "reads"}, Reps: 2}
 	var order []string
 	for _, job := range s.Plan() {
 		order = append(order, job.Backend)

@@ -86,20 +86,7 @@ func writeBlock(b *strings.Builder, groups []Group) {
 	if harness, ok := groups[0].median("harness_us_per_event"); ok {
 		fmt.Fprintf(b, "; harness alone (store that keeps nothing): %s CPU us/ev", humanFloat(harness))
 	}
-	fmt.Fprintf(b, "\n  output checksum %s\n  memory budget: %s\n\n", checksums(groups), budgets(groups))
-}
-
-// budgets says how much memory each backend was given.
-func budgets(groups []Group) string {
-	var texts []string
-	for i := range groups {
-		text := "the engine's default"
-		if n := groups[i].Results[0].Settings.Memory; n > 0 {
-			text = humanBytes(float64(n))
-		}
-		texts = append(texts, groups[i].Backend+" "+text)
-	}
-	return strings.Join(texts, ", ")
+	fmt.Fprintf(b, "\n  output checksum %s\n%s\n", checksums(groups), indent(settingsText(groups)))
 }
 
 // checksums says what came out. The oracle has agreed with every result, so
@@ -116,6 +103,37 @@ func checksums(groups []Group) string {
 		return texts[0] + ", on every backend as the oracle has it"
 	}
 	return strings.Join(texts, ", ") + ": THE BACKENDS DIFFER"
+}
+
+// settingsText says how each backend was set, in as few lines as that takes.
+func settingsText(groups []Group) string {
+	var texts, whose []string
+	for i := range groups {
+		text := groups[i].Results[0].Settings.store()
+		if n := len(texts); n > 0 && texts[n-1] == text {
+			whose[n-1] += ", " + groups[i].Backend
+			continue
+		}
+		texts, whose = append(texts, text), append(whose, groups[i].Backend)
+	}
+	var b strings.Builder
+	for i, text := range texts {
+		fmt.Fprintf(&b, "%s: %s\n", whose[i], text)
+	}
+	return b.String()
+}
+
+// store renders the settings that a store takes.
+func (s *Settings) store() string {
+	memory := "the engine's default"
+	if s.Memory > 0 {
+		memory = humanBytes(float64(s.Memory))
+	}
+	return fmt.Sprintf("memory %s, durability %s, compression %s, maintenance %s", memory, s.Durability, s.Compression, s.Maintenance)
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n  ") + "\n"
 }
 
 func mostReps(groups []Group) int {
@@ -154,17 +172,20 @@ func cells(groups []Group, columns []column) [][]string {
 	return rows
 }
 
-// Describe renders what all results of a suite share: machine, commit, seed
-// and settings.
-func Describe(r *Result) string {
-	m := &r.Machine
-	lines := []string{
-		fmt.Sprintf("%s, %d cores, %s; %s %s on %s; %s",
-			orUnknown(m.CPU), m.Cores, humanBytes(float64(m.Memory)), m.OS, orUnknown(m.Kernel), orUnknown(m.FS), m.Go),
-		fmt.Sprintf("commit %s; seed %d; durability=%s compression=%s maintenance=%s",
-			orUnknown(m.Commit), r.Seed, r.Settings.Durability, r.Settings.Compression, r.Settings.Maintenance),
+// Describe renders where results come from: machine, commit and seed, once for
+// each that there is.
+func Describe(results []Result) string {
+	var texts []string
+	for i := range results {
+		m := &results[i].Machine
+		text := fmt.Sprintf("%s, %d cores, %s; %s %s on %s; %s\ncommit %s; seed %d\n",
+			orUnknown(m.CPU), m.Cores, humanBytes(float64(m.Memory)), m.OS, orUnknown(m.Kernel), orUnknown(m.FS), m.Go,
+			orUnknown(m.Commit), results[i].Seed)
+		if !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return strings.Join(texts, "")
 }
 
 func orUnknown(s string) string {

@@ -29,8 +29,13 @@ type command struct {
 // commands returns the table of commands, in the order in which help lists them.
 func commands() []command {
 	return []command{
+		{"bench", "run workloads on backends and print what they cost", runBench},
+		{"compare", "compare two results of bench", runCompare},
+		{"report", "make a page with charts of results", runReport},
 		{"check", "verify the files of a store", runCheck},
 		{"dump", "print the structure of a store's files", runDump},
+		{"list", "list backends, workloads and metrics", runList},
+		{"explain", "say what a metric, a workload or a backend is", runExplain},
 	}
 }
 
@@ -49,6 +54,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "help", "-h", "-help", "--help":
 		help(stdout)
 		return exitDone
+	case benchRunName:
+		return runBenchRun(args, os.Stdin, stdout, stderr)
 	}
 	for _, c := range commands() {
 		if c.name == name {

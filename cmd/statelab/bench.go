@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/internal/spec"
+)
+
+const benchDoc = `Runs workloads on backends, each run in a process of its own, and prints what
+they cost: rates, processor time, write and space amplification, latencies,
+memory. A run whose output is not what an oracle computes has no numbers, and
+the exit code is then 1. Progress goes to stderr, the table to stdout; the
+results go to a new directory as results.jsonl (one object a run), results.txt
+(Go benchmark format, for benchstat) and report.html.
+"statelab list" names backends, workloads and knobs; "statelab explain" says
+what a metric means.`
+
+// defaultBenchMemory is the budget of a backend that keeps its state on disk
+// unless -memory says otherwise: about the size of what J1s has waiting by
+// default, so that caches and write buffers have to choose.
+const defaultBenchMemory = 32 << 20
+
+// benchFlags are the command line of bench, as text.
+type benchFlags struct {
+	backends, workloads                  string
+	reps, sample                         int
+	seed                                 uint64
+	memory                               string
+	durability, compression, maintenance string
+	settings                             []string
+	out                                  string
+}
+
+func runBench(args []string, stdout, stderr io.Writer) int {
+	var f benchFlags
+	line := newCommandLine(stdout, "bench [flags]", benchDoc)
+	line.StringVar(&f.backends, "backends", "lsm,btree,skiplist", "`specs` of the backends, separated by commas, such as lsm?memory=64MiB")
+	line.StringVar(&f.workloads, "workload", "J1s,J10,reads", "`names` of the workloads, separated by commas")
+	line.IntVar(&f.reps, "reps", 1, "how `many` times each workload runs on each backend")
+	line.Uint64Var(&f.seed, "seed", 1, "`number` that the workloads are generated from")
+	line.StringVar(&f.memory, "memory", "", "memory `budget` of each backend, such as 64MiB (default 32MiB, and no bound for memory-resident backends)")
+	line.StringVar(&f.durability, "durability", "checkpoint", "what survives a crash: checkpoint, interval or always")
+	line.StringVar(&f.compression, "compression", "default", "how files are compressed: default, none, s2 or zstd")
+	line.StringVar(&f.maintenance, "maintenance", "background", "who runs flushes and merges: background or inline")
+	line.IntVar(&f.sample, "sample", 1, "time one Get, probe or Apply in so `many`")
+	line.Func("set", "a knob of the workloads, as `knob=value` or workload.knob=value; may be repeated", func(s string) error {
+		f.settings = append(f.settings, s)
+		return nil
+	})
+	line.StringVar(&f.out, "o", "", "`directory` for the results, which must not exist or be empty (default results/DATE-TIME)")
+	_, err := line.parse(args, 0, 0)
+	if err == nil {
+		err = benchmark(&f, stdout, stderr)
+	}
+	return finish(stderr, "bench", err)
+}
+
+func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
+	suite, err := f.suite()
+	if err != nil {
+		return err
+	}
+	dir, made, err := resultsDir(f.out, time.Now())
+	if err != nil {
+		return err
+	}
+	suite.Dir, suite.Progress, suite.Run = dir, stderr, runInProcess
+	suite.Machine = bench.DescribeMachine(dir)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	out, err := suite.RunAll(ctx)
+	if err != nil {
+		return errors.Join(err, removeIfEmpty(dir, made))
+	}
+	if len(out.Results) > 0 {
+		err = writeFiles(dir, out.Results)
+	} else {
+		err = removeIfEmpty(dir, made)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(stdout, bench.Describe(out.Results)+"\n"+bench.Table(out)); err != nil {
+		return err
+	}
+	if len(out.Results) > 0 {
+		fmt.Fprintf(stdout, "results in %s\n", dir)
+	}
+	if n := len(out.Failures); n > 0 {
+		return fmt.Errorf("%d of %d runs have no numbers", n, n+len(out.Results))
+	}
+	return nil
+}
+
+// suite checks the command line and returns what it asks for.
+func (f *benchFlags) suite() (*bench.Suite, error) {
+	if f.reps < 1 || f.sample < 1 {
+		return nil, badInput("-reps and -sample must be at least 1")
+	}
+	s := &bench.Suite{Reps: f.reps, Seed: f.seed}
+	var workloads []bench.Workload
+	names, err := splitList("-workload", f.workloads)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		w, err := bench.FindWorkload(name)
+		if err != nil {
+			return nil, badInput("%w", err)
+		}
+		workloads = append(workloads, w)
+		s.Workloads = append(s.Workloads, name)
+	}
+	if s.Knobs, err = f.knobs(workloads); err != nil {
+		return nil, badInput("-set: %w", err)
+	}
+	specs, err := splitList("-backends", f.backends)
+	if err != nil {
+		return nil, err
+	}
+	for _, text := range specs {
+		c, err := f.candidate(text)
+		if err != nil {
+			return nil, badInput("%w", err)
+		}
+		s.Backends = append(s.Backends, c)
+	}
+	return s, nil
+}
+
+// splitList splits a list at commas and refuses what is empty or doubled.
+func splitList(flag, text string) ([]string, error) {
+	items := strings.Split(text, ",")
+	for i, item := range items {
+		if item == "" {
+			return nil, badInput("%s: empty name in %q", flag, text)
+		}
+		if slices.Contains(items[:i], item) {
+			return nil, badInput("%s: %s is named twice", flag, item)
+		}
+	}
+	return items, nil
+}
+
+func (f *benchFlags) knobs(workloads []bench.Workload) (map[string]bench.Knobs, error) {
+	var settings []bench.Setting
+	for _, text := range f.settings {
+		set, err := bench.ParseSetting(text)
+		if err != nil {
+			return nil, err
+		}
+		settings = append(settings, set)
+	}
+	return bench.Tune(workloads, settings)
+}
+
+// candidate checks a spec and returns it with its settings: those of the
+// command line, unless the spec says otherwise.
+func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
+	c := bench.Candidate{Spec: text, Settings: bench.Settings{
+		Durability: f.durability, Compression: f.compression, Maintenance: f.maintenance, SampleEvery: f.sample,
+	}}
+	if err := backends.Validate(text); err != nil {
+		return c, err
+	}
+	memory := f.memory
+	_, params, err := spec.Parse(text)
+	if err != nil {
+		return c, err
+	}
+	for _, p := range params {
+		switch p.Name {
+		case "memory":
+			memory = p.Value
+		case "durability":
+			c.Settings.Durability = p.Value
+		case "compression":
+			c.Settings.Compression = p.Value
+		case "maintenance":
+			c.Settings.Maintenance = p.Value
+		}
+	}
+	if memory != "" {
+		if c.Settings.Memory, err = spec.ParseSize(memory); err != nil {
+			return c, fmt.Errorf("memory %s: %w", memory, err)
+		}
+	} else if !memoryResident(text) {
+		c.Settings.Memory = defaultBenchMemory
+	}
+	return c, c.Settings.Validate()
+}
+
+// memoryResident says whether the backend of a spec keeps its state in memory,
+// so that a budget would bound the state itself.
+func memoryResident(text string) bool {
+	name, _, _ := strings.Cut(text, "?")
+	for _, b := range backends.List() {
+		if b.Name == name {
+			return b.MemoryResident
+		}
+	}
+	return false
+}
+
+// resultsDir makes the directory for results, and says whether it did or found
+// it empty.
+func resultsDir(name string, now time.Time) (dir string, made bool, err error) {
+	if name == "" {
+		name = filepath.Join("results", now.Format("20060102-150405"))
+	}
+	entries, err := os.ReadDir(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return name, true, os.MkdirAll(name, 0o755)
+	case err != nil:
+		return "", false, badInput("%w", err)
+	case len(entries) > 0:
+		return "", false, badInput("%s is not empty: results are never overwritten", name)
+	}
+	return name, false, nil
+}
+
+// removeIfEmpty removes the directory of results if it was made for them and
+// there are none.
+func removeIfEmpty(dir string, made bool) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) > 0 || !made {
+		return err
+	}
+	return os.Remove(dir)
+}
+
+// writeFiles writes what is made of the results beside them.
+func writeFiles(dir string, results []bench.Result) error {
+	if err := writeWhole(filepath.Join(dir, bench.GoBenchFile), bench.GoBench(results)); err != nil {
+		return err
+	}
+	html, err := bench.Report(results)
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(dir, bench.ReportFile), html)
+}
+
+// writeWhole writes a file under another name first, so that none looks
+// finished that is not.
+func writeWhole(name string, data []byte) error {
+	part := name + ".part"
+	if err := os.WriteFile(part, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(part, name)
+}
+
+// openBackend is bench's Opener.
+func openBackend(spec, dir string, opts *statelab.Options) (statelab.Store, error) {
+	return backends.Open(spec, dir, opts)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/bench"
+)
+
+const explainDoc = `Says what a metric, a workload or a backend is. Without a name it explains all
+metrics.`
+
+func runExplain(args []string, stdout, stderr io.Writer) int {
+	line := newCommandLine(stdout, "explain [NAME]", explainDoc)
+	names, err := line.parse(args, 0, 1)
+	if err == nil {
+		err = explain(stdout, names)
+	}
+	return finish(stderr, "explain", err)
+}
+
+func explain(w io.Writer, names []string) error {
+	var b strings.Builder
+	if len(names) == 0 {
+		for _, m := range bench.MetricDocs() {
+			explainMetric(&b, m)
+		}
+	} else if !explainName(&b, names[0]) {
+		return badInput("%q is no metric, workload or backend; \"statelab list\" names them", names[0])
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// explainName writes what it knows under a name; false if that is nothing.
+func explainName(b *strings.Builder, name string) bool {
+	if m, ok := bench.FindMetric(name); ok {
+		explainMetric(b, m)
+		return true
+	}
+	for _, w := range bench.Workloads() {
+		if w.Name == name {
+			explainWorkload(b, w)
+			return true
+		}
+	}
+	for _, e := range backends.List() {
+		if e.Name == name {
+			explainBackend(b, e)
+			return true
+		}
+	}
+	return false
+}
+
+func explainMetric(b *strings.Builder, m bench.MetricDoc) {
+	direction := "neither direction is better"
+	if m.Better != bench.Neither {
+		direction = m.Better.String() + " is better"
+	}
+	fmt.Fprintf(b, "%s: a metric, in %s; %s\n%s\n", m.Name, m.Unit, direction, paragraph("  ", m.Doc))
+}
+
+func explainWorkload(b *strings.Builder, w bench.Workload) {
+	fmt.Fprintf(b, "%s: a workload\n%s\n  knobs, for bench -set:\n", w.Name, paragraph("  ", w.Doc))
+	for _, k := range w.Knobs {
+		fmt.Fprintf(b, "%s", paragraph("    ", fmt.Sprintf("%s=%s: %s", k.Name, strconv.FormatFloat(k.Default, 'f', -1, 64), k.Doc)))
+	}
+}
+
+func explainBackend(b *strings.Builder, e backends.Backend) {
+	fmt.Fprintf(b, "%s: a backend\n%s\n  parameters, as in %s?NAME=VALUE&NAME=VALUE:\n", e.Name, paragraph("  ", e.Doc), e.Name)
+	for _, p := range e.Params {
+		text := fmt.Sprintf("%s=%s: %s Allowed: %s.", p.Name, p.Default, p.Doc, strings.Join(p.Values, ", "))
+		b.WriteString(paragraph("    ", text))
+	}
+}
+
+// paragraph breaks text into indented lines of up to 80 columns.
+func paragraph(indent, text string) string {
+	var b strings.Builder
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && len(indent)+len(line)+1+len(word) > 80 {
+			b.WriteString(indent + line + "\n")
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	b.WriteString(indent + line + "\n")
+	return b.String()
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/bench"
+)
+
+const listDoc = `Lists the backends with their parameters, the workloads with their knobs, and the
+metrics. "statelab explain NAME" says what each means.`
+
+func runList(args []string, stdout, stderr io.Writer) int {
+	line := newCommandLine(stdout, "list", listDoc)
+	_, err := line.parse(args, 0, 0)
+	if err == nil {
+		_, err = io.WriteString(stdout, listing())
+	}
+	return finish(stderr, "list", err)
+}
+
+func listing() string {
+	var b strings.Builder
+	b.WriteString("backends\n")
+	for _, e := range backends.List() {
+		fmt.Fprintf(&b, "  %-9s %s\n", e.Name, e.Doc)
+		for _, p := range e.Params {
+			fmt.Fprintf(&b, "            %s=%s\n", p.Name, p.Default)
+		}
+	}
+	b.WriteString("\nworkloads\n")
+	for _, w := range bench.Workloads() {
+		fmt.Fprintf(&b, "  %-9s %s\n", w.Name, w.Defaults())
+	}
+	b.WriteString("\nmetrics\n")
+	for _, m := range bench.MetricDocs() {
+		fmt.Fprintf(&b, "  %-24s %s\n", m.Name, m.Unit)
+	}
+	return b.String()
+}

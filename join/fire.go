@@ -3,6 +3,7 @@ package join
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cespare/xxhash/v2"
@@ -23,20 +24,43 @@ const arenaLimit = 16 << 20
 // markedValue is the value of the timer of a right event with a pair.
 var markedValue = []byte{1}
 
+// errSnapshotLost says that the store gave up the snapshot of an iterator (I8 of
+// package statelab). Nothing has changed but what o.cursor says, so that timers
+// can be read again from there.
+var errSnapshotLost = fmt.Errorf("read timers again and again: %w", statelab.ErrSnapshotTooOld)
+
+// lostLimit is how many snapshots in a row may be lost before a single timer
+// has fired.
+const lostLimit = 100
+
 // fire fires the timers below w, in order. What it writes is left in the batch.
 func (o *Operator) fire(w int64) error {
+	lost := 0
 	for w > o.fired {
-		if err := o.fireUntilLarge(w); err != nil {
+		err := o.fireUntilLarge(w)
+		if err != nil && err != errSnapshotLost { // by identity: what a hook returns is not ours to repeat
 			return err
 		}
-		if !o.batchIsLarge() {
-			return nil
-		}
-		if err := o.apply(false); err != nil {
+		if err == nil || !bytes.Equal(o.cursor, o.timersFrom) {
+			lost = 0
+		} else if lost++; lost > lostLimit {
 			return err
+		}
+		if o.batchIsLarge() {
+			if err := o.apply(false); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// readError wraps what ended a read of the store.
+func readError(doing string, err error) error {
+	if errors.Is(err, statelab.ErrSnapshotTooOld) {
+		return errSnapshotLost
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // fireUntilLarge fires timers below w until the batch is large or none is
@@ -47,7 +71,7 @@ func (o *Operator) fireUntilLarge(w int64) error {
 	o.timersTo = appendTimerBound(o.timersTo[:0], w)
 	it, err := o.store.Iter(statelab.Range{Lower: o.timersFrom, Upper: o.timersTo})
 	if err != nil {
-		return fmt.Errorf("read timers: %w", err)
+		return readError("read timers", err)
 	}
 	defer it.Close()
 	for it.Next() {
@@ -70,7 +94,7 @@ func (o *Operator) fireUntilLarge(w int64) error {
 		}
 	}
 	if err := it.Close(); err != nil {
-		return fmt.Errorf("read timers: %w", err)
+		return readError("read timers", err)
 	}
 	o.fired = w
 	o.cursor = appendTimerBound(o.cursor[:0], w)
@@ -135,12 +159,12 @@ func (o *Operator) assemble(t timer) error {
 	o.upperKey = statelab.AppendSuccessor(o.upperKey[:0], o.key[:n])
 	it, err := o.store.Iter(statelab.Range{Lower: o.key, Upper: o.upperKey})
 	if err != nil {
-		return fmt.Errorf("probe: %w", err)
+		return readError("probe", err)
 	}
 	defer it.Close()
 	if !it.First() || !bytes.Equal(it.Key(), o.key) {
 		if err := it.Close(); err != nil {
-			return fmt.Errorf("probe: %w", err)
+			return readError("probe", err)
 		}
 		return alarm("a left event of time %d and sequence %d has a timer but is gone", s.Left.Time, s.Left.Seq)
 	}
@@ -149,7 +173,7 @@ func (o *Operator) assemble(t timer) error {
 		return err
 	}
 	if err := it.Close(); err != nil {
-		return fmt.Errorf("probe: %w", err)
+		return readError("probe", err)
 	}
 	return nil
 }

@@ -13,7 +13,9 @@
 // The lines "set" are settings that are fixed when the directory is made. The
 // last line is the checksum of all before it. STORE is written last, to a
 // temporary name, synced and renamed; so a directory without it is not a
-// store, and whatever made it was cut short before it promised anything.
+// store, and whatever made it was cut short before it promised anything. That
+// is told from a store that has lost its file STORE by the empty file NEW,
+// which stands there from before the first file of an engine until STORE does.
 package storedir
 
 import (
@@ -38,6 +40,7 @@ const (
 	IdentityName = "STORE"
 	LockName     = "LOCK"
 	tempName     = "STORE.tmp"
+	newName      = "NEW"
 )
 
 const headline = "statelab store"
@@ -65,7 +68,8 @@ type Dir struct {
 
 // Open locks dir, making it if it does not exist, and reads its identity. It
 // refuses, with an error that is statelab.ErrMismatch, a directory of another
-// engine, version or prefix name, and one that holds files but no identity.
+// engine, version or prefix name, and one that holds strangers' files; one that
+// holds a store's files and no identity is damaged.
 // The settings of Found are the caller's to judge. A Fresh directory becomes
 // a store when the caller has made its first files durable and calls
 // WriteIdentity.
@@ -82,12 +86,6 @@ func Open(fsys vfs.FS, dir string, want Identity, m *meter.Meter) (*Dir, error) 
 		lock.Close()
 		return nil, err
 	}
-	if d.Fresh { // also if an attempt before this one made dir and was cut short
-		if err := fsys.SyncDir(filepath.Dir(dir)); err != nil {
-			lock.Close()
-			return nil, fmt.Errorf("make store %s: %w", dir, err)
-		}
-	}
 	return d, nil
 }
 
@@ -95,7 +93,7 @@ func (d *Dir) identify(want Identity) error {
 	found, err := Read(d.fs, d.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		d.Fresh = true
-		return d.requireEmpty()
+		return d.begin()
 	}
 	if err != nil {
 		return err
@@ -110,22 +108,61 @@ func (d *Dir) identify(want Identity) error {
 	case found.Prefix != want.Prefix:
 		return fmt.Errorf("open store %s: made with prefix %q, not %q: %w", d.Path, found.Prefix, want.Prefix, statelab.ErrMismatch)
 	}
-	return nil
+	return d.made()
 }
 
-// requireEmpty guards strangers' files: only what an Open cut short leaves may
-// stand in a directory without identity, and the engine's own files of that
-// attempt, which all begin with a digit or are named in upper case.
-func (d *Dir) requireEmpty() error {
+// begin guards what is there, and says durably that a store is being made.
+// Without identity there may only be what an Open cut short leaves: NEW and,
+// beside it, the engine's own files of that attempt, which all begin with a
+// digit or are named in upper case.
+func (d *Dir) begin() error {
 	names, err := d.fs.List(d.Path)
 	if err != nil {
 		return fmt.Errorf("open store %s: %w", d.Path, err)
 	}
+	begun := slices.Contains(names, newName)
 	for _, name := range names {
-		ours := name == LockName || name == tempName || name[0] >= '0' && name[0] <= '9' || name == strings.ToUpper(name)
-		if !ours {
+		switch {
+		case name == LockName || name == tempName || name == newName:
+		case !(name[0] >= '0' && name[0] <= '9') && name != strings.ToUpper(name):
 			return fmt.Errorf("open store %s: holds %s and no %s, so it is not a store: %w", d.Path, name, IdentityName, statelab.ErrMismatch)
+		case !begun:
+			return fmt.Errorf("open store %s: %w", d.Path,
+				&statelab.CorruptError{File: filepath.Join(d.Path, IdentityName), Offset: -1, Reason: "it is missing, beside " + name})
 		}
+	}
+	if !begun {
+		err = createEmpty(d.fs, filepath.Join(d.Path, newName))
+	}
+	if err == nil {
+		err = d.fs.SyncDir(d.Path)
+	}
+	if err == nil { // also if an attempt before this one made dir and was cut short
+		err = d.fs.SyncDir(filepath.Dir(d.Path))
+	}
+	if err != nil {
+		return fmt.Errorf("make store %s: %w", d.Path, err)
+	}
+	return nil
+}
+
+func createEmpty(fsys vfs.FS, name string) error {
+	f, err := fsys.Create(name)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// made removes NEW, which an attempt cut short after STORE stood has left.
+func (d *Dir) made() error {
+	name := filepath.Join(d.Path, newName)
+	ok, err := vfs.Exists(d.fs, name)
+	if ok {
+		err = d.fs.Remove(name)
+	}
+	if err != nil {
+		return fmt.Errorf("open store %s: %w", d.Path, err)
 	}
 	return nil
 }
@@ -136,7 +173,7 @@ func (d *Dir) WriteIdentity(id Identity) error {
 		return err
 	}
 	d.Fresh, d.Found = false, id
-	return nil
+	return d.made()
 }
 
 // Close releases the lock.

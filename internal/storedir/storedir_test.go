@@ -103,3 +103,63 @@ func TestSecondAttemptMakesTheNameDurable(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// makeStore makes a store in "s" with one file of an engine's, and stops short of
+// the identity if told so.
+func makeStore(t *testing.T, mem *vfs.Mem, cutShort bool) {
+	t.Helper()
+	var m meter.Meter
+	d, err := Open(mem, "s", id, &m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !d.Fresh {
+		t.Fatal("the directory is not Fresh")
+	}
+	if err := writeSynced(mem, "s/000001.log", []byte("log"), &m, meter.Log); err != nil {
+		t.Fatal(err)
+	}
+	if err := mem.SyncDir("s"); err != nil {
+		t.Fatal(err)
+	}
+	if !cutShort {
+		if err := d.WriteIdentity(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestALostIdentityIsDamage(t *testing.T) {
+	mem := vfs.NewMem()
+	makeStore(t, mem, false)
+	if err := mem.Remove("s/STORE"); err != nil {
+		t.Fatal(err)
+	}
+	var corrupt *statelab.CorruptError
+	if _, err := Open(mem, "s", id, new(meter.Meter)); !errors.As(err, &corrupt) {
+		t.Fatalf("Open: %v, want a CorruptError", err)
+	}
+	if _, err := Open(mem, "s", id, new(meter.Meter)); errors.Is(err, statelab.ErrLocked) {
+		t.Fatal("an Open that failed has kept the lock")
+	}
+}
+
+func TestAnAttemptCutShortIsTakenUpAgain(t *testing.T) {
+	for seed := range int64(20) {
+		mem := vfs.NewMem()
+		makeStore(t, mem, true)
+		left := mem.PowerCut(seed)
+		makeStore(t, left, false)
+		d, err := Open(left, "s", id, new(meter.Meter))
+		if err != nil || d.Fresh {
+			t.Fatalf("Open: %+v, %v", d, err)
+		}
+		d.Close()
+		if ok, err := vfs.Exists(left, "s/NEW"); ok || err != nil {
+			t.Fatalf("NEW stands beside STORE: %v, %v", ok, err)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func allCases() []testCase {
 
 // run runs the cases of the clause, or everything if clause is empty.
 func run(t tb, cfg *Config, clause string) {
-	cfg.Effort.setDefaults()
+	cfg.setDefaults()
 	cases := allCases()
 	for _, c := range Clauses() {
 		if clause != "" && clause != c.ID {
@@ -62,7 +62,18 @@ func run(t tb, cfg *Config, clause string) {
 			}
 		})
 	}
+	if clause == "" || clause == randomName {
+		t.Run(randomName, func(t tb) {
+			if why, ok := cfg.Waive[randomName]; ok {
+				t.Skip("waived: " + why)
+			}
+			runLab(t, cfg, randomName, randomRuns)
+		})
+	}
 }
+
+// randomName is the name of the runs that belong to no clause.
+const randomName = "random"
 
 // start runs the case in each of its variants, or skips it and says why.
 func (tc testCase) start(t tb, cfg *Config) {

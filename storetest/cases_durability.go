@@ -12,8 +12,12 @@ import (
 func durabilityCases() []testCase {
 	return []testCase{
 		{"D1", "exactly the last Sync", needsFS, lastSyncExactly},
+		{"D1", "crashes amid a history", needsFS, powerCutRuns(statelab.DurabilityCheckpoint)},
 		{"D2", "the last Sync is covered", needsFS, syncCovered},
+		{"D2", "crashes amid a history", needsFS, powerCutRuns(statelab.DurabilityInterval)},
 		{"D3", "what was acknowledged", needsFS, acknowledged},
+		{"D3", "crashes amid a history", needsFS, powerCutRuns(statelab.DurabilityAlways)},
+		{"D3", "crashes amid many writers", needsFS, crashAmidWriters},
 		{"D4", "batches whole", needsFS, batchesWhole},
 		{"D5", "Close", 0, closeKeeps},
 		{"D6", "a copy of now", 0, checkpointCopies},

@@ -4,10 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"testing"
 )
 
 // Effort is how hard the kit tries. Zero fields mean defaults that let one
-// store pass in some ten seconds.
+// store pass in some ten seconds, and half of them with -short.
 type Effort struct {
 	Seed  uint64 // of the first random history; zero is 1
 	Seeds int    // random histories for each durability and maintenance
@@ -43,15 +44,27 @@ func (e *Effort) setDefaults() {
 	if e.Seed == 0 {
 		e.Seed = 1
 	}
+	less := 1
+	if testing.Short() {
+		less = 2
+	}
 	if e.Seeds == 0 {
-		e.Seeds = defaultSeeds
+		e.Seeds = defaultSeeds / less
 	}
 	if e.Steps == 0 {
-		e.Steps = defaultSteps
+		e.Steps = defaultSteps / less
 	}
 	if e.Points == 0 {
-		e.Points = defaultPoints
+		e.Points = defaultPoints / less
 	}
+}
+
+// part returns the effort with one of n points, for runs that are many.
+func (e Effort) part(n int) *Effort {
+	if e.Points > 0 {
+		e.Points = max(1, e.Points/n)
+	}
+	return &e
 }
 
 // sample returns at most e.Points of the numbers 0 to n-1, spread evenly, first

@@ -7,9 +7,18 @@
 //		}})
 //	}
 //
-// There are cases for each clause, in subtests named by it: K1/... to C2/...
+// What runs, in subtests:
+//
+//	K1/... to C2/...   cases, at least one for each clause, named by it
+//	random/...         seeded random histories, compared with a model after each step
+//
+// Those of D1 to D4 and D8 cut the power of a file system in memory at, and
+// between, the store's syncs; those of F1 to F3 and F7 make the n-th file
+// operation of each kind fail; that of F4 damages every file.
+//
 // The text of a failure begins with the id of the clause that is broken and
-// ends with its sentence.
+// ends with its sentence. A random history that fails is shrunk, and printed
+// with its seed and the command that runs it again; Replay plays it as printed.
 //
 // What a store says it cannot do (Config) is skipped in view: the subtest is
 // there, and says why it did not run.

@@ -1,0 +1,556 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/vfs"
+)
+
+// A setting is what a history is played under.
+type setting struct {
+	durability  statelab.Durability
+	maintenance statelab.Maintenance
+	memory      int64 // bytes; 0 is the store's default
+	readBack    bool  // each Apply is followed by a Get of each key in it
+}
+
+// A failure is a broken clause, found at a step.
+type failure struct {
+	clause string
+	step   int
+	text   string
+}
+
+func failed(clause, format string, args ...any) *failure {
+	return &failure{clause: clause, text: fmt.Sprintf(format, args...)}
+}
+
+// A player makes the steps of a history on a store, and on the model, and
+// compares what they say.
+type player struct {
+	cfg     *Config
+	o       statelab.Options
+	mem     *vfs.Mem // what o.FS stands on; nil if the store ignores Options.FS
+	dir     string
+	store   statelab.Store
+	apart   bool // the store tells elements apart
+	journal *journal
+	iters   map[int]*openIter
+	copies  int
+	tried   *model // what the last change would have led to, done or not
+	// beforeEnd, if not nil, is called when all steps are made and the store is open.
+	beforeEnd func()
+	// skipCopies leaves copies unopened.
+	skipCopies bool
+	// readBack is the setting's.
+	readBack bool
+}
+
+// An openIter is an iterator, and what it should say.
+type openIter struct {
+	statelab.Iterator
+	cursor cursor
+	model  *model // as it was at the opening
+	failed error  // it is, as it may be, too old
+}
+
+// newPlayer returns a player on an empty directory, its store not yet open.
+// wrap, if not nil, wraps the file system.
+func newPlayer(l *lab, st setting, wrap func(vfs.FS) vfs.FS) *player {
+	if !l.cfg.IgnoresFS {
+		return playerOn(l, st, vfs.NewMem(), wrap)
+	}
+	p := playerOn(l, st, nil, nil)
+	p.dir = l.TempDir() + "/store"
+	return p
+}
+
+// playerOn returns a player on a file system on which its store may exist.
+func playerOn(l *lab, st setting, mem *vfs.Mem, wrap func(vfs.FS) vfs.FS) *player {
+	p := &player{cfg: l.cfg, mem: mem, dir: "/store", journal: newJournal(st.durability), iters: map[int]*openIter{}, readBack: st.readBack}
+	p.o = statelab.Options{Durability: st.durability, Maintenance: st.maintenance, Memory: st.memory, SyncInterval: noInterval}
+	switch {
+	case mem != nil && wrap != nil:
+		p.o.FS = wrap(mem)
+	case mem != nil:
+		p.o.FS = mem
+	}
+	return p
+}
+
+// noInterval keeps syncs by the clock out of runs that should be repeatable.
+const noInterval = 1 << 62
+
+func (p *player) open() error {
+	s, err := p.cfg.Open(p.dir, &p.o)
+	if err != nil {
+		return err
+	}
+	p.store, p.apart = s, tellsApart(s)
+	return nil
+}
+
+// play opens the store, makes all steps, verifies the store and closes it.
+func (p *player) play(steps []step) (f *failure) {
+	at := 0
+	defer func() {
+		if v := recover(); v != nil { // the store may hold its locks: leave it alone
+			f = failed("C1", "panic: %v\n%s", v, debug.Stack())
+		} else {
+			p.abandon()
+		}
+		if f != nil {
+			f.step = at
+		}
+	}()
+	if err := p.open(); err != nil {
+		return failed("O1", "opening: %v", err)
+	}
+	for i, s := range steps {
+		at = i
+		f, err := p.do(s)
+		if err != nil {
+			f = failed(clauseOf(s.verb), "%v", err)
+		}
+		if f != nil {
+			return f
+		}
+	}
+	return p.end()
+}
+
+// end compares everything once more and closes the store.
+func (p *player) end() *failure {
+	for _, s := range []step{{verb: "check"}, {verb: "scan"}} {
+		if f, err := p.do(s); f != nil || err != nil {
+			return cmpFailure(s.verb, f, err)
+		}
+	}
+	if f := p.closeIters(); f != nil {
+		return f
+	}
+	if p.beforeEnd != nil {
+		p.beforeEnd()
+	}
+	store := p.store
+	p.store = nil
+	if err := store.Close(); err != nil {
+		return failed("C2", "Close: %v", err)
+	}
+	return nil
+}
+
+func cmpFailure(verb string, f *failure, err error) *failure {
+	if f == nil && err != nil {
+		f = failed(clauseOf(verb), "%v", err)
+	}
+	return f
+}
+
+// abandon closes what a failure left open.
+func (p *player) abandon() {
+	for _, it := range p.iters {
+		it.Close()
+	}
+	p.iters = map[int]*openIter{}
+	if p.store != nil {
+		p.store.Close()
+		p.store = nil
+	}
+}
+
+// clauseOf names the clause that an error of a step breaks first.
+func clauseOf(verb string) string {
+	switch verb {
+	case "apply", "delete-range":
+		return "K12"
+	case "advance":
+		return "T1"
+	case "get", "multiget", "scan":
+		return "K1"
+	case "elements":
+		return "K6"
+	case "check":
+		return "F4"
+	case "sync":
+		return "D2"
+	case "checkpoint":
+		return "D6"
+	case "reopen":
+		return "D5"
+	case "kill", "power-cut":
+		return "D4"
+	}
+	return "I2"
+}
+
+// do makes a step. The error is the store's; a failure is that it said
+// something else than the model.
+func (p *player) do(s step) (*failure, error) {
+	switch s.verb {
+	case "apply":
+		return p.apply(s)
+	case "advance":
+		return nil, p.change(func(m *model) { m.advance(s.at) }, func() error { return p.store.Advance(s.at) })
+	case "delete-range":
+		r := s.bounds()
+		return nil, p.change(func(m *model) { m.deleteRange(r) }, func() error { return statelab.DeleteRange(p.store, r) })
+	case "get":
+		return p.get(s.keys[0].string())
+	case "multiget":
+		return p.multiGet(s)
+	case "elements":
+		return p.elements(s.keys[0].string())
+	case "scan":
+		return p.scan()
+	case "check":
+		return nil, statelab.Check(p.store)
+	case "sync":
+		return nil, p.sync()
+	case "checkpoint":
+		return p.checkpoint()
+	case "reopen":
+		return p.reopen()
+	case "kill", "power-cut":
+		return p.crash(s)
+	}
+	return p.iterate(s)
+}
+
+// change makes a change of the history, on a copy of the model first.
+func (p *player) change(model func(*model), call func() error) error {
+	next := p.journal.now().clone()
+	model(next)
+	p.tried = next
+	p.journal.begin(next)
+	err := call()
+	p.journal.end(err == nil)
+	return err
+}
+
+func (p *player) apply(s step) (*failure, error) {
+	ops := s.batch()
+	var b statelab.Batch
+	grows := false
+	for _, op := range ops {
+		addOp(&b, op)
+		grows = grows || op.Kind != statelab.OpDelete
+	}
+	err := p.change(func(m *model) { m.apply(ops) }, func() error { return p.store.Apply(&b) })
+	if errors.Is(err, statelab.ErrBudget) && p.cfg.MemoryResident && p.o.Memory > 0 {
+		live, more := int64(p.journal.now().bytes), int64(len(b.Bytes()))
+		if !grows || 8*live+more < p.o.Memory {
+			return failed("O2", "Apply of %d bytes, with %d alive and a budget of %d: %v", more, live, p.o.Memory, err), nil
+		}
+		return nil, nil
+	}
+	if err != nil || !p.readBack {
+		return nil, err
+	}
+	for _, op := range ops {
+		if f, err := p.get(string(op.Key)); f != nil || err != nil {
+			return f, err
+		}
+	}
+	return nil, nil
+}
+
+func (p *player) get(key string) (*failure, error) {
+	want, ok := p.journal.now().value(key)
+	dst := append(make([]byte, 0, 16), "dst"...)
+	got, err := p.store.Get(dst, []byte(key))
+	switch {
+	case errors.Is(err, statelab.ErrNotFound) && ok:
+		return failed("K12", "Get(%s): %v, want %s", quote(key), err, quote(want)), nil
+	case errors.Is(err, statelab.ErrNotFound) && string(got) != "dst":
+		return failed("K2", "Get(%s) returned %s with %v, want dst as it was", quote(key), quote(got), err), nil
+	case errors.Is(err, statelab.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("Get(%s): %w", quote(key), err)
+	case !ok:
+		return failed("K9", "Get(%s) = %s, want ErrNotFound", quote(key), quote(got[min(3, len(got)):])), nil
+	case string(got) != "dst"+want:
+		return failed("K12", "Get(%s) appended %s, want %s", quote(key), quote(got[min(3, len(got)):]), quote(want)), nil
+	}
+	return nil, nil
+}
+
+func (p *player) multiGet(s step) (*failure, error) {
+	keys := make([][]byte, len(s.keys))
+	for i, k := range s.keys {
+		keys[i] = []byte(k.string())
+	}
+	found := map[int]string{}
+	last := -1
+	err := statelab.MultiGet(p.store, keys, func(i int, value []byte) {
+		if i <= last {
+			last = len(keys)
+		}
+		last = max(i, last)
+		found[i] = string(value)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("MultiGet: %w", err)
+	}
+	for i, key := range keys {
+		want, ok := p.journal.now().value(string(key))
+		if got, okGot := found[i]; got != want || ok != okGot {
+			return failed("K12", "MultiGet found %s for %s: %v, want %s: %v", quote(got), quote(key), okGot, quote(want), ok), nil
+		}
+	}
+	if last == len(keys) {
+		return failed("K12", "MultiGet did not report in the order of keys"), nil
+	}
+	return nil, nil
+}
+
+func (p *player) elements(key string) (*failure, error) {
+	if !p.apart {
+		return nil, nil
+	}
+	var got []element
+	err := statelab.Elements(p.store, []byte(key), func(e []byte, expireAt int64) bool {
+		got = append(got, element{string(e), expireAt})
+		return true
+	})
+	want := p.journal.now().records[key]
+	if err != nil && !errors.Is(err, statelab.ErrNotFound) {
+		return nil, fmt.Errorf("Elements(%s): %w", quote(key), err)
+	}
+	if len(want) == 0 != (err != nil) || fmt.Sprint(got) != fmt.Sprint(want) {
+		return failed("K6", "Elements(%s) gives %d elements and %v, want %d; the first that differ: %s", quote(key), len(got), err, len(want), firstDifference(got, want)), nil
+	}
+	return nil, nil
+}
+
+func firstDifference(got, want []element) string {
+	print := func(of []element, i int) string {
+		if i >= len(of) {
+			return "none"
+		}
+		return quote(of[i].value) + "@" + timeText(of[i].expireAt)
+	}
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			return fmt.Sprintf("%d: %s, want %s", i, print(got, i), print(want, i))
+		}
+	}
+	return "none"
+}
+
+// scan compares the whole store with the model.
+func (p *player) scan() (*failure, error) {
+	got, err := stateOf(p.store, p.apart)
+	if err != nil {
+		return nil, fmt.Errorf("reading everything: %w", err)
+	}
+	if want := p.journal.now().state(p.apart); got.sum != want.sum {
+		return failed("K12", "the store does not hold what it should:%s", got.difference(want.model)), nil
+	}
+	return nil, nil
+}
+
+func (p *player) sync() error {
+	p.journal.beginSync()
+	err := p.store.Sync()
+	p.journal.endSync(err == nil)
+	return err
+}
+
+// checkpoint makes a copy, compares it, and leaves it for crashes to find.
+func (p *player) checkpoint() (*failure, error) {
+	p.copies++
+	dir := fmt.Sprintf("%s-copy%d", p.dir, p.copies)
+	if err := p.store.Checkpoint(dir); err != nil {
+		return nil, fmt.Errorf("Checkpoint: %w", err)
+	}
+	p.journal.copied(dir)
+	if p.skipCopies {
+		return nil, nil
+	}
+	if f := p.compareAt(dir, "D6", []*model{p.journal.now()}); f != nil {
+		f.text = "a Checkpoint " + f.text
+		return f, nil
+	}
+	return nil, nil
+}
+
+// compareAt opens the store in dir, which must hold one of the models.
+func (p *player) compareAt(dir, clause string, models []*model) *failure {
+	o := p.o
+	s, err := p.cfg.Open(dir, &o)
+	if err != nil {
+		return failed(clause, "does not open: %v", err)
+	}
+	got, err := stateOf(s, p.apart)
+	if cerr := s.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return failed(clause, "opens and fails: %v", err)
+	}
+	if _, ok := whichModel(got, models, p.apart); !ok {
+		return failed(clause, "opens and does not hold what it should:%s", got.difference(models[len(models)-1]))
+	}
+	return nil
+}
+
+// whichModel returns the last of the models that is in this state.
+func whichModel(s state, models []*model, apart bool) (int, bool) {
+	for i := len(models) - 1; i >= 0; i-- {
+		if models[i].state(apart).sum == s.sum {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+func (p *player) reopen() (*failure, error) {
+	if f := p.closeIters(); f != nil {
+		return f, nil
+	}
+	store := p.store
+	p.store = nil
+	if err := store.Close(); err != nil {
+		return nil, fmt.Errorf("Close: %w", err)
+	}
+	p.journal.closed()
+	if err := p.open(); err != nil {
+		return nil, fmt.Errorf("reopening: %w", err)
+	}
+	return p.afterOpening("D5")
+}
+
+// crash goes on with what a crash leaves, which must be what the durability says.
+func (p *player) crash(s step) (*failure, error) {
+	if p.mem == nil {
+		return p.reopen() // the nearest thing to it
+	}
+	left := p.mem.Kill()
+	if s.verb == "power-cut" {
+		left = p.mem.PowerCut(s.at)
+	}
+	if f := p.closeIters(); f != nil {
+		return f, nil
+	}
+	store := p.store
+	p.store = nil
+	if err := store.Close(); err != nil {
+		return nil, fmt.Errorf("Close: %w", err)
+	}
+	p.mem, p.o.FS = left, left
+	if err := p.open(); err != nil {
+		return nil, fmt.Errorf("opening after a crash: %w", err)
+	}
+	return p.afterOpening(p.journal.clause())
+}
+
+// afterOpening compares the store with the states that the journal allows, and
+// makes the one that it holds the state from which the history goes on.
+func (p *player) afterOpening(clause string) (*failure, error) {
+	got, err := stateOf(p.store, p.apart)
+	if err != nil {
+		return nil, fmt.Errorf("reading everything: %w", err)
+	}
+	allowed := p.journal.allowed()
+	i, ok := whichModel(got, allowed, p.apart)
+	if !ok {
+		return misfit(clause, got, allowed, p.journal.history, p.apart), nil
+	}
+	p.journal.restart(allowed[i])
+	return nil, nil
+}
+
+// iterate makes a step of an iterator; of one that a shorter history never
+// opened it is nothing.
+func (p *player) iterate(s step) (*failure, error) {
+	if s.verb == "iter" {
+		r := s.bounds()
+		it, err := p.store.Iter(r)
+		if err != nil {
+			return nil, fmt.Errorf("Iter(%s): %w", rangeText(r), err)
+		}
+		if old := p.iters[s.iter]; old != nil {
+			old.Close()
+		}
+		m := p.journal.now()
+		p.iters[s.iter] = &openIter{Iterator: it, cursor: cursor{keys: m.keys(r)}, model: m}
+		return nil, nil
+	}
+	it := p.iters[s.iter]
+	switch {
+	case it == nil:
+		return nil, nil
+	case s.verb == "close-iter":
+		delete(p.iters, s.iter)
+		return p.closeIter(it)
+	}
+	return p.move(it, s)
+}
+
+func (p *player) move(it *openIter, s step) (*failure, error) {
+	got, want := doMove(it.Iterator, s), doMove(&it.cursor, s)
+	if err := it.Err(); err != nil {
+		if !errors.Is(err, statelab.ErrSnapshotTooOld) || it.model == p.journal.now() || p.o.Memory == 0 {
+			return nil, fmt.Errorf("iterator %d: %w", s.iter, err)
+		}
+		it.failed = err
+	}
+	clause := "I2"
+	if it.model != p.journal.now() {
+		clause = "I1"
+	}
+	if it.failed != nil {
+		if got || it.Key() != nil || it.Value() != nil {
+			return failed("I8", "iterator %d, which is too old, stands on %s", s.iter, quote(it.Key())), nil
+		}
+		return nil, nil
+	}
+	if got != want || string(it.Key()) != string(it.cursor.Key()) || want != (it.Key() != nil) {
+		return failed(clause, "iterator %d says %v and stands on %s, want %v and %s", s.iter, got, quote(it.Key()), want, quote(it.cursor.Key())), nil
+	}
+	if !want {
+		return nil, nil
+	}
+	if value, _ := it.model.value(string(it.Key())); value != string(it.Value()) {
+		return failed(clause, "iterator %d stands on %s: %s, want %s", s.iter, quote(it.Key()), quote(it.Value()), quote(value)), nil
+	}
+	return nil, nil
+}
+
+func doMove(it statelab.Iterator, s step) bool {
+	switch s.verb {
+	case "first":
+		return it.First()
+	case "last":
+		return it.Last()
+	case "next":
+		return it.Next()
+	case "prev":
+		return it.Prev()
+	case "seek-ge":
+		return it.SeekGE([]byte(s.keys[0].string()))
+	}
+	return it.SeekLT([]byte(s.keys[0].string()))
+}
+
+func (p *player) closeIter(it *openIter) (*failure, error) {
+	if err := it.Close(); err != nil && !errors.Is(err, statelab.ErrSnapshotTooOld) {
+		return nil, fmt.Errorf("Close of an iterator: %w", err)
+	}
+	return nil, nil
+}
+
+func (p *player) closeIters() *failure {
+	for id, it := range p.iters {
+		delete(p.iters, id)
+		if f, err := p.closeIter(it); f != nil || err != nil {
+			return cmpFailure("close-iter", f, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package storetest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/offheap"
+)
+
+// randomRuns plays seeded random histories under each durability and compares
+// every answer with the model's. Most are played with inline maintenance, so
+// that a seed fails again; every fourth in the background.
+func randomRuns(l *lab) {
+	l.eachDurability(func(l *lab, d statelab.Durability) {
+		for i := range l.cfg.Seeds {
+			seed := l.cfg.Seed + uint64(i)
+			st := l.settingOf(seed, d)
+			steps := generate(seed, l.cfg.Steps, randomMix)
+			l.prove("random", seed, st, steps, func(steps []step) *failure { return playRandom(l, st, steps) })
+		}
+	})
+}
+
+// settingOf varies memory and maintenance by the seed.
+func (l *lab) settingOf(seed uint64, d statelab.Durability) setting {
+	st := setting{durability: d, memory: []int64{64 << 10, 128 << 10, 512 << 10}[seed%3], readBack: seed%2 == 0}
+	if l.cfg.MemoryResident {
+		st.memory = []int64{0, 0, 256 << 10}[seed%3]
+	}
+	if !l.cfg.NoInline && seed%4 != 0 {
+		st.maintenance = statelab.MaintenanceInline
+	}
+	return st
+}
+
+func playRandom(l *lab, st setting, steps []step) *failure {
+	before := offheap.InUse()
+	p := newPlayer(l, st, nil)
+	f := p.play(steps)
+	if left := offheap.InUse() - before; f == nil && left != 0 {
+		f = failed("O5", "%d bytes of off-heap memory are in use after the store and its iterators were closed", left)
+	}
+	return f
+}
+
+// prove plays the history, and if it fails shrinks it and ends the case.
+func (l *lab) prove(run string, seed uint64, st setting, steps []step, play func([]step) *failure) {
+	l.Helper()
+	f := play(steps)
+	if f == nil {
+		return
+	}
+	short, f := shrink(steps, f, play)
+	l.failClause(f.clause, "step %d of %d, %s:\n\t%s\n\tthe history of seed %d, cut down from %d steps to %d, for Replay:\n\n%s%s\n\tagain: %s\n",
+		f.step+1, len(short), lineOf(short, f.step), f.text, seed, len(steps), len(short),
+		st.line(run), printSteps(short), l.cfg.rerun(l.Name(), seed))
+}
+
+func lineOf(steps []step, i int) string {
+	if i >= len(steps) {
+		return "the end"
+	}
+	const most = 200
+	line := steps[i].String()
+	if len(line) > most {
+		line = line[:most] + "..."
+	}
+	return line
+}
+
+// line prints the setting for Replay.
+func (st setting) line(run string) string {
+	return fmt.Sprintf("with run=%s durability=%s maintenance=%s memory=%d readback=%v\n", run, st.durability, st.maintenance, st.memory, st.readBack)
+}
+
+// Replay plays a history that a failure printed, under the setting in its first line.
+func Replay(t *testing.T, cfg Config, history string) {
+	cfg.setDefaults()
+	runLab(testingT{t}, &cfg, "random", func(l *lab) {
+		first, rest, _ := strings.Cut(strings.TrimSpace(history), "\n")
+		run, st, err := parseSetting(first)
+		if err != nil {
+			l.Fatal(err)
+		}
+		steps, err := parseSteps(rest)
+		if err != nil {
+			l.Fatal(err)
+		}
+		if f := playAs(run, l, st, steps); f != nil {
+			l.failClause(f.clause, "step %d, %s:\n\t%s", f.step+1, lineOf(steps, f.step), f.text)
+		}
+	})
+}
+
+// playAs plays a history in the way that the run of this name does.
+func playAs(run string, l *lab, st setting, steps []step) *failure {
+	switch run {
+	case "random":
+		return playRandom(l, st, steps)
+	case "power-cut":
+		return playPowerCuts(l, st, steps)
+	}
+	for _, kind := range allFaultKinds() {
+		if run == "fault-"+kind.String() {
+			return playFaults(l, st, steps, kind)
+		}
+	}
+	return failed("", "storetest: unknown run %q", run)
+}
+
+func parseSetting(line string) (run string, st setting, err error) {
+	words := strings.Fields(line)
+	if len(words) == 0 || words[0] != "with" {
+		return "", st, fmt.Errorf("storetest: the history's first line, %q, is no setting", line)
+	}
+	for _, w := range words[1:] {
+		name, value, _ := strings.Cut(w, "=")
+		switch name {
+		case "run":
+			run = value
+		case "durability":
+			st.durability, err = statelab.ParseDurability(value)
+		case "maintenance":
+			st.maintenance, err = statelab.ParseMaintenance(value)
+		case "memory":
+			_, err = fmt.Sscan(value, &st.memory)
+		case "readback":
+			_, err = fmt.Sscan(value, &st.readBack)
+		default:
+			err = fmt.Errorf("storetest: unknown setting %q", w)
+		}
+		if err != nil {
+			return "", st, err
+		}
+	}
+	return run, st, nil
+}

@@ -25,33 +25,45 @@ func (h *history) run(o Options) error {
 		return err
 	}
 	for i := range 24 {
-		record := fmt.Sprintf("record %03d %s", i, strings.Repeat("x", i*i%90))
-		h.records = append(h.records, record)
-		pos, err := l.Append([]byte(record))
-		if err == nil {
-			err = l.Commit(pos)
-		}
-		if err == nil && o.Policy == statelab.DurabilityAlways {
-			h.durable = i + 1
-		}
-		if err == nil && i%5 == 4 {
-			if err = l.Sync(); err == nil {
-				h.durable = i + 1
-			}
-		}
-		if err == nil && i%3 == 0 { // as a full buffer or the clock would
-			l.mu.Lock()
-			err = l.writeOut()
-			l.mu.Unlock()
-		}
-		if err == nil && i == 17 {
-			_, err = l.Rotate()
-		}
-		if err != nil {
+		if err := h.step(l, i); err != nil {
 			return errors.Join(err, abandon(l))
 		}
 	}
 	return l.Close()
+}
+
+func (h *history) step(l *Log, i int) error {
+	pending := i%4 == 2
+	record, add := fmt.Sprintf("record %03d %s", i, strings.Repeat("x", i*i%90)), l.Append
+	if pending {
+		record, add = "pending "+record, l.AppendPending
+	}
+	h.records = append(h.records, record)
+	pos, err := add([]byte(record))
+	if err == nil {
+		err = l.Commit(pos)
+	}
+	if err == nil && l.o.Policy == statelab.DurabilityAlways && !pending {
+		h.durable = i + 1
+	}
+	if err == nil && i%5 == 4 {
+		if err = l.Sync(); err == nil && !pending {
+			h.durable = i + 1
+		}
+	}
+	if err == nil && i%3 == 0 { // as a full buffer would
+		l.mu.Lock()
+		err = l.writeOut()
+		l.mu.Unlock()
+	}
+	if err == nil && i%7 == 3 && l.o.Policy == statelab.DurabilityInterval {
+		l.tick()
+		err = l.Err()
+	}
+	if err == nil && i == 17 {
+		_, err = l.Rotate()
+	}
+	return err
 }
 
 // check opens what a crash has left and returns what it found, which must be a
@@ -69,6 +81,9 @@ func (h *history) check(o Options) ([]string, error) {
 	}
 	if len(got) > len(h.records) || !slices.Equal(got, h.records[:len(got)]) {
 		return nil, fmt.Errorf("not a prefix of what was appended: %.200q", got)
+	}
+	if n := len(got); n > 0 && strings.HasPrefix(got[n-1], "pending") {
+		return nil, fmt.Errorf("W6: the last of %d records is pending", n)
 	}
 	return got, nil
 }
@@ -91,6 +106,10 @@ func crashOptions(fsys vfs.FS, policy statelab.Durability) Options {
 // TestCrashLeavesACoveringPrefix crashes a run after each of its operations,
 // and the recovery from those crashes after each of its own. (D8)
 func TestCrashLeavesACoveringPrefix(t *testing.T) {
+	seeds := 6
+	if testing.Short() {
+		seeds = 1
+	}
 	for _, policy := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways} {
 		t.Run(policy.String(), func(t *testing.T) {
 			mem := newFS(t)
@@ -101,7 +120,7 @@ func TestCrashLeavesACoveringPrefix(t *testing.T) {
 				if len(h.records) == 0 || op.Op == vfs.OpRead || op.Op == vfs.OpOpen || t.Failed() {
 					return
 				}
-				crashes(mem, 6, func(name string, left *vfs.Mem) {
+				crashes(mem, seeds, func(name string, left *vfs.Mem) {
 					if err := recoverTwice(h, left, policy); err != nil {
 						t.Errorf("step %d (%s %s), %s: %v", steps, op.Op, op.Path, name, err)
 					}
@@ -187,7 +206,7 @@ func TestCutFramesStayCut(t *testing.T) {
 // TestFaultsAreLatchedAndLoseNothing fails each operation of a run in turn,
 // once and for good.
 func TestFaultsAreLatchedAndLoseNothing(t *testing.T) {
-	for _, policy := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityAlways} {
+	for _, policy := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways} {
 		for _, op := range []vfs.Op{vfs.OpCreate, vfs.OpWrite, vfs.OpSync, vfs.OpSyncDir, vfs.OpRename, vfs.OpRemove} {
 			for _, sticky := range []bool{false, true} {
 				for n := int64(1); ; n++ {

@@ -31,33 +31,38 @@ func reseal(data []byte) {
 	}
 }
 
+// wholeSegment returns a segment with frames of every kind but void.
+func wholeSegment(f *testing.F) []byte {
+	mem := vfs.NewMem()
+	l, err := Create(testOptions(mem, statelab.DurabilityCheckpoint), 1)
+	for _, r := range []string{"one", "", "three"} {
+		if err == nil {
+			_, err = l.AppendPending([]byte(r))
+		}
+		if err == nil {
+			_, err = l.Append([]byte(r))
+		}
+		if err == nil {
+			err = l.Sync()
+		}
+	}
+	if err == nil {
+		err = l.Close()
+	}
+	var data []byte
+	if err == nil {
+		data, err = vfs.ReadFile(mem, filepath.Join(testDir, "000001.log"))
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	return data
+}
+
 // FuzzOpen opens a log whose only segment is any bytes: that fails with the
 // right error, or it opens, and from then on holds the same records.
 func FuzzOpen(f *testing.F) {
-	mem := vfs.NewMem()
-	o := testOptions(mem, statelab.DurabilityCheckpoint)
-	l, err := Create(o, 1)
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, r := range []string{"one", "", "three"} {
-		if _, err := l.AppendPending([]byte(r)); err != nil {
-			f.Fatal(err)
-		}
-		if _, err := l.Append([]byte(r)); err != nil {
-			f.Fatal(err)
-		}
-		if err := l.Sync(); err != nil {
-			f.Fatal(err)
-		}
-	}
-	if err := l.Close(); err != nil {
-		f.Fatal(err)
-	}
-	whole, err := vfs.ReadFile(mem, filepath.Join(testDir, "000001.log"))
-	if err != nil {
-		f.Fatal(err)
-	}
+	whole := wholeSegment(f)
 	f.Add(whole, true)
 	f.Add(whole, false)
 	f.Add(whole[:len(whole)-3], true)

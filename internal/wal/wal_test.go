@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/meter"
@@ -17,8 +18,9 @@ import (
 
 const testDir = "store/log"
 
+// testOptions are those of a log whose clock stands still: tests call tick.
 func testOptions(fsys vfs.FS, policy statelab.Durability) Options {
-	return Options{FS: fsys, Dir: testDir, Meter: new(meter.Meter), Policy: policy}
+	return Options{FS: fsys, Dir: testDir, Meter: new(meter.Meter), Policy: policy, Interval: time.Hour}
 }
 
 // newFS returns a file system in which the parent of testDir exists, durably.
@@ -293,6 +295,49 @@ func TestConcurrentCommitsShareASync(t *testing.T) {
 		t.Fatalf("%d syncs for %d commits, want at most 2", n, writers+1)
 	}
 	close(gate) // lets through what Close syncs
+	must(t, l.Close())
+}
+
+// TestConcurrentUse lets appenders, committers, the clock and rotations meet.
+// The lock around append and order is the caller's, as the log asks.
+func TestConcurrentUse(t *testing.T) {
+	const workers, each = 4, 300
+	fsys := newFS(t)
+	o := testOptions(fsys, statelab.DurabilityAlways)
+	o.SegmentSize = 4000
+	l := create(t, o)
+	var order sync.Mutex
+	var want []string
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for i := range each {
+				record := fmt.Sprintf("worker %d record %d", w, i)
+				order.Lock()
+				pos, err := l.Append([]byte(record))
+				want = append(want, record)
+				order.Unlock()
+				if err == nil {
+					err = l.Commit(pos)
+				}
+				if err == nil && i%100 == 99 {
+					_, err = l.Rotate()
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				l.tick()
+				_ = l.Size()
+			}
+		})
+	}
+	all.Wait()
+	o.FS = fsys.PowerCutStrict()
+	left, got, err := reopen(o, 1)
+	must(t, err)
+	wantRecords(t, got, want)
+	must(t, left.Close())
 	must(t, l.Close())
 }
 

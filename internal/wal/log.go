@@ -25,7 +25,8 @@ type Options struct {
 	// Policy says what Commit does. DurabilityCheckpoint is a log without
 	// policy: only Sync, Rotate and Close make anything durable.
 	Policy statelab.Durability
-	// Interval is the time between syncs under DurabilityInterval.
+	// Interval is the time between syncs under DurabilityInterval; zero is
+	// statelab.DefaultSyncInterval.
 	Interval time.Duration
 
 	// SegmentSize is the length in bytes over which a segment is not extended,

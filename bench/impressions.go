@@ -52,10 +52,15 @@ func newImpressionSource(seed uint64, k Knobs) *impressionSource {
 	}
 }
 
-// meanGap spaces arrivals so that the wanted number of them fits in one window.
+// meanGap spaces arrivals so that the wanted number of them fits in one window,
+// in microseconds. Tune has seen to it that one is enough.
 func meanGap(k Knobs) uint64 {
 	return max(1, uint64(k["window_s"]*1e6/k["live"]))
 }
+
+// nextGap draws the time to the next arrival: at least a microsecond, so that
+// no two have the same time, and uniform around the mean.
+func nextGap(r *random, mean uint64) int64 { return 1 + int64(r.below(2*mean-1)) }
 
 func (s *impressionSource) next(ev *event) {
 	if due, ok := s.agenda.next(); ok && due < s.clock {
@@ -73,7 +78,7 @@ func (s *impressionSource) showImpression(ev *event) {
 		s.planActions(number)
 	}
 	s.shown++
-	s.clock += 1 + int64(s.random.below(2*s.gap))
+	s.clock += nextGap(s.random, s.gap)
 }
 
 func (s *impressionSource) planActions(of uint64) {

@@ -1,5 +1,7 @@
 package bench
 
+import "bytes"
+
 // A Truth is what a workload must bring forth, computed in plain memory by code
 // that shares nothing with the drivers but the sources and the digest.
 type Truth struct {
@@ -16,7 +18,21 @@ func span(k Knobs) (begin, end int64) {
 	return begin, begin + interval*int64(k["checkpoints"])
 }
 
-// waiting is an impression that has not been labelled.
+// play calls see with each event of a run, in order, and returns how many of
+// them are of the measured phase.
+func play(src source, k Knobs, see func(ev *event)) (measured int64) {
+	begin, end := span(k)
+	var ev event
+	for src.next(&ev); ev.time < end; src.next(&ev) {
+		if ev.time >= begin {
+			measured++
+		}
+		see(&ev)
+	}
+	return measured
+}
+
+// waiting is an impression that has not been labelled, with its actions so far.
 type waiting struct {
 	key     id
 	time    int64
@@ -24,63 +40,65 @@ type waiting struct {
 	actions []event
 }
 
-// sampleJoinTruth joins with a map and a queue. Impressions come in order of
-// time and all wait equally long, so they are labelled in the order they came.
+// joinOracle joins with a map and a queue. Impressions come in order of time
+// and all wait equally long, so they are labelled in the order they came.
+type joinOracle struct {
+	window, tick, interval int64 // µs
+
+	byKey            map[id]*waiting
+	queue            []*waiting
+	samples, answers *digest
+}
+
 func sampleJoinTruth(seed uint64, k Knobs) Truth {
+	o := &joinOracle{
+		window: k.micros("window_s"), tick: k.micros("tick_s"), interval: k.micros("checkpoint_s"),
+		byKey: map[id]*waiting{}, samples: newDigest(), answers: newDigest(),
+	}
+	truth := Truth{Events: play(newImpressionSource(seed, k), k, o.see)}
 	_, end := span(k)
-	begin, _ := span(k)
-	window, tick := k.micros("window_s"), k.micros("tick_s")
-	samples, answers := newDigest(), newDigest()
-	byKey := map[id]*waiting{}
-	var queue []*waiting
-	label := func(now int64) {
-		for len(queue) > 0 && queue[0].time+window < now {
-			w := queue[0]
-			queue = queue[1:]
-			delete(byKey, w.key)
-			digestSample(samples, w.key[:], w.time, w.value, len(w.actions))
-			for i := range w.actions {
-				digestRight(samples, w.actions[i].time, w.actions[i].value)
-			}
-		}
-	}
-	var truth Truth
-	src := newImpressionSource(seed, k)
-	for ev := (event{}); ; {
-		src.next(&ev)
-		if ev.time >= end {
-			break
-		}
-		if ev.time >= begin {
-			truth.Events++
-		}
-		label(ev.time)
-		value := append([]byte(nil), ev.value...)
-		if !ev.right {
-			w := &waiting{key: ev.key, time: ev.time, value: value}
-			byKey[ev.key] = w
-			queue = append(queue, w)
-			continue
-		}
-		w := byKey[ev.key]
-		if w == nil {
-			continue // its impression has been labelled
-		}
-		if w.time < lastTick(ev.time, tick, k.micros("checkpoint_s")) {
-			answers.bytes(w.value)
-		}
-		w.actions = append(w.actions, event{time: ev.time, value: value})
-	}
-	label(end)
-	for _, w := range queue {
+	o.label(end)
+	for _, w := range o.queue {
 		truth.LiveRecords += 1 + int64(len(w.actions))
-		truth.LiveBytes += int64(idSize + len(w.value))
+		truth.LiveBytes += idSize + int64(len(w.value))
 		for i := range w.actions {
-			truth.LiveBytes += int64(idSize + len(w.actions[i].value))
+			truth.LiveBytes += idSize + int64(len(w.actions[i].value))
 		}
 	}
-	truth.Checksum = combine(samples, answers)
+	truth.Checksum = combine(o.samples, o.answers)
 	return truth
+}
+
+func (o *joinOracle) see(ev *event) {
+	o.label(ev.time)
+	value := bytes.Clone(ev.value)
+	if !ev.right {
+		w := &waiting{key: ev.key, time: ev.time, value: value}
+		o.byKey[ev.key] = w
+		o.queue = append(o.queue, w)
+		return
+	}
+	w := o.byKey[ev.key]
+	if w == nil {
+		return // its impression has been labelled
+	}
+	if w.time < lastTick(ev.time, o.tick, o.interval) {
+		o.answers.bytes(w.value) // it was in the store for certain
+	}
+	w.actions = append(w.actions, event{time: ev.time, value: value})
+}
+
+// label emits the impressions whose window has passed.
+func (o *joinOracle) label(now int64) {
+	for len(o.queue) > 0 && o.queue[0].time+o.window < now {
+		w := o.queue[0]
+		o.queue = o.queue[1:]
+		delete(o.byKey, w.key)
+		digestSample(o.samples, w.key[:], w.time, w.value, len(w.actions))
+		for i := range w.actions {
+			digestRight(o.samples, w.actions[i].time, w.actions[i].value)
+		}
+	}
 }
 
 // lastTick returns the latest time up to now at which the watermark was
@@ -91,26 +109,18 @@ func lastTick(now, tick, interval int64) int64 {
 
 // dedupTruth keeps the first time of each identifier in a map.
 func dedupTruth(seed uint64, k Knobs) Truth {
-	begin, end := span(k)
 	window := k.micros("window_s")
 	first := map[id]int64{}
 	output := newDigest()
 	var truth Truth
-	src := newRepeatSource(seed, k)
-	for ev := (event{}); ; {
-		src.next(&ev)
-		if ev.time >= end {
-			break
-		}
-		if ev.time >= begin {
-			truth.Events++
-		}
+	truth.Events = play(newRepeatSource(seed, k), k, func(ev *event) {
 		if at, seen := first[ev.key]; seen && ev.time < at+window {
-			continue
+			return
 		}
 		first[ev.key] = ev.time
-		digestKept(output, &ev)
-	}
+		digestKept(output, ev)
+	})
+	_, end := span(k)
 	for _, at := range first {
 		if end < at+window {
 			truth.LiveRecords++

@@ -37,5 +37,5 @@ func (s *repeatSource) next(ev *event) {
 	}
 	s.shown++
 	s.fresh++
-	s.clock += 1 + int64(s.random.below(2*s.gap))
+	s.clock += nextGap(s.random, s.gap)
 }

@@ -175,16 +175,17 @@ func TestTheHarnessIsMeasuredOverAStoreThatKeepsNothing(t *testing.T) {
 
 func TestSettingsAreChecked(t *testing.T) {
 	for text, want := range map[string]string{
-		"live":         `setting "live" is not of the form knob=value or workload.knob=value`,
-		"live=many":    `setting "live=many": "many" is not a number`,
-		"lives=1":      `unknown knob "lives"; one of live, `,
-		"live=0":       "workload J1s: live is 0, not within 1 and 1e+09",
-		"live=1.5":     "workload J1s: live is 1.5, not a whole number",
-		"live=NaN":     "workload J1s: live is NaN, not within",
-		"J10.live=0":   "workload J10: live is 0, not within",
-		"J2.live=5":    "setting J2.live is for a workload that is not run",
-		"reads.live=":  `setting "reads.live=": "" is not a number`,
-		"reads.live=5": `unknown knob "live"; one of records, `,
+		"live":           `setting "live" is not of the form knob=value or workload.knob=value`,
+		"live=many":      `setting "live=many": "many" is not a number`,
+		"lives=1":        `unknown knob "lives"; one of live, `,
+		"live=0":         "workload J1s: live is 0, not within 1 and 1e+09",
+		"live=1.5":       "workload J1s: live is 1.5, not a whole number",
+		"live=700000000": "workload J1s: live=700000000 within window_s=600 is more than one a microsecond",
+		"live=NaN":       "workload J1s: live is NaN, not within",
+		"J10.live=0":     "workload J10: live is 0, not within",
+		"J2.live=5":      "setting J2.live is for a workload that is not run",
+		"reads.live=":    `setting "reads.live=": "" is not a number`,
+		"reads.live=5":   `unknown knob "live"; one of records, `,
 	} {
 		set, err := ParseSetting(text)
 		if err == nil {

@@ -173,6 +173,12 @@ func Tune(workloads []Workload, settings []Setting) (map[string]Knobs, error) {
 			return nil, noSuchKnob(workloads, set)
 		}
 	}
+	for _, w := range workloads {
+		if k := tuned[w.Name]; k["live"] > k["window_s"]*1e6 {
+			return nil, fmt.Errorf("workload %s: live=%s within window_s=%s is more than one a microsecond",
+				w.Name, number(k["live"]), number(k["window_s"]))
+		}
+	}
 	return tuned, nil
 }
 

@@ -83,6 +83,9 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	out, err := suite.RunAll(ctx)
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted; the runs that had ended are in %s.part", filepath.Join(dir, bench.ResultsFile))
+	}
 	if err != nil {
 		return errors.Join(err, removeIfEmpty(dir, made))
 	}

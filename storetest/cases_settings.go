@@ -249,14 +249,19 @@ func churn(l *lab, write func(s *store, window int)) {
 	})
 }
 
-// treeSize returns the length of all files in dir.
+// treeSize returns the length of all files in dir and below it.
 func treeSize(l *lab, fsys vfs.FS, dir string) (size int64) {
 	names, err := fsys.List(dir)
 	if err != nil {
 		l.Fatal(err)
 	}
 	for _, name := range names {
-		if info, err := fsys.Stat(dir + "/" + name); err == nil { // gone is gone
+		info, err := fsys.Stat(dir + "/" + name)
+		switch {
+		case err != nil: // gone is gone
+		case info.IsDir:
+			size += treeSize(l, fsys, dir+"/"+name)
+		default:
 			size += info.Size
 		}
 	}

@@ -37,6 +37,7 @@ package arena
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 	"unsafe"
 )
@@ -76,6 +77,7 @@ type allocator interface {
 	free(a *Arena, ref Ref, size int)
 	check(a *Arena) error
 	release()
+	dump(w io.Writer)
 }
 
 // newArena returns an arena whose first unused pages name nothing, so that Ref 0
@@ -119,8 +121,16 @@ func (a *Arena) Ptr(ref Ref) unsafe.Pointer {
 }
 
 // Bytes returns n bytes of the piece, from its byte off on; it aliases them.
-func (a *Arena) Bytes(ref Ref, off, n int) []byte {
-	return unsafe.Slice((*byte)(unsafe.Add(a.Ptr(ref), off)), n)
+func (a *Arena) Bytes(ref Ref, off, n int) []byte { return Slice(a.Ptr(ref), off, n) }
+
+// Slice returns n bytes from off bytes after p on. If n is 0 it makes no pointer
+// to there: that may be the end of the memory, which is the beginning of
+// something else, and the collector would take it for a pointer to that.
+func Slice(p unsafe.Pointer, off, n int) []byte {
+	if n == 0 {
+		return []byte{}
+	}
+	return unsafe.Slice((*byte)(unsafe.Add(p, off)), n)
 }
 
 // InUse returns the bytes of the pieces in use.

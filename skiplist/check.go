@@ -7,7 +7,7 @@ import (
 	"github.com/statelab/statelab/internal/arena"
 )
 
-// Check verifies L1, L2 and L6, and that the number of keys is right. It needs
+// Check verifies S1, S2 and S6, and that the number of keys is right. It needs
 // external order with the writer.
 func (l *List) Check() error {
 	prev, count := l.head, 0
@@ -20,15 +20,15 @@ func (l *List) Check() error {
 		height := int(n.height)
 		switch {
 		case height < 1 || height > int(l.height.Load()):
-			return fmt.Errorf("L2: key %x stands on %d levels of %d", l.key(ref), height, l.height.Load())
+			return fmt.Errorf("S2: key %x stands on %d levels of %d", l.key(ref), height, l.height.Load())
 		case prev != l.head && bytes.Compare(l.key(prev), l.key(ref)) >= 0:
-			return fmt.Errorf("L1: key %x follows %x", l.key(ref), l.key(prev))
+			return fmt.Errorf("S1: key %x follows %x", l.key(ref), l.key(prev))
 		case arena.Ref(n.prev.Load()) != prev:
-			return fmt.Errorf("L6: the previous link of key %x does not lead to the previous key", l.key(ref))
+			return fmt.Errorf("S6: the previous link of key %x does not lead to the previous key", l.key(ref))
 		}
 		for level := range height {
 			if l.next(at[level], level) != ref {
-				return fmt.Errorf("L2: key %x stands on level %d and is not linked there", l.key(ref), level)
+				return fmt.Errorf("S2: key %x stands on level %d and is not linked there", l.key(ref), level)
 			}
 			at[level] = ref
 		}
@@ -37,7 +37,7 @@ func (l *List) Check() error {
 	}
 	for level := range int(l.height.Load()) {
 		if next := l.next(at[level], level); next != 0 {
-			return fmt.Errorf("L2: level %d leads to key %x, out of order or not on level 0", level, l.key(next))
+			return fmt.Errorf("S2: level %d leads to key %x, out of order or not on level 0", level, l.key(next))
 		}
 	}
 	if count != l.Len() {

@@ -1,3 +1,31 @@
-// Package skiplist holds an ordered map in off-heap memory: a [List] of keys
-// and their versions, with one writer and lock-free readers.
+// Package skiplist is the memory-first engine: a skip list in off-heap memory
+// with a log and snapshots. It is also the home of [List], which serves as the
+// lsm's memtable.
+//
+// # The store
+//
+// A [Store] holds all records in memory. Its files are a log and a snapshot
+// that shortens it; package internal/memstore, which the store is built on,
+// says how they work, what an Advance costs at most, and what Options.Memory
+// bounds. Ten million records are a few hundred objects to the garbage
+// collector.
+//
+// Any number of goroutines may use a Store. Reads share a lock that changes
+// take exclusively for the time it takes to link what they bring.
+//
+// # Variants
+//
+// Options.Index chooses what keeps the records in order:
+//
+//	skiplist                the List, all memory off the heap
+//	skiplist?index=huandu   github.com/huandu/skiplist, with nodes, keys and
+//	                        elements on the Go heap
+//
+// They make the same files and open each other's. In the second a record is
+// found through two look-ups in a table that the arena's links do without,
+// a percent or two of what a Get costs.
+//
+// # The list
+//
+// The invariants of [List] are numbered S1 to S6.
 package skiplist

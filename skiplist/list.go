@@ -38,16 +38,16 @@ import (
 //
 // Invariants:
 //
-//	L1  Keys ascend strictly along each level.
-//	L2  Level n+1 is a subsequence of level n; the head stands on all levels.
-//	L3  A node's key, height and first version are written before the first
+//	S1  Keys ascend strictly along each level.
+//	S2  Level n+1 is a subsequence of level n; the head stands on all levels.
+//	S3  A node's key, height and first version are written before the first
 //	    link to it is stored, and key and height never change.
-//	L4  Links and the newest version are stored and loaded atomically, so who
-//	    has followed a link sees what L3 says. Nodes are linked from level 0
+//	S4  Links and the newest version are stored and loaded atomically, so who
+//	    has followed a link sees what S3 says. Nodes are linked from level 0
 //	    up: whoever does not find a node on one level may find it on a lower one.
-//	L5  Versions of a key go from newest to oldest as they were added; a
+//	S5  Versions of a key go from newest to oldest as they were added; a
 //	    version and its link to the older one never change.
-//	L6  A previous link may lag behind the next links while Add runs, and
+//	S6  A previous link may lag behind the next links while Add runs, and
 //	    then leads past the node that is being added.
 //
 // It follows that a reader who knows that a version was added (because Add
@@ -104,6 +104,7 @@ const (
 	defaultHeight    = 16
 	defaultBranching = 4
 	defaultChunkSize = 1 << 20
+	maxBranching     = 256
 	minChunkSize     = 4096
 	maxChunkSize     = 1 << 30
 )
@@ -121,8 +122,8 @@ func (o ListOptions) resolve() (ListOptions, error) {
 	if o.MaxHeight < 1 || o.MaxHeight > maxHeight {
 		faults = append(faults, fmt.Errorf("MaxHeight is %d, not from 1 to %d", o.MaxHeight, maxHeight))
 	}
-	if o.Branching < 2 || o.Branching > 256 {
-		faults = append(faults, fmt.Errorf("Branching is %d, not from 2 to 256", o.Branching))
+	if o.Branching < 2 || o.Branching > maxBranching {
+		faults = append(faults, fmt.Errorf("Branching is %d, not from 2 to %d", o.Branching, maxBranching))
 	}
 	if o.ChunkSize < minChunkSize || o.ChunkSize > maxChunkSize {
 		faults = append(faults, fmt.Errorf("ChunkSize is %d, not from %d to %d", o.ChunkSize, minChunkSize, maxChunkSize))
@@ -206,7 +207,7 @@ func (l *List) next(ref arena.Ref, level int) arena.Ref {
 func (l *List) key(ref arena.Ref) []byte {
 	p := l.arena.Ptr(ref)
 	n := (*nodeHead)(unsafe.Add(p, l.user))
-	return unsafe.Slice((*byte)(unsafe.Add(p, l.user+nodeHeadSize+int(n.height)*linkSize)), int(n.keyLen))
+	return arena.Slice(p, l.user+nodeHeadSize+int(n.height)*linkSize, int(n.keyLen))
 }
 
 // seek returns the first node with a key >= key, or 0, and whether its key is
@@ -305,4 +306,27 @@ func (l *List) randomHeight() int {
 		height++
 	}
 	return height
+}
+
+// remove unlinks a node and frees it. Unlike all else that a writer does, it
+// must not run beside readers.
+func (l *List) remove(ref arena.Ref) {
+	n := l.node(ref)
+	height := int(n.height)
+	if height == 1 {
+		l.before[0] = arena.Ref(n.prev.Load())
+	} else {
+		l.seek(l.key(ref), &l.before)
+	}
+	for level := range height {
+		l.link(l.before[level], level).Store(l.link(ref, level).Load())
+	}
+	if after := l.next(ref, 0); after != 0 {
+		l.node(after).prev.Store(n.prev.Load())
+	}
+	for top := int(l.height.Load()); top > 1 && l.next(l.head, top-1) == 0; top-- {
+		l.height.Store(int32(top - 1))
+	}
+	l.length.Add(-1)
+	l.arena.Free(ref, l.nodeSize(int(n.keyLen), height))
 }

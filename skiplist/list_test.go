@@ -302,9 +302,9 @@ func TestCheckNamesWhatIsBroken(t *testing.T) {
 		return ref
 	}
 	for want, harm := range map[string]func(l *List){
-		"L1": func(l *List) { n, _ := l.Last(); copy(n.Key(), "00") },
-		"L2": func(l *List) { l.link(l.head, 1).Store(uint32(tall(l).ref)) },
-		"L6": func(l *List) { n, _ := l.Last(); l.node(n.ref).prev.Store(uint32(l.head)) },
+		"S1": func(l *List) { n, _ := l.Last(); copy(n.Key(), "00") },
+		"S2": func(l *List) { l.link(l.head, 1).Store(uint32(tall(l).ref)) },
+		"S6": func(l *List) { n, _ := l.Last(); l.node(n.ref).prev.Store(uint32(l.head)) },
 		"list counts": func(l *List) {
 			l.length.Add(1)
 		},

@@ -2,7 +2,6 @@ package skiplist
 
 import (
 	"sync/atomic"
-	"unsafe"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
@@ -102,7 +101,7 @@ func (l *List) versionAt(ref arena.Ref) (Version, bool) {
 		Seq:      h.seq,
 		Kind:     statelab.OpKind(h.meta >> kindShift),
 		ExpireAt: h.expireAt,
-		Value:    unsafe.Slice((*byte)(unsafe.Add(p, versionHeadSize)), int(h.meta&lengthMask)),
+		Value:    arena.Slice(p, versionHeadSize, int(h.meta&lengthMask)),
 		list:     l,
 		older:    h.older,
 	}, true
@@ -147,7 +146,7 @@ func (n Node) Key() []byte { return n.list.key(n.ref) }
 func (n Node) Next() (Node, bool) { return n.list.nodeAt(n.list.next(n.ref, 0)) }
 
 // Prev returns the node with the next smaller key. Beside a writer it may pass
-// over keys that were added after the reader came to n (L6).
+// over keys that were added after the reader came to n (S6).
 func (n Node) Prev() (Node, bool) {
 	return n.list.nodeAt(arena.Ref(n.list.node(n.ref).prev.Load()))
 }

@@ -1,0 +1,46 @@
+package memstore
+
+import (
+	"path/filepath"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/internal/storedir"
+	"github.com/statelab/statelab/internal/wal"
+)
+
+// Options say what a store is made of.
+type Options struct {
+	statelab.Options
+
+	Engine string // as Stats and the directory name it
+
+	// NewArena makes the memory of records.
+	NewArena func() *arena.Arena
+	// NewIndex makes the order of records, in that memory.
+	NewIndex func(*arena.Arena) (Index, error)
+}
+
+const (
+	formatVersion = 1
+	logDirName    = "LOG"
+	firstSegment  = 1 // of a new store's log
+	logPurpose    = meter.Log
+)
+
+func (o *Options) identity() storedir.Identity {
+	return storedir.Identity{Engine: o.Engine, Version: formatVersion, Prefix: o.Prefix.Name}
+}
+
+func (s *Store) logOptions(dir string, purpose meter.Purpose) wal.Options {
+	return wal.Options{
+		FS:            s.fs,
+		Dir:           filepath.Join(dir, logDirName),
+		Meter:         &s.meter,
+		Purpose:       purpose,
+		Policy:        s.o.Durability,
+		Interval:      s.o.SyncInterval,
+		Deterministic: s.o.Maintenance == statelab.MaintenanceInline,
+	}
+}

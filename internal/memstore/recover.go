@@ -1,0 +1,90 @@
+package memstore
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/storedir"
+	"github.com/statelab/statelab/internal/wal"
+)
+
+// Open opens the store in dir, making it if it does not exist. o must be resolved.
+func Open(dir string, o Options) (*Store, error) {
+	s := &Store{o: o, fs: o.FS, path: dir}
+	s.snapshot.stopped = make(chan struct{})
+	var err error
+	if s.dir, err = storedir.Open(o.FS, dir, o.identity(), &s.meter); err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		s.abandon()
+		return nil, fmt.Errorf("open store %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	r := &s.records
+	r.watermark = statelab.MinWatermark
+	r.mem = s.o.NewArena()
+	if r.index, err = s.o.NewIndex(r.mem); err != nil {
+		return err
+	}
+	if s.dir.Fresh {
+		if s.log, err = wal.Create(s.logOptions(s.path, logPurpose), firstSegment); err != nil {
+			return err
+		}
+		if err = s.dir.WriteIdentity(s.o.identity()); err != nil {
+			return err
+		}
+	} else if err = s.recover(); err != nil {
+		return err
+	}
+	s.saved = r.watermark
+	r.tracks = s.o.Durability == statelab.DurabilityCheckpoint
+	return nil
+}
+
+// recover makes the state what the files say.
+func (s *Store) recover() error {
+	start := time.Now()
+	names, err := s.fs.List(s.path)
+	if err != nil {
+		return err
+	}
+	number := uint64(0)
+	for _, name := range names {
+		if n, ok := parseImageName(name); ok {
+			number = max(number, n)
+		}
+	}
+	r := &s.records
+	r.loading = true
+	if number > 0 {
+		setWatermark := func(w int64) { r.watermark = w }
+		size, err := readImage(s.fs, s.path, number, &s.meter, setWatermark, s.load)
+		if err != nil {
+			return err
+		}
+		s.snapshot.number, s.snapshot.bytes = number, size
+	}
+	if s.log, err = wal.Open(s.logOptions(s.path, logPurpose), max(number, firstSegment), s.replay); err != nil {
+		return err
+	}
+	r.loading = false
+	s.removeAllBut(number, names)
+	s.o.Logger.Info("memstore: opened", "store", s.path, "snapshot", number, "records", r.index.Len(), "time", time.Since(start))
+	return nil
+}
+
+// abandon gives back what a failed opening took.
+func (s *Store) abandon() {
+	if s.log != nil {
+		s.log.Discard()
+	}
+	if s.records.mem != nil {
+		s.records.mem.Release()
+	}
+	s.dir.Close()
+}

@@ -1,0 +1,235 @@
+package memstore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/meter"
+)
+
+// A snapshotter knows the store's current snapshot and the one in the making.
+type snapshotter struct {
+	done    chan struct{}  // closed when the one in the making is finished; nil if there is none; guarded by Store.write
+	runs    sync.WaitGroup // background ones
+	stopped chan struct{}  // closed when the store closes
+
+	mu     sync.Mutex
+	number uint64 // of the current one; 0 is none
+	bytes  int64  // of it
+}
+
+// An image is a snapshot in the making.
+type image struct {
+	number uint64
+	view   *openView
+	done   chan struct{}
+}
+
+// The log is let grow to the size of what is live, or twice that for one that
+// holds deltas and so has less that is obsolete, but at least to leastLog bytes:
+// below that a snapshot costs more in syncs than it saves.
+const leastLog = 512 << 10
+
+func (s *Store) snapshotDue() bool {
+	limit := s.records.size
+	if s.o.Durability == statelab.DurabilityCheckpoint {
+		limit *= 2
+	}
+	return s.log.Size() > max(leastLog, limit)
+}
+
+// startSnapshotIfDue begins a snapshot if the log has grown enough and none is
+// in the making, holding write. Under background maintenance it hands the rest
+// to a goroutine; else it returns an image that the caller must hand to
+// runSnapshot, having let go of write.
+func (s *Store) startSnapshotIfDue() (*image, error) {
+	if s.snapshot.busy() || !s.snapshotDue() {
+		return nil, nil
+	}
+	number, err := s.log.Rotate()
+	if err != nil {
+		return nil, s.failed(err)
+	}
+	img := &image{number: number, view: s.openView(true), done: make(chan struct{})}
+	s.snapshot.done = img.done
+	if s.o.Maintenance == statelab.MaintenanceInline {
+		return img, nil
+	}
+	s.snapshot.runs.Go(func() {
+		// A failure is latched; who changes the store next is told.
+		_ = s.runSnapshot(img)
+	})
+	return nil, nil
+}
+
+// busy says whether a snapshot is in the making, holding Store.write.
+func (sn *snapshotter) busy() bool {
+	if sn.done == nil {
+		return false
+	}
+	select {
+	case <-sn.done:
+		sn.done = nil
+		return false
+	default:
+		return true
+	}
+}
+
+// stop makes the background give up, and waits for it.
+func (sn *snapshotter) stop() {
+	close(sn.stopped)
+	sn.runs.Wait()
+}
+
+func (sn *snapshotter) current() (bytes int64, number uint64) {
+	sn.mu.Lock()
+	defer sn.mu.Unlock()
+	return sn.bytes, sn.number
+}
+
+// errStopped ends a snapshot when the store is closed.
+var errStopped = errors.New("the store is being closed")
+
+// runSnapshot writes a snapshot and drops what it makes superfluous.
+func (s *Store) runSnapshot(img *image) error {
+	defer close(img.done)
+	bytes, err := s.writeSnapshot(img)
+	s.closeView(img.view)
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	if err != nil {
+		return s.failed(fmt.Errorf("write snapshot %d: %w", img.number, err))
+	}
+	s.snapshot.mu.Lock()
+	old := s.snapshot.number
+	s.snapshot.number, s.snapshot.bytes = img.number, bytes
+	s.snapshot.mu.Unlock()
+	s.o.Logger.Info("memstore: snapshot written", "store", s.path, "number", img.number, "bytes", bytes)
+	if old != 0 {
+		s.remove(imageName(old))
+	}
+	if err := s.log.RemoveBefore(img.number); err != nil {
+		s.o.Logger.Warn("memstore: old log stays until the next opening", "store", s.path, "error", err)
+	}
+	return nil
+}
+
+// writeSnapshot makes the snapshot durable under its name.
+func (s *Store) writeSnapshot(img *image) (bytes int64, err error) {
+	name := filepath.Join(s.path, imageName(img.number))
+	if bytes, err = s.writeImage(name+tempSuffix, img.number, img.view.view, meter.Snapshot, s.snapshot.stopped); err != nil {
+		s.remove(imageName(img.number) + tempSuffix)
+		return 0, err
+	}
+	if err := s.fs.Rename(name+tempSuffix, name); err != nil {
+		return 0, err
+	}
+	return bytes, s.fs.SyncDir(s.path)
+}
+
+// writeImage writes a snapshot file and syncs it, unless stopped is closed before.
+func (s *Store) writeImage(name string, number uint64, v view, p meter.Purpose, stopped <-chan struct{}) (bytes int64, err error) {
+	raw, err := s.fs.Create(name)
+	if err != nil {
+		return 0, err
+	}
+	w := &imageWriter{file: s.meter.File(raw, p), number: number}
+	if err = w.begin(v.watermark); err == nil {
+		err = s.writeRecords(w, v, stopped)
+	}
+	if err == nil {
+		err = w.end()
+	}
+	if cerr := w.file.Close(); err == nil {
+		err = cerr
+	}
+	return w.off, err
+}
+
+// writeRecords writes what the view sees, while others go on reading and
+// writing between the blocks.
+func (s *Store) writeRecords(w *imageWriter, v view, stopped <-chan struct{}) error {
+	var (
+		enc  encoder
+		last []byte // key of the last record looked at
+	)
+	for first := true; ; first = false {
+		enc.batch.Reset()
+		var more bool
+		last, more = s.encodeFrom(&enc, v, last, first)
+		if enc.batch.Len() > 0 {
+			if err := w.add(&enc.batch); err != nil {
+				return err
+			}
+		}
+		if !more {
+			return nil
+		}
+		select {
+		case <-stopped:
+			return errStopped
+		default:
+		}
+	}
+}
+
+// readAtATime is how many records are looked at before writers get a turn.
+const readAtATime = 1000
+
+// encodeFrom adds to the encoder's batch the records after key last, or from the
+// beginning, until the batch is full. It returns the key it came to, and whether
+// there may be more.
+func (s *Store) encodeFrom(enc *encoder, v view, last []byte, first bool) ([]byte, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	r := &s.records
+	ref := r.index.First()
+	if !first {
+		ref = r.after(last)
+	}
+	at := arena.Ref(0)
+	for n := 0; ref != 0 && n < readAtATime && len(enc.batch.Bytes()) < partBytes; n++ {
+		enc.appendRecord(r, ref, v)
+		at, ref = ref, r.index.Next(ref)
+	}
+	if at != 0 {
+		last = append(last[:0], r.index.Key(at)...)
+	}
+	return last, ref != 0
+}
+
+// after returns the first record with a key > key, or 0.
+func (r *records) after(key []byte) arena.Ref {
+	ref := r.index.SeekGE(key)
+	if ref != 0 && string(r.index.Key(ref)) == string(key) {
+		ref = r.index.Next(ref)
+	}
+	return ref
+}
+
+// remove removes a file of the store that is not needed any more. If that
+// fails, the next opening does it.
+func (s *Store) remove(name string) {
+	err := s.fs.Remove(filepath.Join(s.path, name))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.o.Logger.Warn("memstore: file stays until the next opening", "store", s.path, "file", name, "error", err)
+	}
+}
+
+// removeAllBut removes the snapshots other than number, and unfinished ones.
+func (s *Store) removeAllBut(number uint64, names []string) {
+	for _, name := range names {
+		n, ok := parseImageName(strings.TrimSuffix(name, tempSuffix))
+		if ok && name != imageName(number) && n != 0 {
+			s.remove(name)
+		}
+	}
+}

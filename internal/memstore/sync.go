@@ -1,0 +1,119 @@
+package memstore
+
+import (
+	"fmt"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
+)
+
+// Sync implements statelab.Store.
+func (s *Store) Sync() error {
+	if err := s.begin(); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	var (
+		image *image
+		err   error
+	)
+	if s.o.Durability == statelab.DurabilityCheckpoint {
+		if err = s.appendDelta(); err == nil {
+			image, err = s.startSnapshotIfDue()
+		}
+	}
+	s.write.Unlock()
+	if err == nil {
+		err = s.failed(s.log.Sync())
+	}
+	if image != nil {
+		if ierr := s.runSnapshot(image); err == nil {
+			err = ierr
+		}
+	}
+	s.calls.Done()
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
+}
+
+// partBytes is the size at which a part of a delta, or a block of a snapshot,
+// is full: large enough that its frame is nothing, and small beside any budget.
+const partBytes = 32 << 10
+
+// appendDelta logs what has changed since the last Sync, holding write. Readers
+// go on meanwhile.
+func (s *Store) appendDelta() error {
+	r := &s.records
+	if r.dirtyFirst == 0 && r.watermark == s.saved {
+		return nil
+	}
+	s.encoder.batch.Reset()
+	for ref := r.dirtyFirst; ref != 0; ref = r.rec(ref).dirtyNext {
+		s.encodeDirty(ref)
+		if len(s.encoder.batch.Bytes()) >= partBytes {
+			if err := s.appendPart(); err != nil {
+				return err
+			}
+		}
+	}
+	if err := s.appendPart(); err != nil {
+		return err
+	}
+	if _, err := s.appendLog(logAdvance, encodeWatermark(s.encoder.head[:0], r.watermark)); err != nil {
+		return err
+	}
+	s.saved = r.watermark
+	for r.dirtyFirst != 0 {
+		s.mu.Lock()
+		r.clean(cleanAtATime)
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// encodeDirty adds a changed record to the part in the making: as it is now, or
+// its deletion if the files have something of it. What merely died needs no
+// word, since the files know when it dies.
+func (s *Store) encodeDirty(ref arena.Ref) {
+	r, enc := &s.records, &s.encoder
+	if enc.appendRecord(r, ref, r.present()) {
+		for _, at := range enc.refs {
+			r.elem(at).saved = true
+		}
+	} else if r.rec(ref).flags&recordSaved != 0 {
+		enc.batch.Delete(r.index.Key(ref))
+	}
+}
+
+func (s *Store) appendPart() error {
+	if s.encoder.batch.Len() == 0 {
+		return nil
+	}
+	s.encoder.kind[0] = logDelta
+	_, err := s.log.AppendPending(s.encoder.kind[:], s.encoder.batch.Bytes())
+	s.encoder.batch.Reset()
+	return s.failed(err)
+}
+
+// cleanAtATime is for how many records a Sync makes readers wait.
+const cleanAtATime = 1000
+
+// clean takes up to n records, which have been written, from the list of dirty
+// ones.
+func (r *records) clean(n int) {
+	for range n {
+		ref := r.dirtyFirst
+		if ref == 0 {
+			return
+		}
+		rec := r.rec(ref)
+		r.unmarkDirty(rec)
+		if r.sees(ref, r.present()) {
+			rec.flags |= recordSaved
+		} else {
+			rec.flags &^= recordSaved
+			r.settle(ref)
+		}
+	}
+}

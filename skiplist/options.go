@@ -1,0 +1,71 @@
+package skiplist
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/spec"
+)
+
+// Options are the settings of a store. The zero value works.
+type Options struct {
+	statelab.Options // zero Memory is no bound
+
+	// Index is what keeps the records in order; zero is IndexArena. It can
+	// change from one opening to the next.
+	Index Index
+
+	// MaxHeight and Branching are those of ListOptions, for IndexArena.
+	MaxHeight int
+	Branching int
+}
+
+// Index names what keeps the records in order.
+type Index uint8
+
+const (
+	// IndexArena is a List, and records in off-heap memory.
+	IndexArena Index = iota
+	// IndexHuandu is github.com/huandu/skiplist, and records on the Go heap:
+	// the reference that the arena is judged against.
+	IndexHuandu
+)
+
+var indexes = []string{"arena", "huandu"}
+
+func (i Index) String() string {
+	if int(i) < len(indexes) {
+		return indexes[i]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(i))
+}
+
+// Params describes what a backend spec can set.
+func Params() []spec.Param[Options] {
+	return []spec.Param[Options]{
+		spec.Enum("index", "what keeps the records in order", "arena", indexes,
+			func(o *Options) *Index { return &o.Index }),
+		spec.Int("max_height", "greatest number of levels of a skip list in an arena", fmt.Sprint(defaultHeight), 1, maxHeight,
+			func(o *Options) *int { return &o.MaxHeight }),
+		spec.Int("branching", "keys on a level of a skip list in an arena for one on the next", fmt.Sprint(defaultBranching), 2, maxBranching,
+			func(o *Options) *int { return &o.Branching }),
+	}
+}
+
+// resolve returns a copy of o, which may be nil, with zeros replaced by
+// defaults, or an error that names every fault.
+func (o *Options) resolve() (Options, ListOptions, error) {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	common, commonErr := r.Options.Resolve()
+	r.Options = common
+	list, listErr := ListOptions{MaxHeight: r.MaxHeight, Branching: r.Branching}.resolve()
+	err := errors.Join(commonErr, listErr)
+	if int(r.Index) >= len(indexes) {
+		err = errors.Join(err, fmt.Errorf("options: Index %d is unknown", r.Index))
+	}
+	return r, list, err
+}

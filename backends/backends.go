@@ -39,8 +39,16 @@ type Backend struct {
 type Param struct {
 	Name    string
 	Doc     string   // one sentence
-	Default string   // as it would be written
+	Default string   // as it would be written; empty if there is none
 	Values  []string // the allowed values, or one phrase that describes them
+}
+
+// String returns the parameter with its default, as it would be written.
+func (p Param) String() string {
+	if p.Default == "" {
+		return p.Name + " (no default)"
+	}
+	return p.Name + "=" + p.Default
 }
 
 // A SpecError says what is wrong with a spec, in one line. It names every fault

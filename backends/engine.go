@@ -6,11 +6,18 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/spec"
+	"github.com/statelab/statelab/skiplist"
 )
 
 // engines is the table. An engine is added here and nowhere else.
 func engines() []engine {
-	return []engine{}
+	return []engine{
+		describe(Backend{
+			Name:           skiplist.Engine,
+			Doc:            "a skip list in memory, with an append-only log and snapshots on disk",
+			MemoryResident: true,
+		}, skiplist.Params(), func(o *skiplist.Options) *statelab.Options { return &o.Options }, skiplist.Open),
+	}
 }
 
 // An engine is a line of the table.
@@ -26,6 +33,9 @@ type engine struct {
 func describe[O any, S statelab.Store](b Backend, own []spec.Param[O], common func(*O) *statelab.Options, open func(dir string, o *O) (S, error)) engine {
 	table := slices.Clone(own)
 	for _, p := range shared() {
+		if b.MemoryResident && p.Name == "memory" {
+			p.Default = ""
+		}
 		table = append(table, lift(p, common))
 	}
 	for _, p := range table {

@@ -11,7 +11,7 @@ import (
 // shared returns the parameters that all engines take.
 func shared() []spec.Param[statelab.Options] {
 	return []spec.Param[statelab.Options]{
-		spec.Size("memory", "Bounds caches, buffers and memory-resident state together; memory-resident engines have no bound by default.",
+		spec.Size("memory", "Bounds caches, buffers and memory-resident state together, in bytes.",
 			spec.FormatSize(statelab.DefaultMemory), statelab.MinMemory, math.MaxInt64,
 			func(o *statelab.Options) *int64 { return &o.Memory }),
 		word("durability", "What survives a crash: the last Sync, all but the last interval, or everything.",

@@ -44,11 +44,11 @@ func (i Index) String() string {
 // Params describes what a backend spec can set.
 func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
-		spec.Enum("index", "what keeps the records in order", "arena", indexes,
+		spec.Enum("index", "What keeps the records in order.", "arena", indexes,
 			func(o *Options) *Index { return &o.Index }),
-		spec.Int("max_height", "greatest number of levels of a skip list in an arena", fmt.Sprint(defaultHeight), 1, maxHeight,
+		spec.Int("max_height", "The greatest number of levels of the arena's list.", fmt.Sprint(defaultHeight), 1, maxHeight,
 			func(o *Options) *int { return &o.MaxHeight }),
-		spec.Int("branching", "keys on a level of a skip list in an arena for one on the next", fmt.Sprint(defaultBranching), 2, maxBranching,
+		spec.Int("branching", "How many keys of a level of the arena's list there are for one of the next.", fmt.Sprint(defaultBranching), 2, maxBranching,
 			func(o *Options) *int { return &o.Branching }),
 	}
 }

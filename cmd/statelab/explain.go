@@ -74,7 +74,7 @@ func explainWorkload(b *strings.Builder, w bench.Workload) {
 func explainBackend(b *strings.Builder, e backends.Backend) {
 	fmt.Fprintf(b, "%s: a backend\n%s\n  parameters, as in %s?NAME=VALUE&NAME=VALUE:\n", e.Name, paragraph("  ", e.Doc), e.Name)
 	for _, p := range e.Params {
-		text := fmt.Sprintf("%s=%s: %s Allowed: %s.", p.Name, p.Default, p.Doc, strings.Join(p.Values, ", "))
+		text := fmt.Sprintf("%s: %s Allowed: %s.", p, p.Doc, strings.Join(p.Values, ", "))
 		b.WriteString(paragraph("    ", text))
 	}
 }

@@ -27,7 +27,7 @@ func listing() string {
 	for _, e := range backends.List() {
 		fmt.Fprintf(&b, "  %-9s %s\n", e.Name, e.Doc)
 		for _, p := range e.Params {
-			fmt.Fprintf(&b, "            %s=%s\n", p.Name, p.Default)
+			fmt.Fprintf(&b, "            %s\n", p)
 		}
 	}
 	b.WriteString("\nworkloads\n")

@@ -3,17 +3,17 @@
 // what the skip list store and the memory variant of the B+tree are made of, so
 // that they differ in nothing but the index and where memory comes from.
 //
-//	            Apply, Advance                     Get, Iter
-//	                  |                                |
-//	   log <----------+                                |
-//	                  v                                v
-//	  index:  k1 ------------ k2 --------------------- k3
-//	          |               |                        |
-//	        record          record                   record
-//	          |               |                        |
-//	        element         element -> element       element -> garbage
-//	                          :          :             :
-//	  wheel:  . . . . . . . . * . . . .  * . . . . . . * . .   by expiry
+//	          Apply, Advance                     Get, Iter
+//	                |                                |
+//	 log <----------+                                |
+//	                v                                v
+//	index:  k1 ------------ k2 --------------------- k3
+//	        |               |                        |
+//	      record          record                   record
+//	        |               |                        |
+//	      element         element -> element       element -> garbage
+//	                        :          :             :
+//	wheel:  . . . . . . . . * . . . .  * . . . . . . * . .   by expiry
 //
 // # Words
 //

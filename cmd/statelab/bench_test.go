@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/bench"
+)
+
+// TestMain lets the test binary stand for the command where the command starts
+// itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && !strings.HasPrefix(os.Args[1], "-") {
+		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// small makes every workload run in a moment, with checkpoints that no tick
+// coincides with.
+var small = []string{
+	"-set", "live=4000", "-set", "window_s=10", "-set", "tick_s=0.7", "-set", "checkpoint_s=13", "-set", "delay_median_s=2",
+	"-set", "records=20000", "-set", "warm_lookups=100", "-set", "lookups=2000",
+}
+
+// everyBackend returns a spec of each backend and of each variant of its index.
+// Those that keep their state on disk get so little memory that they have to.
+func everyBackend() []string {
+	var specs []string
+	for _, b := range backends.List() {
+		variants := []string{b.Name}
+		for _, p := range b.Params {
+			if p.Name != "index" {
+				continue
+			}
+			for _, v := range p.Values {
+				if v != p.Default {
+					variants = append(variants, b.Name+"?index="+v)
+				}
+			}
+		}
+		if !b.MemoryResident {
+			variants[0] += "?memory=2MiB"
+		}
+		specs = append(specs, variants...)
+	}
+	return specs
+}
+
+func TestBenchMeasuresEveryBackendInAProcessOfItsOwn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "results")
+	specs := everyBackend()
+	args := append([]string{"bench", "-backends", strings.Join(specs, ","), "-reps", "2", "-o", dir}, small...)
+	code, stdout, stderr := runs(args...)
+	if code != exitDone {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	results, err := bench.LoadResults(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups := bench.GroupResults(results)
+	if want := len(specs) * len(bench.Workloads()); len(groups) != want {
+		t.Errorf("%d groups of results, not %d", len(groups), want)
+	}
+	checksums := map[string]float64{}
+	for _, g := range groups {
+		if len(g.Results) != 2 || !strings.Contains(stdout, g.Workload+": ") || !strings.Contains(stdout, "  "+g.Backend+" ") {
+			t.Errorf("%s on %s: %d results, or not in the table:\n%s", g.Workload, g.Backend, len(g.Results), stdout)
+		}
+		for _, r := range g.Results {
+			sum := r.Metrics["output_checksum"].Value
+			if known, ok := checksums[g.Workload]; ok && known != sum {
+				t.Errorf("%s on %s has another output than the other backends", g.Workload, g.Backend)
+			}
+			checksums[g.Workload] = sum
+			for _, name := range []string{"events_per_s", "cpu_us_per_event", "get_p50_us", "rss_bytes", "heap_objects"} {
+				if r.Metrics[name].Value <= 0 {
+					t.Errorf("%s on %s: %s is %v", g.Workload, g.Backend, name, r.Metrics[name].Value)
+				}
+			}
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || fmt.Sprint(entries) != "[- report.html - results.jsonl - results.txt]" {
+		t.Errorf("error %v, files %v", err, entries)
+	}
+	if !strings.Contains(stderr, "repetition 2 of 2") {
+		t.Errorf("progress:\n%s", stderr)
+	}
+}
+
+// What a spec sets must be in the results, and not what the flags say.
+func TestASpecOverridesTheFlags(t *testing.T) {
+	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 3, memory: "1MiB"}
+	name := backends.List()[0].Name
+	c, err := f.candidate(name + "?memory=2MiB&durability=always&compression=none&maintenance=inline")
+	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3}
+	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
+		t.Errorf("error %v, settings %+v", err, c.Settings)
+	}
+	c, err = f.candidate(name)
+	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3}
+	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
+		t.Errorf("error %v, settings %+v", err, c.Settings)
+	}
+}
+
+func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.MkdirAll("full/x", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("bad", []byte("{}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	name := backends.List()[0].Name
+	for line, want := range map[string]string{
+		"bench x":                                    "statelab bench: 1 arguments; usage: statelab bench [flags]",
+		"bench -reps 0":                              "statelab bench: -reps and -sample must be at least 1",
+		"bench -sample 0":                            "statelab bench: -reps and -sample must be at least 1",
+		"bench -workload J2":                         `statelab bench: unknown workload "J2"; one of J1s, J10, reads`,
+		"bench -workload J1s,":                       `statelab bench: -workload: empty name in "J1s,"`,
+		"bench -backends a,b,a":                      "statelab bench: -backends: a is named twice",
+		"bench -backends nosuch":                     `statelab bench: backend spec "nosuch": unknown backend nosuch; one of `,
+		"bench -backends " + name + "?nosuch=1":      `statelab bench: backend spec "` + name + `?nosuch=1": unknown parameter nosuch`,
+		"bench -set live":                            `statelab bench: -set: setting "live" is not of the form`,
+		"bench -set live=0":                          "statelab bench: -set: workload J1s: live is 0, not within",
+		"bench -backends " + name + " -memory lots":  "statelab bench: memory lots: ",
+		"bench -backends " + name + " -memory 1":     "statelab bench: options: Memory is 1 bytes",
+		"bench -backends " + name + " -durability x": `statelab bench: unknown durability "x"; one of`,
+		"bench -backends " + name + " -o full":       "statelab bench: full is not empty: results are never overwritten",
+		"bench -backends " + name + " -o bad":        "statelab bench: ",
+		"bench-run x":                                "statelab bench-run: it takes a job on stdin",
+		"compare a":                                  "statelab compare: 1 arguments; usage: statelab compare A B",
+		"compare none none":                          "statelab compare: none: no such file",
+		"compare full full":                          "statelab compare: full/results.jsonl: no such file",
+		"compare bad bad":                            "statelab compare: bad:1: result without a backend",
+		"compare -metrics x a b":                     "statelab compare: -metrics: unknown metric x;",
+		"compare -metrics clock_ns a b":              "statelab compare: -metrics: clock_ns is neither better high nor low",
+		"compare -threshold much a b":                "statelab compare: invalid value",
+		"report":                                     "statelab report: 0 arguments; usage: statelab report DIR",
+		"report none":                                "statelab report: none: no such file",
+		"report bad":                                 "statelab report: bad:1: result without a backend",
+		"list x":                                     "statelab list: 1 arguments",
+		"explain nosuch":                             `statelab explain: "nosuch" is no metric, workload or backend`,
+	} {
+		code, stdout, stderr := runs(strings.Fields(line)...)
+		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
+			t.Errorf("statelab %s: exit code %d, stdout %q, stderr\n%swant exit code 2 and\n%s", line, code, stdout, stderr, want)
+		}
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil || len(entries) != 2 {
+		t.Errorf("error %v, and bad usage has left files: %v", err, entries)
+	}
+}
+
+// writeResults writes results of one run, whose CPU cost is given.
+func writeResults(t *testing.T, name string, cpu float64, commit string) {
+	t.Helper()
+	r := bench.Result{
+		Backend: "lsm", Workload: "J1s", Rep: 1, Seed: 1,
+		Machine: bench.Machine{CPU: "x", Cores: 2, Commit: commit},
+		Metrics: bench.Metrics{"cpu_us_per_event": {Value: cpu, Unit: "us"}},
+	}
+	var b bytes.Buffer
+	if err := bench.WriteResult(&b, &r); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCompareExitsWith3OnARegression(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeResults(t, "a", 10, "before")
+	writeResults(t, "b", 12, "after")
+	for line, want := range map[string]int{
+		"compare a b":                                  exitDone,
+		"compare -threshold 10 a b":                    exitRegression,
+		"compare -threshold 25 a b":                    exitDone,
+		"compare -threshold 10 b a":                    exitDone,
+		"compare -threshold 10 -metrics rss_bytes a b": exitDone,
+	} {
+		code, stdout, stderr := runs(strings.Fields(line)...)
+		if code != want || stderr != "" || !strings.Contains(stdout, "cpu_us_per_event") {
+			t.Errorf("statelab %s: exit code %d, not %d\n%s%s", line, code, want, stdout, stderr)
+		}
+	}
+}
+
+func TestReportIsMadeOfResultsAlone(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.Mkdir("r", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	writeResults(t, "r/results.jsonl", 10, "x")
+	if code, stdout, stderr := runs("report", "r"); code != exitDone || stdout != "r/report.html\n" || stderr != "" {
+		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	html, err := os.ReadFile("r/report.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, stdout, stderr := runs("report", "-o", "-", "r/results.jsonl"); code != exitDone || stdout != string(html) || stderr != "" {
+		t.Errorf("exit code %d, stderr %q, or another page than before", code, stderr)
+	}
+}
+
+// Everything that list names, explain explains.
+func TestExplainKnowsWhatListNames(t *testing.T) {
+	code, listed, stderr := runs("list")
+	if code != exitDone || stderr != "" {
+		t.Fatalf("exit code %d, stderr %q", code, stderr)
+	}
+	names := regexp.MustCompile(`(?m)^  (\S+)`).FindAllStringSubmatch(listed, -1)
+	if len(names) < len(bench.MetricDocs())+len(bench.Workloads())+len(backends.List()) {
+		t.Errorf("list names only %d things:\n%s", len(names), listed)
+	}
+	for _, n := range names {
+		code, stdout, stderr := runs("explain", n[1])
+		if code != exitDone || stderr != "" || !strings.HasPrefix(stdout, n[1]+": a ") {
+			t.Errorf("explain %s: exit code %d, stdout %q, stderr %q", n[1], code, stdout, stderr)
+		}
+		for line := range strings.Lines(stdout) {
+			if len(line) > 81 {
+				t.Errorf("explain %s prints a line of %d columns", n[1], len(line)-1)
+			}
+		}
+	}
+	if code, stdout, _ := runs("explain"); code != exitDone || !strings.Contains(stdout, "output_checksum: a metric") {
+		t.Errorf("explain: exit code %d\n%s", code, stdout)
+	}
+}

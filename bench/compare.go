@@ -60,7 +60,10 @@ func (c *Comparison) Regressed() bool {
 }
 
 // A MismatchError says why results cannot be compared.
-type MismatchError struct{ Reason string }
+type MismatchError struct {
+	Reason    string
+	Forceable bool // Force would compare them
+}
 
 func (e *MismatchError) Error() string { return e.Reason }
 
@@ -93,7 +96,7 @@ func Compare(a, b []Result, o CompareOptions) (*Comparison, error) {
 		}
 	}
 	if len(compared) == 0 {
-		return nil, &MismatchError{"the two results have no workload and backend in common"}
+		return nil, &MismatchError{Reason: "the two results have no workload and backend in common"}
 	}
 	return c, nil
 }
@@ -112,7 +115,7 @@ func (c *Comparison) admit(a, b *Group, force bool) error {
 	for _, g := range []*Group{a, b} {
 		for i := range g.Results[1:] {
 			if why := difference(&g.Results[0], &g.Results[i+1]); why != "" {
-				return &MismatchError{fmt.Sprintf("repetitions of %s on %s in one result differ: %s", a.Workload, a.Backend, why)}
+				return &MismatchError{Reason: fmt.Sprintf("repetitions of %s on %s in one result differ: %s", a.Workload, a.Backend, why)}
 			}
 		}
 	}
@@ -122,7 +125,7 @@ func (c *Comparison) admit(a, b *Group, force bool) error {
 	}
 	why = fmt.Sprintf("%s on %s: %s", a.Workload, a.Backend, why)
 	if !force {
-		return &MismatchError{why}
+		return &MismatchError{Reason: why, Forceable: true}
 	}
 	c.warn("%s", why)
 	return nil

@@ -197,6 +197,26 @@ func TestCompareExitsWith3OnARegression(t *testing.T) {
 	}
 }
 
+func TestCompareRefusesOtherMachinesUnlessForced(t *testing.T) {
+	t.Chdir(t.TempDir())
+	writeResults(t, "a", 10, "before")
+	writeResults(t, "b", 12, "after")
+	text, err := os.ReadFile("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("b", bytes.Replace(text, []byte(`"cores":2`), []byte(`"cores":4`), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	want := "statelab compare: a and b: J1s on lsm: the machines differ in cores (-force compares them all the same)\n"
+	if code, stdout, stderr := runs("compare", "a", "b"); code != exitUsage || stdout != "" || stderr != want {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	if code, stdout, stderr := runs("compare", "-force", "a", "b"); code != exitDone || !strings.HasPrefix(stdout, "warning: J1s on lsm: the machines differ in cores\n") {
+		t.Errorf("forced: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+}
+
 func TestReportIsMadeOfResultsAlone(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("r", 0o755); err != nil {

@@ -65,7 +65,11 @@ func compare(w io.Writer, pathA, pathB string, o bench.CompareOptions) (regresse
 	c, err := bench.Compare(a, b, o)
 	var mismatch *bench.MismatchError
 	if errors.As(err, &mismatch) {
-		return false, badInput("%s and %s: %w (-force compares them all the same)", pathA, pathB, err)
+		hint := ""
+		if mismatch.Forceable {
+			hint = " (-force compares them all the same)"
+		}
+		return false, badInput("%s and %s: %w%s", pathA, pathB, err, hint)
 	}
 	if err != nil {
 		return false, err

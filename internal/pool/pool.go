@@ -170,6 +170,22 @@ func (h Page) Stamp() uint64 { return h.pool.frames[h.frame].stamp }
 // SetStamp marks the page for its writer.
 func (h Page) SetStamp(s uint64) { h.pool.frames[h.frame].stamp = s }
 
+// Stamped says whether page id is in the pool, not pinned, under this stamp.
+func (p *Pool) Stamped(id uint32, stamp uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f := p.table.find(id)
+	return f >= 0 && p.frames[f].pins == 0 && p.frames[f].stamp == stamp
+}
+
+// Pin returns another handle to a pinned page.
+func (p *Pool) Pin(h Page) Page {
+	p.mu.Lock()
+	p.frames[h.frame].pins++
+	p.mu.Unlock()
+	return h
+}
+
 func (p *Pool) bytes(frame int) []byte {
 	at := frame * p.pageSize
 	return p.memory[at : at+p.pageSize : at+p.pageSize]

@@ -1,0 +1,191 @@
+package btree
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/statelab/statelab"
+)
+
+// trimLeast is how many free pages at the file's end are worth cutting off, at
+// least; they must also be an eighth of the file, so that one that breathes is
+// not cut and extended all the time.
+const trimLeast = 64
+
+// persist makes the tree as it is durable. Readers go on meanwhile; the caller
+// keeps writers out. An error is latched: it is never known how much of what
+// was written will be there.
+func (t *tree) persist(firstLog uint64) error {
+	t.snaps.reap(t.releasePage)
+	written, err := t.placeMaps()
+	if err != nil {
+		return err
+	}
+	sn := t.snaps.open()
+	err = t.pool.Flush()
+	if err == nil {
+		err = t.writeMaps(written)
+	}
+	if err == nil {
+		err = t.file.Sync()
+	}
+	r := root{
+		position: t.position, epoch: sn.epoch, pageSize: t.pageSize,
+		firstLog: firstLog, pages: t.space.usedEnd(), maps: t.maps,
+	}
+	if err == nil {
+		err = t.writeRoots(r)
+	}
+	if err != nil {
+		return t.failed.Set(fmt.Errorf("commit %s: %w", t.name, err))
+	}
+	r.maps = slices.Clone(r.maps)
+	t.durable = r
+	t.snaps.setDurable(sn)
+	t.snaps.reap(t.releasePage)
+	return t.failed.Set(t.trim())
+}
+
+// placeMaps gives new places to the map pages whose bits have changed, which
+// changes bits, until none is left without; it returns which they are.
+func (t *tree) placeMaps() (placed []bool, err error) {
+	epoch := t.snaps.change()
+	for again := true; again; {
+		again = false
+		for i := 0; i < len(t.space.mapDirty); i++ {
+			if i == len(placed) {
+				placed = append(placed, false)
+			}
+			if i == len(t.maps) {
+				t.maps = append(t.maps, ref{})
+			}
+			if !t.space.mapDirty[i] || placed[i] {
+				continue
+			}
+			id, err := t.space.alloc()
+			if err != nil {
+				return nil, err
+			}
+			if old := t.maps[i]; old != (ref{}) {
+				t.discard(old)
+			}
+			t.maps[i] = ref{id, epoch}
+			placed[i], again = true, true
+		}
+	}
+	return placed, nil
+}
+
+// writeMaps writes the map pages that were placed.
+func (t *tree) writeMaps(placed []bool) error {
+	for i, p := range placed {
+		if !p {
+			continue
+		}
+		t.space.encodeMap(t.scratch, t.maps[i], i)
+		if err := t.WritePages(t.maps[i].id, t.scratch); err != nil {
+			return err
+		}
+		t.space.mapDirty[i] = false
+	}
+	return nil
+}
+
+// writeRoots writes the one slot, then the other.
+func (g *pager) writeRoots(r root) error {
+	b := r.encode()
+	for i := range int64(2) {
+		if _, err := g.roots.WriteAt(b, i*int64(g.pageSize)); err != nil {
+			return err
+		}
+		if err := g.roots.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trim cuts off the file's end if enough of it is free.
+func (t *tree) trim() error {
+	end := t.space.trim()
+	size, want := t.size.Load(), int64(end)*int64(t.pageSize)
+	if spare := size - want; spare < trimLeast*int64(t.pageSize) || spare < size/8 {
+		return nil
+	}
+	if err := t.file.Truncate(want); err != nil {
+		return fmt.Errorf("cut off the free end of %s: %w", t.name, err)
+	}
+	t.space.end.Store(end)
+	t.size.Store(want)
+	return nil
+}
+
+// recover reads roots and maps, so that the tree is as its last commit left it,
+// and returns from which segment on its log must be replayed.
+func (t *tree) recover() (firstLog uint64, err error) {
+	size, err := t.file.Size()
+	if err != nil {
+		return 0, fmt.Errorf("open %s: %w", t.name, err)
+	}
+	t.size.Store(size)
+	r, repair, err := t.readRoots()
+	if err != nil {
+		return 0, err
+	}
+	if int64(r.pages)*int64(t.pageSize) > size {
+		return 0, &statelab.CorruptError{File: t.name, Offset: size, Reason: fmt.Sprintf("the file has %d bytes, not %d pages of %d", size, r.pages, t.pageSize)}
+	}
+	if repair {
+		if err := t.writeRoots(r); err != nil {
+			return 0, fmt.Errorf("repair root slot of %s: %w", t.name, err)
+		}
+	}
+	t.position, t.maps, t.durable = r.position, slices.Clone(r.maps), r
+	t.space.grow(r.pages)
+	for i, m := range t.maps {
+		if err := t.readMap(m, i); err != nil {
+			return 0, err
+		}
+	}
+	if !getBit(t.space.used, 0) || !getBit(t.space.used, 1) {
+		return 0, t.corrupt(0, "a map page says that root slots are free")
+	}
+	t.snaps.restart(r.epoch)
+	return r.firstLog, nil
+}
+
+// readMap reads the map page of stretch i.
+func (t *tree) readMap(m ref, i int) error {
+	if err := t.readRaw(m.id, t.scratch); err != nil {
+		return err
+	}
+	if t.scratch.kind() != kindMap || t.scratch.birth() != m.birth {
+		return t.corrupt(m.id, fmt.Sprintf("page %d is not the map page of epoch %d that is referred to", m.id, m.birth))
+	}
+	if !t.space.decodeMap(t.scratch, i) {
+		return t.corrupt(m.id, fmt.Sprintf("page %d says that pages beyond the end are used", m.id))
+	}
+	return nil
+}
+
+// plant prepares the space of a new file, which is nothing but root slots.
+func (t *tree) plant(watermark int64) {
+	t.space.grow(firstPage)
+	for id := range uint32(firstPage) {
+		t.space.mark(id)
+	}
+	t.snaps.restart(0)
+	t.watermark = watermark
+}
+
+// create makes an empty tree in a new file, durably.
+func (t *tree) create(firstLog uint64) error {
+	t.plant(statelab.MinWatermark)
+	t.begin()
+	if err := t.plantRoot(); err != nil {
+		t.rollback()
+		return err
+	}
+	t.commit()
+	return t.persist(firstLog)
+}

@@ -1,0 +1,83 @@
+// Package btree is a B+tree in pages of a file, written copy-on-write: a page
+// that the last commit or an open iterator can see is never changed, but copied
+// to a free place, up to a new root.
+//
+//	slot 0   slot 1            a commit writes new pages, syncs, writes and
+//	   \      /                syncs the one slot, then the other
+//	     root
+//	    /    \                 inner pages: separators, and of each child
+//	 inner   inner             when it dies
+//	 /   \   /   \
+//	leaf leaf leaf leaf        leaves: records, sorted
+//	            |
+//	         overflow          what is too long for a leaf
+//
+// # Files
+//
+//	STORE    who made the directory (package storedir)
+//	1.tree   the pages
+//	LOG/     the log, but for DurabilityCheckpoint (package wal)
+//
+// # Words
+//
+// A page is page_size bytes of 1.tree; its id is its place. An epoch is a span
+// of the history between two snapshots, and a page's birth the epoch in which it
+// was written to its place. A reference names a page by id and birth. A snapshot
+// holds a root with all it leads to against change and reuse: that of the last
+// commit, which is durable, or that of an iterator. A page is used when the tree
+// as it is leads to it, held when only a snapshot does, and free otherwise.
+// A transaction is one Apply's change of pages, undone whole if a read or
+// write fails in its middle. A stream is bytes in overflow pages; a record's body is
+// spilled when it is one, a key long when part of it is.
+//
+// # Life of a write
+//
+// Apply finds the leaf, makes it writable (in its place if it was born after the
+// newest snapshot, else as a copy), changes it, and tells its parent about the
+// copy, and so on up until nothing changes. Pages stay in the buffer pool
+// (package pool) until it is full or a commit writes them; what lives and dies in
+// between is never written. With a log the batch is appended to it, then made
+// durable as the durability says; when the log is long enough, and on
+// Close, a commit follows and the log begins anew. Without one, Sync is a commit.
+//
+// # Time
+//
+// Readers judge every element by its expiry, so dead ones are gone at once. Their
+// space comes back in three ways. Every inner page knows of each child when the
+// last element below it dies, and when the first leaf below it is wholly dead;
+// by that Advance goes straight to dead leaves and takes them out, without
+// reading them. A leaf that is copied, or full, is first rid of its dead
+// elements. A spilled body is swept when its length has doubled.
+//
+// # Maintenance
+//
+// All work is done on the goroutine that calls, under either Maintenance; the
+// one exception is the clock of DurabilityInterval, which syncs the log.
+//
+// # Invariants
+//
+// Check verifies these, and names the one that is broken.
+//
+//	B1  Keys ascend, in a page and from leaf to leaf; those below an inner page's cell are not less than its separator, and less than the next one's.
+//	B2  Every page is exactly one of: root slot, reachable once from the root or a root slot, held, free; the bitmaps say which.
+//	B3  A page that is read has the checksum of its bytes and says its own id; its birth, kind and level are what the reference to it says.
+//	B4  All leaves are at level 0, no page but the root of an empty tree is empty, and the first separator of an inner page is empty.
+//	B5  A leaf's dieAt is its last expiry, an inner page's the last of its children; firstDeath is the least dieAt of the leaves below; spills says whether leaves below own overflow pages.
+//	B6  No page that a snapshot sees is changed or free.
+//	B7  A stream's pages are full but the last at each level; a spill's payload and dieAt are those of its elements.
+//	B8  But during a commit, both root slots name the last one.
+//
+// # Limits
+//
+// A file has at most 333 map pages, which is 42 GiB in pages of 4 KiB and 10 TiB
+// in pages of 64 KiB.
+//
+// Pages are neither compressed nor prefix-truncated, in this format version.
+//
+// # Sources
+//
+// Copy-on-write trees with two roots go back to System R's shadow pages; LMDB and
+// bbolt are today's. Births in references, and held lists that pass from snapshot
+// to snapshot, are those of ZFS. Expiry bounds in inner pages are our own
+// counterpart of the expiry bounds of an LSM-tree's tables.
+package btree

@@ -1,0 +1,67 @@
+package btree
+
+import (
+	"fmt"
+
+	"github.com/statelab/statelab"
+)
+
+// Elements implements statelab.ElementStore. The elements are read at once and
+// yielded after, so yield may call the store.
+func (s *Store) Elements(key []byte, yield func(element []byte, expireAt int64) bool) error {
+	body, watermark, err := s.readBody(key)
+	if err != nil {
+		return err
+	}
+	found := false
+	for len(body) > 0 {
+		var element []byte
+		var expireAt int64
+		element, expireAt, body = nextElement(body)
+		if statelab.Expired(expireAt, watermark) {
+			continue
+		}
+		found = true
+		if !yield(element, expireAt) {
+			return nil
+		}
+	}
+	if !found {
+		return statelab.ErrNotFound
+	}
+	return nil
+}
+
+// readBody returns the elements of key's record, dead ones too, and the watermark.
+func (s *Store) readBody(key []byte) ([]byte, int64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return nil, 0, statelab.ErrClosed
+	}
+	t := &s.tree
+	leaf, at, exact, err := t.find(t.position, key, nil)
+	if err != nil {
+		return nil, 0, fmt.Errorf("elements: %w", err)
+	}
+	if !exact {
+		leaf.release()
+		return nil, 0, statelab.ErrNotFound
+	}
+	r := leaf.record(at)
+	if !r.spilled {
+		body := append([]byte(nil), r.body...)
+		leaf.release()
+		return body, t.watermark, nil
+	}
+	stream := getSpill(r.body).stream
+	leaf.release()
+	body, err := t.appendStream(nil, stream)
+	if err != nil {
+		return nil, 0, fmt.Errorf("elements: %w", err)
+	}
+	if !validBody(body) {
+		return nil, 0, t.corrupt(stream.top.id, "a spilled body is no sequence of elements")
+	}
+	return body, t.watermark, nil
+}

@@ -1,0 +1,145 @@
+package btree
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/statelab/statelab"
+)
+
+// An inner page's cell is a child and the separator in front of it: the
+// child's keys are not below the separator, the keys of the child before are.
+// The first cell's separator is empty and stands for "less than every key".
+//
+//	OFFSET SIZE FIELD
+//	0      2    bytes of the separator; bit 15 set if it is long (key.go),
+//	            bit 14 if a leaf below owns overflow pages
+//	2      12   reference to the child: id, birth
+//	14     8    dieAt of the child's subtree
+//	22     8    firstDeath of the child's subtree
+//	30          separator
+const (
+	innerCellHeader = 30
+	innerLengthMask = 0x3fff
+	childSpills     = 0x4000
+)
+
+// An entry is an inner page's cell, taken apart.
+type entry struct {
+	child ref
+	sum   summary
+	key   []byte // field
+	long  bool
+}
+
+func (p page) entry(i int) entry { return getEntry(p[p.slot(i):]) }
+
+func getEntry(b page) entry {
+	n := b.u16(0)
+	end := innerCellHeader + n&innerLengthMask
+	return entry{
+		child: getRef(b[2:]),
+		sum:   summary{b.i64(14), b.i64(22), n&childSpills != 0},
+		key:   b[innerCellHeader:end:end],
+		long:  n&longKey != 0,
+	}
+}
+
+// child returns the reference in cell i alone.
+func (p page) child(i int) ref { return getRef(p[p.slot(i)+2:]) }
+
+// childDieAt returns dieAt of cell i alone.
+func (p page) childDieAt(i int) int64 { return p.i64(p.slot(i) + 14) }
+
+// childFirstDeath returns firstDeath of cell i alone.
+func (p page) childFirstDeath(i int) int64 { return p.i64(p.slot(i) + 22) }
+
+func (e entry) length() int {
+	n := len(e.key)
+	if e.long {
+		n |= longKey
+	}
+	if e.sum.spills {
+		n |= childSpills
+	}
+	return n
+}
+
+// appendCell appends the entry as a cell.
+func (e entry) appendCell(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(e.length()))
+	dst = binary.LittleEndian.AppendUint32(dst, e.child.id)
+	dst = binary.LittleEndian.AppendUint64(dst, e.child.birth)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.sum.dieAt))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.sum.firstDeath))
+	return append(dst, e.key...)
+}
+
+// setChild changes child and summary of cell i, and keeps the page's summary.
+func (p page) setChild(i int, child ref, sum summary) {
+	at := p.slot(i)
+	old := p.entry(i)
+	now := entry{child, sum, old.key, old.long}
+	p.setU16(at, now.length())
+	putRef(p[at+2:], child)
+	p.setI64(at+14, sum.dieAt)
+	p.setI64(at+22, sum.firstDeath)
+	grew := sum.dieAt >= old.sum.dieAt || old.sum.dieAt < p.i64(32)
+	later := sum.firstDeath > old.sum.firstDeath && old.sum.firstDeath == p.i64(40)
+	if !grew || later || sum.spills != old.sum.spills {
+		p.summarizeInner()
+		return
+	}
+	p.setSummary(max(p.i64(32), sum.dieAt), min(p.i64(40), sum.firstDeath))
+}
+
+// clearSeparator makes the separator of cell i empty, as that of a first cell must be.
+func (p page) clearSeparator(i int) {
+	e := p.entry(i)
+	if at := p.slot(i); at == p.low() {
+		// The lowest cell may not end before low says: move its head up.
+		copy(p[at+len(e.key):], p[at:at+innerCellHeader])
+		p.setU16(slottedHeader+slotSize*i, at+len(e.key))
+		p.setLow(at + len(e.key))
+	} else {
+		p.setHoles(p.holes() + len(e.key))
+	}
+	e.key, e.long = nil, false
+	p.setU16(p.slot(i), e.length())
+}
+
+// summarizeInner writes the summary of an inner page's entries into its header (B5).
+func (p page) summarizeInner() {
+	dieAt, firstDeath, spills := int64(statelab.MinWatermark), int64(statelab.NoExpiry), 0
+	n := p.count()
+	for i := range n {
+		at := p.slot(i)
+		dieAt, firstDeath = max(dieAt, p.i64(at+14)), min(firstDeath, p.i64(at+22))
+		if p.u16(at)&childSpills != 0 {
+			spills++
+		}
+	}
+	if n == 0 {
+		dieAt = statelab.NoExpiry
+	}
+	p.setSummary(dieAt, firstDeath)
+	p.setSpills(spills)
+}
+
+// validateInnerCell checks the cell at the beginning of b, which is the rest of
+// a page, and returns its size and what it adds to the summary.
+func validateInnerCell(b page, pageSize int) (int, summary, error) {
+	if len(b) < innerCellHeader {
+		return 0, summary{}, errors.New("it is cut short")
+	}
+	n := b.u16(0)
+	size := innerCellHeader + n&innerLengthMask
+	if size > len(b) {
+		return 0, summary{}, errors.New("it is too long")
+	}
+	e := getEntry(b)
+	if err := validateKeyField(e.key, e.long, pageSize); err != nil {
+		return 0, summary{}, err
+	}
+	return size, e.sum, nil
+}

@@ -1,0 +1,202 @@
+package btree
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/statelab/statelab"
+)
+
+// A leaf's cell is a record:
+//
+//	OFFSET SIZE FIELD
+//	0      2    bytes of the key field; bit 15 set if the key is long (key.go)
+//	2      2    bytes of the body field; bit 15 set if the body is spilled
+//	4           key field
+//	            body field: the elements (element.go), or a spill
+//
+// so that the record "k" with the one element "vw" until 5 is
+// 01 00 0b 00 6b 05 05 00 00 00 00 00 00 00 76 77.
+//
+// A body that would make the cell longer than a quarter of the page is
+// spilled: its elements stand in overflow pages (stream.go), and the field is
+//
+//	OFFSET SIZE FIELD
+//	0      12   reference to the stream's top page: id, birth
+//	12     8    length of the stream in bytes
+//	20     8    payload: bytes of its elements, live and dead, without headers
+//	28     8    dieAt: their last expiry
+//	36     8    sweepAt: at which length dead elements are next looked for
+const (
+	leafCellHeader = 4
+	lengthMask     = 0x7fff
+	longKey        = 0x8000 // in the length of the key field, of leaf and inner cells
+	spilledBody    = 0x8000 // in the length of the body field
+	spillSize      = 44
+)
+
+// maxLeafCell is the longest cell of a leaf: four fit a page, so that a split
+// always leaves two pages that are not overfull.
+func maxLeafCell(pageSize int) int { return (pageSize-slottedHeader)/4 - slotSize }
+
+// A spill describes a body in overflow pages.
+type spill struct {
+	stream  stream
+	payload int64
+	dieAt   int64
+	sweepAt int64
+}
+
+func getSpill(b []byte) spill {
+	return spill{
+		stream:  stream{getRef(b), int64(binary.LittleEndian.Uint64(b[12:]))},
+		payload: int64(binary.LittleEndian.Uint64(b[20:])),
+		dieAt:   int64(binary.LittleEndian.Uint64(b[28:])),
+		sweepAt: int64(binary.LittleEndian.Uint64(b[36:])),
+	}
+}
+
+func appendSpill(dst []byte, s spill) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, s.stream.top.id)
+	dst = binary.LittleEndian.AppendUint64(dst, s.stream.top.birth)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.stream.length))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.payload))
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.dieAt))
+	return binary.LittleEndian.AppendUint64(dst, uint64(s.sweepAt))
+}
+
+// A record is a leaf's cell, taken apart; it aliases the page.
+type record struct {
+	key     []byte // field
+	long    bool
+	body    []byte // field
+	spilled bool
+}
+
+func (p page) record(i int) record { return getRecord(p[p.slot(i):]) }
+
+func getRecord(b page) record {
+	k, v := b.u16(0), b.u16(2)
+	body := leafCellHeader + k&lengthMask
+	end := body + v&lengthMask
+	return record{
+		key: b[leafCellHeader:body:body], long: k&longKey != 0,
+		body: b[body:end:end], spilled: v&spilledBody != 0,
+	}
+}
+
+// appendCell appends the record as a cell.
+func (r record) appendCell(dst []byte) []byte {
+	k, v := len(r.key), len(r.body)
+	if r.long {
+		k |= longKey
+	}
+	if r.spilled {
+		v |= spilledBody
+	}
+	dst = append(dst, byte(k), byte(k>>8), byte(v), byte(v>>8))
+	dst = append(dst, r.key...)
+	return append(dst, r.body...)
+}
+
+// dieAt returns the last expiry of the record's elements.
+func (r record) dieAt() int64 {
+	if r.spilled {
+		return int64(binary.LittleEndian.Uint64(r.body[28:]))
+	}
+	return bodyDieAt(r.body)
+}
+
+// spills says whether the record owns overflow pages.
+func (r record) spills() bool { return r.long || r.spilled }
+
+// summarize writes the summary of a leaf's records into its header (B5).
+func (p page) summarizeLeaf() {
+	dieAt, spills := int64(statelab.MinWatermark), 0
+	n := p.count()
+	for i := range n {
+		r := p.record(i)
+		dieAt = max(dieAt, r.dieAt())
+		if r.spills() {
+			spills++
+		}
+	}
+	if n == 0 {
+		dieAt = statelab.NoExpiry
+	}
+	p.setSummary(dieAt, dieAt)
+	p.setSpills(spills)
+}
+
+// insertRecord adds a cell to a leaf that has room for it, and keeps the summary.
+func (p page) insertRecord(i int, cell []byte, scratch page) {
+	p.insert(i, cell, scratch)
+	r := getRecord(cell)
+	if dieAt := r.dieAt(); p.count() == 1 || dieAt > p.i64(32) {
+		p.setSummary(dieAt, dieAt)
+	}
+	if r.spills() {
+		p.setSpills(p.spills() + 1)
+	}
+}
+
+// removeRecord takes record i out of a leaf, and keeps the summary. It looks
+// at the others only if the one may have been the last to die.
+func (p page) removeRecord(i int) {
+	r := p.record(i)
+	last := r.dieAt() == p.i64(32)
+	if r.spills() {
+		p.setSpills(p.spills() - 1)
+	}
+	p.remove(i)
+	if last || p.count() == 0 {
+		p.summarizeLeaf()
+	}
+}
+
+// overwriteRecord puts a cell of the same length in the place of record i.
+func (p page) overwriteRecord(i int, cell []byte) {
+	old, now := p.record(i), getRecord(cell)
+	oldDieAt, dieAt := old.dieAt(), now.dieAt()
+	if old.spills() {
+		p.setSpills(p.spills() - 1)
+	}
+	if now.spills() {
+		p.setSpills(p.spills() + 1)
+	}
+	copy(p[p.slot(i):], cell)
+	switch {
+	case dieAt >= p.i64(32):
+		p.setSummary(dieAt, dieAt)
+	case oldDieAt == p.i64(32):
+		p.summarizeLeaf()
+	}
+}
+
+// validateLeafCell checks the cell at the beginning of b, which is the rest of
+// a page, and returns its size and what it adds to the summary.
+func validateLeafCell(b page, pageSize int) (int, summary, error) {
+	if len(b) < leafCellHeader {
+		return 0, summary{}, errors.New("it is cut short")
+	}
+	size := leafCellHeader + b.u16(0)&lengthMask + b.u16(2)&lengthMask
+	if size > len(b) || size > maxLeafCell(pageSize) {
+		return 0, summary{}, errors.New("it is too long")
+	}
+	r := getRecord(b)
+	if err := validateKeyField(r.key, r.long, pageSize); err != nil {
+		return 0, summary{}, err
+	}
+	switch {
+	case r.spilled && len(r.body) != spillSize:
+		return 0, summary{}, errors.New("its body is spilled and no spill")
+	case r.spilled:
+		if s := getSpill(r.body); s.payload < 0 || s.payload > s.stream.length || !s.stream.valid(pageSize) {
+			return 0, summary{}, errors.New("its spill is no stream")
+		}
+	case !validBody(r.body):
+		return 0, summary{}, errors.New("its body is no sequence of elements")
+	}
+	dieAt := r.dieAt()
+	return size, summary{dieAt, dieAt, r.spills()}, nil
+}

@@ -1,0 +1,101 @@
+package btree
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/internal/wal"
+)
+
+// A record of the log is one byte that says what it is, and
+//
+//	1  a batch: statelab.Batch.Bytes
+//	2  an advance: the watermark, 8 bytes, little-endian
+const (
+	logBatch   = 1
+	logAdvance = 2
+)
+
+func encodeAdvance(watermark int64) []byte {
+	return binary.LittleEndian.AppendUint64([]byte{logAdvance}, uint64(watermark))
+}
+
+func (s *Store) logOptions() wal.Options {
+	return wal.Options{
+		FS: s.options.FS, Dir: filepath.Join(s.dir.Path, logName), Meter: s.meter, Purpose: meter.Log,
+		Policy: s.options.Durability, Interval: s.options.SyncInterval,
+		Deterministic: s.options.Maintenance == statelab.MaintenanceInline,
+	}
+}
+
+// openLog brings the tree from its last commit to the end of the log, if there
+// is one, and sees to it that there is one if this opening's durability wants it.
+func (s *Store) openLog(first uint64) error {
+	if first == 0 {
+		if s.options.Durability == statelab.DurabilityCheckpoint {
+			return s.removeLog()
+		}
+		// The log is whole before the root says that there is one.
+		log, err := wal.Create(s.logOptions(), 1)
+		if err != nil {
+			return err
+		}
+		s.log = log
+		return s.tree.persist(1)
+	}
+	log, err := wal.Open(s.logOptions(), first, s.replay)
+	if err != nil {
+		return err
+	}
+	s.log = log
+	if s.options.Durability != statelab.DurabilityCheckpoint {
+		return nil
+	}
+	if err := s.tree.persist(0); err != nil {
+		return err
+	}
+	s.log, s.dirty = nil, false
+	if err := log.Close(); err != nil {
+		return err
+	}
+	return s.removeLog()
+}
+
+// removeLog removes the log of a durability that the store was opened with
+// before, if there is one.
+func (s *Store) removeLog() error {
+	fsys, dir := s.options.FS, filepath.Join(s.dir.Path, logName)
+	names, err := fsys.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, name := range names {
+		if err == nil {
+			err = fsys.Remove(filepath.Join(dir, name))
+		}
+	}
+	if err == nil {
+		err = fsys.Remove(dir)
+	}
+	return err
+}
+
+// replay applies a record of the log.
+func (s *Store) replay(payload []byte) error {
+	s.dirty = true
+	switch {
+	case len(payload) > 0 && payload[0] == logBatch:
+		return s.tree.apply(statelab.ReadOps(payload[1:]))
+	case len(payload) == 9 && payload[0] == logAdvance:
+		s.tree.watermark = max(s.tree.watermark, int64(binary.LittleEndian.Uint64(payload[1:])))
+		return s.expire()
+	}
+	return fmt.Errorf("replay: %w", errUnknownRecord)
+}
+
+var errUnknownRecord = errors.New("a record of the log is neither a batch nor an advance")

@@ -1,0 +1,129 @@
+package btree
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/spec"
+)
+
+// Options are the settings of a store. The zero value works.
+type Options struct {
+	// CompressionDefault is none, and no other compression is supported.
+	statelab.Options
+
+	// Index says where the tree is kept; zero is IndexPaged. It is fixed when
+	// the store is made.
+	Index Index
+
+	// PageSize is the size of a page in bytes, a power of two; zero is 4 KiB. It
+	// is fixed when the store is made: opening with zero takes what is found.
+	// The options that follow are of the paged index only.
+	PageSize int
+
+	// LogLimit is the length of the log in bytes at which the tree is committed
+	// and the log begun anew, so that recovery has no more to replay; zero is
+	// 64 MiB. There is no log with DurabilityCheckpoint.
+	LogLimit int64
+}
+
+// Index says where the tree is kept.
+type Index uint8
+
+const (
+	// IndexPaged keeps it in pages of a file, with a buffer pool.
+	IndexPaged Index = iota
+	// IndexMemory keeps it in memory as a google/btree of pointers, with
+	// snapshots and a log on disk: the reference that the paged tree is compared with.
+	IndexMemory
+)
+
+var indexes = []string{"paged", "memory"}
+
+func (i Index) String() string {
+	if int(i) < len(indexes) {
+		return indexes[i]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(i))
+}
+
+// Defaults and bounds of Options.
+const (
+	DefaultPageSize = 4 << 10 // bytes: what a disk moves at a time
+	MinPageSize     = 4 << 10
+	MaxPageSize     = 64 << 10 // offsets in a page have 16 bits
+	DefaultLogLimit = 64 << 20
+	MinLogLimit     = 64 << 10
+
+	// minMemoryPages is how many pages Options.Memory must hold: a pool that the
+	// writer cannot exhaust, and its scratch space.
+	minMemoryPages = 16
+)
+
+// Params describes what a backend spec can set.
+func Params() []spec.Param[Options] {
+	return []spec.Param[Options]{
+		spec.Enum("index", "Where the tree is kept: in pages of a file, or in memory as a google/btree.", "paged", indexes,
+			func(o *Options) *Index { return &o.Index }),
+		spec.Size("page_size", "Size of a page, a power of two, fixed when the store is made.",
+			spec.FormatSize(DefaultPageSize), MinPageSize, MaxPageSize,
+			func(o *Options) *int { return &o.PageSize }),
+		spec.Size("log_limit", "Length of the log at which the tree is committed and the log begun anew.",
+			spec.FormatSize(DefaultLogLimit), MinLogLimit, 1<<40,
+			func(o *Options) *int64 { return &o.LogLimit }),
+	}
+}
+
+// resolve returns a copy of o, which may be nil, with zeros replaced by
+// defaults, or an error that names every fault. PageSize may be left zero.
+func (o *Options) resolve() (Options, error) {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	common, err := r.Options.Resolve()
+	faults := []error{err}
+	r.Options = common
+	if int(r.Index) >= len(indexes) {
+		faults = append(faults, fmt.Errorf("Index %d is unknown", r.Index))
+	}
+	if r.LogLimit == 0 {
+		r.LogLimit = DefaultLogLimit
+	}
+	if r.LogLimit < MinLogLimit {
+		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))
+	}
+	if r.Index == IndexPaged {
+		faults = append(faults, r.resolvePaged())
+	}
+	return r, errors.Join(faults...)
+}
+
+func (r *Options) resolvePaged() error {
+	var faults []error
+	if r.Memory == 0 {
+		r.Memory = statelab.DefaultMemory
+	}
+	if r.Compression != statelab.CompressionDefault && r.Compression != statelab.CompressionNone {
+		faults = append(faults, fmt.Errorf("Compression %s is not supported by the paged tree; allowed: default, none", r.Compression))
+	}
+	switch {
+	case r.PageSize == 0:
+	case !validPageSize(r.PageSize):
+		faults = append(faults, fmt.Errorf("PageSize is %d bytes, not a power of two from %d to %d", r.PageSize, MinPageSize, MaxPageSize))
+	default:
+		faults = append(faults, r.checkMemory())
+	}
+	return errors.Join(faults...)
+}
+
+// checkMemory says whether the memory is enough for pages of r.PageSize.
+func (r *Options) checkMemory() error {
+	if least := int64(minMemoryPages * r.PageSize); r.Memory < least {
+		return fmt.Errorf("Memory of %d bytes is less than the least of %d for pages of %d bytes", r.Memory, least, r.PageSize)
+	}
+	return nil
+}
+
+func validPageSize(n int) bool { return n >= MinPageSize && n <= MaxPageSize && n&(n-1) == 0 }

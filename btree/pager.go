@@ -1,0 +1,145 @@
+package btree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/pool"
+	"github.com/statelab/statelab/vfs"
+)
+
+// firstPage is the first page id after the two root slots.
+const firstPage = 2
+
+// Kinds of page as the pool counts them.
+const (
+	countLeaf = iota
+	countInner
+	countOverflow
+)
+
+// A pager is the file as pages: the pool in front of it, and what is free in it.
+type pager struct {
+	file     vfs.File // of the pages; what it writes is counted as such
+	roots    vfs.File // the same, and what it writes is counted as the store's description of itself
+	name     string
+	pageSize int
+	pool     *pool.Pool
+	space    *space
+	size     atomic.Int64 // of the file, in bytes
+}
+
+// A node is a pinned page. The zero node is none.
+type node struct {
+	pool.Page
+	page
+}
+
+// release gives the pin up; a node that is none has none.
+func (n *node) release() {
+	if n.page != nil {
+		n.Unpin()
+		*n = node{}
+	}
+}
+
+// get returns a page of the tree, pinned, once it is sure to be the one meant.
+func (g *pager) get(r ref, level int) (node, error) {
+	kind := byte(kindInner)
+	if level == 0 {
+		kind = kindLeaf
+	}
+	return g.getKind(r, kind, level)
+}
+
+// getOverflow returns an overflow page, of data at level 0 and of references above.
+func (g *pager) getOverflow(r ref, level int) (node, error) {
+	kind := byte(kindOverflowIndex)
+	if level == 0 {
+		kind = kindOverflow
+	}
+	return g.getKind(r, kind, level)
+}
+
+func (g *pager) getKind(r ref, kind byte, level int) (node, error) {
+	h, err := g.pool.Get(r.id)
+	if err != nil {
+		return node{}, err
+	}
+	n := node{h, h.Bytes()}
+	if n.birth() != r.birth || n.kind() != kind || n.level() != level {
+		err := g.corrupt(r.id, fmt.Sprintf("page %d is of kind %d, level %d, epoch %d where kind %d, level %d, epoch %d is referred to",
+			r.id, n.kind(), n.level(), n.birth(), kind, level, r.birth))
+		n.release()
+		return node{}, err
+	}
+	return n, nil
+}
+
+// corrupt returns the error for a damaged page.
+func (g *pager) corrupt(id uint32, reason string) error {
+	return &statelab.CorruptError{File: g.name, Offset: int64(id) * int64(g.pageSize), Reason: reason}
+}
+
+// readRaw reads page id from the file and checks what can be checked without
+// knowing what it should be.
+func (g *pager) readRaw(id uint32, buf page) error {
+	if id < firstPage || id >= g.space.end.Load() {
+		return g.corrupt(id, fmt.Sprintf("page %d is referred to, of %d", id, g.space.end.Load()))
+	}
+	n, err := g.file.ReadAt(buf, int64(id)*int64(g.pageSize))
+	switch {
+	case n == len(buf):
+	case errors.Is(err, io.EOF):
+		return g.corrupt(id, fmt.Sprintf("page %d is beyond the end of the file", id))
+	default:
+		return fmt.Errorf("read page %d of %s: %w", id, g.name, err)
+	}
+	if !buf.sealed() {
+		return g.corrupt(id, fmt.Sprintf("page %d has a wrong checksum", id))
+	}
+	if buf.ref().id != id {
+		return g.corrupt(id, fmt.Sprintf("page %d says that it is page %d", id, buf.ref().id))
+	}
+	return nil
+}
+
+// ReadPage implements pool.Backing.
+func (g *pager) ReadPage(id uint32, buf []byte) (uint8, error) {
+	p := page(buf)
+	if err := g.readRaw(id, p); err != nil {
+		return 0, err
+	}
+	if err := p.validate(); err != nil {
+		return 0, g.corrupt(id, fmt.Sprintf("page %d: %v", id, err))
+	}
+	return countKind(p.kind()), nil
+}
+
+// WritePages implements pool.Backing.
+func (g *pager) WritePages(id uint32, buf []byte) error {
+	for rest := buf; len(rest) > 0; rest = rest[g.pageSize:] {
+		page(rest[:g.pageSize]).seal()
+	}
+	at := int64(id) * int64(g.pageSize)
+	if _, err := g.file.WriteAt(buf, at); err != nil {
+		return fmt.Errorf("write page %d of %s: %w", id, g.name, err)
+	}
+	if end := at + int64(len(buf)); end > g.size.Load() {
+		g.size.Store(end)
+	}
+	return nil
+}
+
+func countKind(kind byte) uint8 {
+	switch kind {
+	case kindLeaf:
+		return countLeaf
+	case kindInner:
+		return countInner
+	}
+	return countOverflow
+}

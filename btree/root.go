@@ -1,0 +1,145 @@
+package btree
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math"
+
+	"github.com/statelab/statelab"
+)
+
+// The pages 0 and 1 are the root slots. A slot says where a state of the tree is:
+//
+//	OFFSET SIZE FIELD
+//	0      4    CRC-32C of bytes 4 to 4095
+//	4      4    "tree"
+//	8      4    format version, 1
+//	12     4    page size in bytes
+//	16     8    epoch of the commit
+//	24     12   reference to the root page: id, birth
+//	36     4    height of the tree in levels
+//	40     8    watermark
+//	48     8    first segment of the log to be replayed; 0 without a log
+//	56     4    pages in the file
+//	60     4    map pages
+//	64     12*n references to the map pages, in the order of their stretches
+//	            zero, to byte 4095
+//
+// A commit writes everything else first and syncs, then writes slot 0 and syncs,
+// then slot 1 with the same bytes and syncs. So both slots are the same but
+// during a commit, and what a reopening finds tells what happened:
+//
+//   - Both are whole and equal: nothing.
+//   - Both are whole, slot 0 is newer: a crash between the two writes. The
+//     commit had not returned; its state counts, as everything it needs is durable.
+//   - One is not whole: a crash while it was written, or later damage. Either
+//     way the other is right: if slot 0 was being written the commit had not
+//     returned, and slot 1 is the state before; if slot 0 was damaged later,
+//     slot 1 is the same state.
+//   - Neither is whole: damage.
+//
+// In all but the first case the slots are made equal again before anything
+// else is done. The third sync is what it costs that damage to one slot can
+// never bring an older state back.
+const (
+	rootSize    = 4096
+	rootMagic   = "tree"
+	rootVersion = 1
+	rootMaps    = 64
+	maxMaps     = (rootSize - rootMaps) / refSize
+)
+
+// A root is what a slot says.
+type root struct {
+	position
+	epoch    uint64
+	pageSize int
+	firstLog uint64
+	pages    uint32
+	maps     []ref
+}
+
+func (r root) encode() []byte {
+	b := make([]byte, rootSize)
+	copy(b[4:], rootMagic)
+	binary.LittleEndian.PutUint32(b[8:], rootVersion)
+	binary.LittleEndian.PutUint32(b[12:], uint32(r.pageSize))
+	binary.LittleEndian.PutUint64(b[16:], r.epoch)
+	putRef(b[24:], r.root)
+	binary.LittleEndian.PutUint32(b[36:], uint32(r.height))
+	binary.LittleEndian.PutUint64(b[40:], uint64(r.watermark))
+	binary.LittleEndian.PutUint64(b[48:], r.firstLog)
+	binary.LittleEndian.PutUint32(b[56:], r.pages)
+	binary.LittleEndian.PutUint32(b[60:], uint32(len(r.maps)))
+	for i, m := range r.maps {
+		putRef(b[rootMaps+refSize*i:], m)
+	}
+	binary.LittleEndian.PutUint32(b, crc32.Checksum(b[4:], castagnoli))
+	return b
+}
+
+// decodeRoot returns what a slot says. It takes any bytes.
+func decodeRoot(b []byte) (root, error) {
+	switch {
+	case len(b) != rootSize:
+		return root{}, errors.New("root slot is cut short")
+	case binary.LittleEndian.Uint32(b) != crc32.Checksum(b[4:], castagnoli):
+		return root{}, errors.New("root slot has a wrong checksum")
+	case string(b[4:8]) != rootMagic:
+		return root{}, errors.New("root slot is not one")
+	}
+	if v := binary.LittleEndian.Uint32(b[8:]); v != rootVersion {
+		return root{}, fmt.Errorf("root slot has format version %d, not %d", v, rootVersion)
+	}
+	r := root{
+		position: position{
+			root:      getRef(b[24:]),
+			height:    int(binary.LittleEndian.Uint32(b[36:])),
+			watermark: int64(binary.LittleEndian.Uint64(b[40:])),
+		},
+		pageSize: int(binary.LittleEndian.Uint32(b[12:])),
+		epoch:    binary.LittleEndian.Uint64(b[16:]),
+		firstLog: binary.LittleEndian.Uint64(b[48:]),
+		pages:    binary.LittleEndian.Uint32(b[56:]),
+	}
+	n := binary.LittleEndian.Uint32(b[60:])
+	if !validPageSize(r.pageSize) || r.height < 1 || r.height > maxHeight || r.pages <= firstPage || n > maxMaps ||
+		int64(r.pages) > int64(n)*int64(newSpace(r.pageSize).mapBits) || r.epoch == math.MaxUint64 {
+		return root{}, errors.New("root slot makes no sense")
+	}
+	for i := range int(n) {
+		r.maps = append(r.maps, getRef(b[rootMaps+refSize*i:]))
+	}
+	return r, nil
+}
+
+// readRoots returns the root to open with and whether the slots must be made
+// equal again.
+func (g *pager) readRoots() (r root, repair bool, err error) {
+	var found [2]root
+	var faults [2]error
+	for i := range found {
+		b := make([]byte, rootSize)
+		n, err := g.file.ReadAt(b, int64(i)*int64(g.pageSize))
+		if err != nil && !errors.Is(err, io.EOF) {
+			return root{}, false, fmt.Errorf("read root slot %d of %s: %w", i, g.name, err)
+		}
+		if found[i], faults[i] = decodeRoot(b[:n]); faults[i] == nil && found[i].pageSize != g.pageSize {
+			faults[i] = fmt.Errorf("root slot says pages have %d bytes", found[i].pageSize)
+		}
+	}
+	switch {
+	case faults[0] != nil && faults[1] != nil:
+		return root{}, false, &statelab.CorruptError{File: g.name, Offset: 0, Reason: fmt.Sprintf("slot 0: %v; slot 1: %v", faults[0], faults[1])}
+	case faults[0] != nil:
+		return found[1], true, nil
+	case faults[1] != nil:
+		return found[0], true, nil
+	case found[1].epoch > found[0].epoch:
+		return found[1], true, nil
+	}
+	return found[0], found[0].epoch != found[1].epoch, nil
+}

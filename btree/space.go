@@ -1,0 +1,162 @@
+package btree
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"sync/atomic"
+)
+
+// A space knows what each page of the file is used for, by two bits:
+//
+//	used busy
+//	 0    0    free
+//	 1    1    reachable from the root as it is now
+//	 0    1    no longer reachable, but held for the durable root or an iterator
+//
+// What a commit makes durable is the used bits: after a reopening nobody holds
+// anything. They stand in map pages, one for each stretch of the file:
+//
+//	OFFSET SIZE FIELD
+//	0      18   as in every page; kind 5, level 0
+//	18     6    zero
+//	24          used bits; page k of the stretch is bit k%64 of the k/64-th 64-bit word
+//
+// A map page is written when a bit of it has changed, to a new place like any
+// other page, and the root slot says where each of them is. So what a commit
+// writes for its free space depends on what has changed, not on how much is free.
+//
+// Pages are taken lowest first, so that the file's end falls free in time and can be cut off.
+type space struct {
+	used, busy []uint64
+	full       []uint64 // bit w is set if all of busy[w] is
+	hint       int      // no word of full before it has a zero bit with a free page below
+	end        atomic.Uint32
+	limit      uint32 // pages that the root slot's maps can describe
+	mapBits    int    // pages that one map page describes
+	mapDirty   []bool // by map page
+	usedCount  atomic.Int64
+	memory     atomic.Int64 // bytes that the bitmaps take
+}
+
+func newSpace(pageSize int) *space {
+	s := &space{mapBits: (pageSize - pageHeader) / 8 * 64}
+	s.limit = uint32(min(int64(maxMaps)*int64(s.mapBits), 1<<32-1))
+	return s
+}
+
+func getBit(b []uint64, i uint32) bool { return b[i/64]>>(i%64)&1 != 0 }
+func setBit(b []uint64, i uint32)      { b[i/64] |= 1 << (i % 64) }
+func clearBit(b []uint64, i uint32)    { b[i/64] &^= 1 << (i % 64) }
+
+// alloc returns a free page, which is used from now on.
+func (s *space) alloc() (uint32, error) {
+	for ; s.hint < len(s.full); s.hint++ {
+		w := s.hint*64 + bits.TrailingZeros64(^s.full[s.hint])
+		if w >= s.hint*64+64 || w >= len(s.busy) {
+			continue
+		}
+		id := uint32(w*64 + bits.TrailingZeros64(^s.busy[w]))
+		if id >= s.end.Load() {
+			break
+		}
+		s.mark(id)
+		return id, nil
+	}
+	id := s.end.Load()
+	if id >= s.limit {
+		return 0, fmt.Errorf("the tree has reached its limit of %d pages; a larger page size has a higher one", s.limit)
+	}
+	s.grow(id + 1)
+	s.mark(id)
+	return id, nil
+}
+
+// grow makes the file one of end pages, the new ones free.
+func (s *space) grow(end uint32) {
+	for uint32(len(s.busy))*64 < end {
+		s.busy, s.used = append(s.busy, 0), append(s.used, 0)
+	}
+	for len(s.full)*64 < len(s.busy) {
+		s.full = append(s.full, 0)
+	}
+	for len(s.mapDirty)*s.mapBits < int(end) {
+		s.mapDirty = append(s.mapDirty, false)
+	}
+	s.end.Store(max(end, s.end.Load()))
+	s.memory.Store(int64(8 * (cap(s.used) + cap(s.busy) + cap(s.full))))
+}
+
+// mark makes a free page used.
+func (s *space) mark(id uint32) {
+	setBit(s.used, id)
+	setBit(s.busy, id)
+	if w := id / 64; s.busy[w] == ^uint64(0) {
+		setBit(s.full, w)
+	}
+	s.mapDirty[int(id)/s.mapBits] = true
+	s.usedCount.Add(1)
+}
+
+// unuse makes a used page a held one.
+func (s *space) unuse(id uint32) {
+	if getBit(s.used, id) {
+		clearBit(s.used, id)
+		s.mapDirty[int(id)/s.mapBits] = true
+		s.usedCount.Add(-1)
+	}
+}
+
+// release makes a page that is not used free.
+func (s *space) release(id uint32) {
+	clearBit(s.busy, id)
+	clearBit(s.full, id/64)
+	s.hint = min(s.hint, int(id/4096))
+}
+
+// trim cuts off free pages at the end and returns how many pages are left.
+func (s *space) trim() uint32 {
+	end := s.end.Load()
+	for end > 0 && !getBit(s.busy, end-1) {
+		end--
+	}
+	return end
+}
+
+// usedEnd returns the number of pages up to the last used one.
+func (s *space) usedEnd() uint32 {
+	end := s.end.Load()
+	for end > 0 && !getBit(s.used, end-1) {
+		end--
+	}
+	return end
+}
+
+// encodeMap writes the used bits of stretch i into a map page.
+func (s *space) encodeMap(p page, r ref, i int) {
+	clear(p)
+	p.start(r, kindMap, 0)
+	clear(p[18:pageHeader])
+	words := s.mapBits / 64
+	for k := 0; k < words && i*words+k < len(s.used); k++ {
+		binary.LittleEndian.PutUint64(p[pageHeader+8*k:], s.used[i*words+k])
+	}
+}
+
+// decodeMap takes the used bits of stretch i from a map page. It returns false
+// if pages beyond the end are said to be used.
+func (s *space) decodeMap(p page, i int) bool {
+	words := s.mapBits / 64
+	for k := range words {
+		v := binary.LittleEndian.Uint64(p[pageHeader+8*k:])
+		for ; v != 0; v &= v - 1 {
+			id := (i*words+k)*64 + bits.TrailingZeros64(v)
+			if id >= int(s.end.Load()) {
+				return false
+			}
+			s.mark(uint32(id))
+		}
+	}
+	s.mapDirty[i] = false
+	return true
+}

@@ -1,0 +1,442 @@
+package btree
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/internal/storedir"
+	"github.com/statelab/statelab/internal/wal"
+)
+
+const (
+	engine        = "btree"
+	formatVersion = 1
+	treeName      = "1.tree"
+	logName       = "LOG" // directory of the log
+
+	settingIndex    = "index"
+	settingPageSize = "page_size"
+)
+
+// Store is a B+tree in a directory. It implements statelab.Store and the
+// abilities CheckStore, DumpStore and ElementStore.
+type Store struct {
+	options Options
+	dir     *storedir.Dir
+	meter   *meter.Meter
+
+	// writer is held by whoever changes the tree or commits it, and taken before
+	// mu. mu is held for reading by whoever reads pages, and for writing while
+	// pages change; a commit changes none, so readers go on beside its syncs.
+	writer  sync.Mutex
+	copying sync.RWMutex // held for reading by Checkpoint, and by Close before anything else
+	mu      sync.RWMutex
+	closed  bool // guarded by mu
+	tree    tree
+	log     *wal.Log // nil under DurabilityCheckpoint
+	dirty   bool     // something was applied or advanced since the last commit
+
+	iterators sync.Pool // of *cursor
+
+	batches, ops, logical, commits atomic.Int64
+	longestAdvance                 atomic.Int64 // nanoseconds
+}
+
+var _ interface {
+	statelab.Store
+	statelab.CheckStore
+	statelab.DumpStore
+	statelab.ElementStore
+} = (*Store)(nil)
+
+// Open opens the store in dir, and makes it if there is none. opts may be nil.
+func Open(dir string, opts *Options) (*Store, error) {
+	o, err := opts.resolve()
+	if err != nil {
+		return nil, fmt.Errorf("open btree %s: %w", dir, err)
+	}
+	s := &Store{options: o, meter: new(meter.Meter)}
+	s.dir, err = storedir.Open(o.FS, dir, storedir.Identity{Engine: engine, Version: formatVersion, Prefix: o.Prefix.Name}, s.meter)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		s.release()
+		return nil, fmt.Errorf("open btree %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	name := filepath.Join(s.dir.Path, treeName)
+	if err := s.tree.open(s.options, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
+		return err
+	}
+	firstLog := uint64(1)
+	if !s.dir.Fresh {
+		var err error
+		if firstLog, err = s.tree.recover(); err != nil {
+			return err
+		}
+		return s.openLog(firstLog)
+	}
+	return s.create()
+}
+
+// settle compares the options with the fixed settings of a directory that is not fresh.
+func (s *Store) settle() error {
+	o := &s.options
+	if !s.dir.Fresh {
+		if got := s.dir.Found.Settings[settingIndex]; got != o.Index.String() {
+			return fmt.Errorf("made with index %s, not %s: %w", got, o.Index, statelab.ErrMismatch)
+		}
+		size, err := strconv.Atoi(s.dir.Found.Settings[settingPageSize])
+		if err != nil || !validPageSize(size) {
+			return &statelab.CorruptError{File: filepath.Join(s.dir.Path, storedir.IdentityName), Offset: -1, Reason: "no page size"}
+		}
+		if o.PageSize != 0 && o.PageSize != size {
+			return fmt.Errorf("made with pages of %d bytes, not %d: %w", size, o.PageSize, statelab.ErrMismatch)
+		}
+		o.PageSize = size
+	}
+	if o.PageSize == 0 {
+		o.PageSize = DefaultPageSize
+	}
+	return o.checkMemory()
+}
+
+// create makes a fresh directory a store.
+func (s *Store) create() error {
+	firstLog := uint64(0)
+	if s.options.Durability != statelab.DurabilityCheckpoint {
+		var err error
+		if s.log, err = wal.Create(s.logOptions(), 1); err != nil {
+			return err
+		}
+		firstLog = 1
+	}
+	if err := s.tree.create(firstLog); err != nil {
+		return err
+	}
+	if err := s.options.FS.SyncDir(s.dir.Path); err != nil {
+		return err
+	}
+	return s.dir.WriteIdentity(s.identity())
+}
+
+func (s *Store) identity() storedir.Identity {
+	return storedir.Identity{
+		Engine: engine, Version: formatVersion, Prefix: s.options.Prefix.Name,
+		Settings: map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(s.options.PageSize)},
+	}
+}
+
+// Get implements statelab.Store.
+func (s *Store) Get(dst, key []byte) ([]byte, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return dst, statelab.ErrClosed
+	}
+	t := &s.tree
+	leaf, at, exact, err := t.find(t.position, key, nil)
+	if err != nil {
+		return dst, fmt.Errorf("get: %w", err)
+	}
+	if !exact {
+		leaf.release()
+		return dst, statelab.ErrNotFound
+	}
+	out, found, err := t.appendValue(dst, &leaf, at, t.watermark)
+	if err != nil {
+		return dst, fmt.Errorf("get: %w", err)
+	}
+	if !found {
+		return dst, statelab.ErrNotFound
+	}
+	return out, nil
+}
+
+// Apply implements statelab.Store.
+func (s *Store) Apply(b *statelab.Batch) error {
+	if err := b.Err(); err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	if len(b.Bytes()) > wal.MaxPayload-1 {
+		return fmt.Errorf("apply a batch of %d bytes: %w", len(b.Bytes()), statelab.ErrTooLarge)
+	}
+	if b.Len() == 0 {
+		return s.usable()
+	}
+	pos, err := s.applyLocked(b)
+	if err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	return s.acknowledge(pos)
+}
+
+func (s *Store) applyLocked(b *statelab.Batch) (wal.Pos, error) {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	pos, err := s.change(func() error { return s.tree.apply(b.Ops()) }, func() (wal.Pos, error) {
+		return s.log.Append([]byte{logBatch}, b.Bytes())
+	})
+	if err != nil {
+		return pos, err
+	}
+	s.batches.Add(1)
+	s.ops.Add(int64(b.Len()))
+	s.logical.Add(logicalBytes(b))
+	return pos, s.maintain()
+}
+
+// change runs what changes the tree, then logs it. The writer's lock is held.
+func (s *Store) change(tree func() error, log func() (wal.Pos, error)) (wal.Pos, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return wal.Pos{}, statelab.ErrClosed
+	}
+	if err := s.tree.failed.Err(); err != nil {
+		return wal.Pos{}, err
+	}
+	if err := tree(); err != nil {
+		return wal.Pos{}, err
+	}
+	s.dirty = true
+	s.boundSnapshots()
+	if s.log == nil {
+		return wal.Pos{}, nil
+	}
+	pos, err := log()
+	return pos, s.tree.failed.Set(err)
+}
+
+// boundSnapshots fails the oldest iterators while pages held for iterators
+// alone are more than a quarter of the memory (I8).
+func (s *Store) boundSnapshots() {
+	t := &s.tree
+	for int64(t.snaps.pinned()*t.pageSize) > s.options.Memory/4 && t.snaps.failOldest() {
+		t.snaps.reap(t.releasePage)
+	}
+}
+
+func logicalBytes(b *statelab.Batch) int64 {
+	n := int64(0)
+	ops := b.Ops()
+	for op, ok := ops.Next(); ok; op, ok = ops.Next() {
+		n += int64(len(op.Key) + len(op.Value))
+	}
+	return n
+}
+
+// Advance implements statelab.Store. Besides moving the watermark it takes out
+// of the tree up to 64 leaves in which everything is dead, each for the cost of
+// a path from the root; one that owns overflow pages is read, and all its
+// overflow pages freed, for which their index pages are read. What is left is
+// taken out by later Applies and Advances.
+func (s *Store) Advance(watermark int64) error {
+	start := time.Now()
+	pos, err := s.advanceLocked(watermark)
+	if err != nil {
+		return fmt.Errorf("advance: %w", err)
+	}
+	if err := s.acknowledge(pos); err != nil {
+		return err
+	}
+	took := int64(time.Since(start))
+	for {
+		longest := s.longestAdvance.Load()
+		if took <= longest || s.longestAdvance.CompareAndSwap(longest, took) {
+			return nil
+		}
+	}
+}
+
+func (s *Store) advanceLocked(watermark int64) (wal.Pos, error) {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if watermark <= s.tree.watermark {
+		return wal.Pos{}, s.usable()
+	}
+	pos, err := s.change(func() error {
+		s.tree.watermark = watermark
+		return nil
+	}, func() (wal.Pos, error) {
+		return s.log.Append(encodeAdvance(watermark))
+	})
+	if err != nil {
+		return pos, err
+	}
+	return pos, s.maintain()
+}
+
+// usable returns why a change would be refused, if it would.
+func (s *Store) usable() error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return statelab.ErrClosed
+	}
+	return s.tree.failed.Err()
+}
+
+// maintain does what is due after a change: dead leaves are taken out, and a
+// log that is long enough is cut short by a commit. The writer's lock is held.
+func (s *Store) maintain() error {
+	if err := s.expire(); err != nil {
+		return err
+	}
+	if s.log != nil && s.log.Size() >= s.options.LogLimit {
+		return s.commit()
+	}
+	return nil
+}
+
+// expire takes dead leaves out. That it cannot read one fails nobody's change,
+// which has taken effect: whoever asks for what is in it will be told.
+func (s *Store) expire() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := s.tree.expire()
+	if err == nil || s.tree.failed.Err() != nil {
+		return s.tree.failed.Err()
+	}
+	s.options.Logger.Warn("btree: dead leaves cannot be taken out", "file", s.tree.name, "err", err)
+	return nil
+}
+
+// commit makes the tree durable and cuts the log short. The writer's lock is held.
+func (s *Store) commit() error {
+	segment := uint64(0)
+	if s.log != nil {
+		var err error
+		if segment, err = s.log.Rotate(); err != nil {
+			return s.tree.failed.Set(err)
+		}
+	}
+	if err := s.tree.persist(segment); err != nil {
+		return err
+	}
+	s.dirty = false
+	s.commits.Add(1)
+	if s.log != nil {
+		// The next opening removes what could not be removed.
+		if err := s.log.RemoveBefore(segment); err != nil {
+			s.options.Logger.Warn("btree: log is not cut short", "err", err)
+		}
+	}
+	return nil
+}
+
+// acknowledge waits until what the log holds up to pos is as durable as a
+// change must be when it returns.
+func (s *Store) acknowledge(pos wal.Pos) error {
+	if s.log == nil || pos == (wal.Pos{}) {
+		return nil
+	}
+	return s.tree.failed.Set(s.log.Commit(pos))
+}
+
+// Sync implements statelab.Store. With a log it syncs that; else it commits the
+// tree, unless nothing has changed since it last did.
+func (s *Store) Sync() error {
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if err := s.usable(); err != nil {
+		return err
+	}
+	var err error
+	switch {
+	case s.log != nil:
+		err = s.tree.failed.Set(s.log.Sync())
+	case s.dirty:
+		err = s.commit()
+	}
+	if err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
+}
+
+// Stats implements statelab.Store.
+func (s *Store) Stats() statelab.Stats {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := statelab.Stats{
+		Engine:         engine,
+		Watermark:      s.tree.watermark,
+		Batches:        s.batches.Load(),
+		Ops:            s.ops.Load(),
+		LogicalBytes:   s.logical.Load(),
+		Flushes:        s.commits.Load(),
+		LongestAdvance: time.Duration(s.longestAdvance.Load()),
+		DroppedDead:    s.tree.deadOps,
+		Records:        -1,
+		Files:          1,
+	}
+	s.meter.Fill(&st)
+	if s.closed {
+		return st
+	}
+	t := &s.tree
+	counts := t.pool.Counts()
+	for kind, name := range [...]string{countLeaf: "leaf", countInner: "inner", countOverflow: "overflow"} {
+		st.Cache = append(st.Cache, statelab.CacheStats{Kind: name, Hits: counts[kind].Hits, Misses: counts[kind].Misses})
+	}
+	st.Memory = t.pool.Memory() + int64(len(t.txn.images)+len(t.scratch)) + t.space.memory.Load()
+	st.Pinned = int64(t.snaps.pinned() * t.pageSize)
+	st.Disk = t.size.Load()
+	if s.log != nil {
+		st.Disk += s.log.Size()
+	}
+	return st
+}
+
+// Close implements statelab.Store.
+func (s *Store) Close() error {
+	s.copying.Lock()
+	defer s.copying.Unlock()
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	err := s.usable()
+	if errors.Is(err, statelab.ErrClosed) {
+		return err
+	}
+	// With a log the tree is committed, so that the next opening has nothing
+	// to replay. Without one, what was not synced is given up.
+	if err == nil && s.log != nil && s.dirty {
+		err = s.commit()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	if rerr := s.release(); err == nil {
+		err = rerr
+	}
+	if err != nil {
+		return fmt.Errorf("close btree %s: %w", s.dir.Path, err)
+	}
+	return nil
+}
+
+// release gives up all that Open took, as far as it came.
+func (s *Store) release() error {
+	var errs []error
+	if s.log != nil {
+		if err := s.log.Close(); err != nil && s.tree.failed.Err() == nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, s.tree.close(), s.dir.Close())...)
+}

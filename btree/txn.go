@@ -1,0 +1,234 @@
+package btree
+
+import (
+	"github.com/statelab/statelab/internal/latch"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/internal/pool"
+	"github.com/statelab/statelab/vfs"
+)
+
+// A position of the tree: what a root slot names, and what an iterator reads.
+type position struct {
+	root      ref
+	height    int // levels; 1 is a leaf alone
+	watermark int64
+}
+
+// A tree is the pages of a pager as a B+tree, with its one writer's state.
+// Readers need only the pager and a position.
+type tree struct {
+	*pager
+	position
+	snaps   snapshots
+	failed  latch.Latch // of writes
+	maps    []ref       // map pages, by stretch; the zero ref where there is none yet
+	durable root        // of the last commit
+	txn     txn
+
+	path    [maxHeight]step // of the last descent, by level
+	scratch page            // for putting cells together and for splits
+	cells   []byte          // the cell being made
+	bodies  []byte          // the body being made
+	kids    [2]kid          // what a change has made of a page, on its way up
+	sep     []byte          // separator field of the second kid
+	keys    [2][]byte       // whole keys on both sides of a split
+	deadOps int64           // elements dead when they came
+
+	liveBody, liveCell []byte // the record being squeezed
+}
+
+// open opens or creates the file and makes the pool, within o.Memory.
+func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.Purpose, create bool) error {
+	var file vfs.File
+	var err error
+	if create {
+		file, err = o.FS.Create(name)
+	} else {
+		file, err = o.FS.OpenReadWrite(name)
+	}
+	if err != nil {
+		return err
+	}
+	size := o.PageSize
+	images := imageCount(int(o.Memory / int64(size)))
+	t.txn.images = make([]byte, images*size)
+	t.scratch = make(page, size)
+	t.pager = &pager{file: m.File(file, pages), roots: m.File(file, roots), name: name, pageSize: size, space: newSpace(size)}
+	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size), func(n int) pool.Policy { return pool.NewClock(n) })
+	if err != nil {
+		t.close()
+	}
+	return err
+}
+
+// close gives up what open took; of a tree that was not opened that is nothing.
+func (t *tree) close() error {
+	if t.pager == nil {
+		return nil
+	}
+	if t.pool != nil {
+		t.pool.Close()
+	}
+	err := t.file.Close()
+	t.pager = nil
+	return err
+}
+
+// A step is a page of a path and the cell chosen in it.
+type step struct {
+	ref  ref
+	at   int
+	last bool // at is the last cell
+}
+
+// maxHeight bounds the levels of a tree: pages but the root have two cells at
+// least, so that 2^32 pages are not higher.
+const maxHeight = 33
+
+// A txn is one change of the tree, which takes effect whole or not at all (K10),
+// whatever read or write fails in between. Pages that may be changed where they
+// are (those born after the newest snapshot) have their image kept while there
+// is room for images, and are copied to new pages like the others after that.
+// So to undo it is to put the images back, to free the pages born in it and to
+// forget what was freed.
+type txn struct {
+	no     uint64 // of this transaction; 0 when none is open
+	last   uint64
+	epoch  uint64   // of pages born in it
+	frozen uint64   // epoch of the newest snapshot: pages born by then are copied
+	before position // of the tree, to go back to
+	kept   []kept
+	images []byte // of kept pages
+	born   []uint32
+	freed  []ref
+}
+
+// kept is a page whose image is kept. It stays pinned until the end.
+type kept struct{ h pool.Page }
+
+// Images that are kept, at most; a pool of few frames has fewer.
+const (
+	minImages = 2
+	maxImages = 16
+)
+
+func imageCount(frames int) int { return max(minImages, min(maxImages, frames/64)) }
+
+// Stamps on pages in the pool, by which the writer knows what it has done to
+// them in this transaction.
+func (x *txn) keptStamp() uint64 { return x.no * 2 }
+func (x *txn) bornStamp() uint64 { return x.no*2 + 1 }
+
+// begin opens a transaction.
+func (t *tree) begin() {
+	t.snaps.reap(t.releasePage)
+	x := &t.txn
+	x.last++
+	x.epoch = t.snaps.change()
+	x.no, x.frozen, x.before = x.last, t.snaps.newest(), t.position
+}
+
+// commit ends the transaction: what it freed is free, or held for snapshots.
+func (t *tree) commit() {
+	x := &t.txn
+	for _, k := range x.kept {
+		k.h.Unpin()
+	}
+	for _, r := range x.freed {
+		t.discard(r)
+	}
+	x.end()
+}
+
+// rollback undoes the transaction.
+func (t *tree) rollback() {
+	x := &t.txn
+	for i, k := range x.kept {
+		copy(k.h.Bytes(), x.images[i*t.pageSize:(i+1)*t.pageSize])
+		k.h.Unpin()
+	}
+	for _, id := range x.born {
+		t.space.unuse(id)
+		t.releasePage(ref{id: id})
+	}
+	t.position = x.before
+	x.end()
+}
+
+func (x *txn) end() {
+	x.no, x.kept, x.born, x.freed = 0, x.kept[:0], x.born[:0], x.freed[:0]
+}
+
+// discard makes a page that is no longer reachable free, unless a snapshot sees it.
+func (t *tree) discard(r ref) {
+	t.space.unuse(r.id)
+	if !t.snaps.hold(r) {
+		t.releasePage(r)
+	}
+}
+
+// releasePage makes a page free that nobody sees.
+func (t *tree) releasePage(r ref) {
+	t.pool.Drop(r.id)
+	t.space.release(r.id)
+}
+
+// newPage returns a new page, pinned.
+func (t *tree) newPage(kind byte, level int) (node, error) {
+	id, err := t.space.alloc()
+	if err != nil {
+		return node{}, err
+	}
+	h, err := t.pool.New(id, countKind(kind))
+	if err != nil {
+		t.space.unuse(id)
+		t.space.release(id)
+		return node{}, t.failed.Set(err)
+	}
+	t.txn.born = append(t.txn.born, id)
+	h.SetStamp(t.txn.bornStamp())
+	n := node{h, h.Bytes()}
+	n.start(ref{id, t.txn.epoch}, kind, level)
+	return n, nil
+}
+
+// free frees a page of the tree. Where it stands in the pool, born in this very
+// transaction, its place can be used again at once.
+func (t *tree) free(r ref) {
+	if t.pool.Stamped(r.id, t.txn.bornStamp()) {
+		t.space.unuse(r.id)
+		t.releasePage(r)
+		return
+	}
+	t.txn.freed = append(t.txn.freed, r)
+}
+
+// writable makes n a page that may be changed in this transaction: the same,
+// or a copy of it under another reference, which its parent must then be told.
+func (t *tree) writable(n *node) error {
+	x := &t.txn
+	if s := n.Stamp(); s == x.keptStamp() || s == x.bornStamp() {
+		return t.failed.Set(t.pool.MarkDirty(n.Page))
+	}
+	if n.birth() > x.frozen && len(x.kept) < len(x.images)/t.pageSize {
+		if err := t.pool.MarkDirty(n.Page); err != nil {
+			return t.failed.Set(err)
+		}
+		copy(x.images[len(x.kept)*t.pageSize:], n.page)
+		n.SetStamp(x.keptStamp())
+		x.kept = append(x.kept, kept{t.pool.Pin(n.Page)})
+		return nil
+	}
+	c, err := t.newPage(n.kind(), n.level())
+	if err != nil {
+		return err
+	}
+	r := c.ref()
+	copy(c.page, n.page)
+	c.setRef(r)
+	old := n.ref()
+	n.release()
+	t.free(old)
+	*n = c
+	return nil
+}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/btree"
 	"github.com/statelab/statelab/internal/spec"
 	"github.com/statelab/statelab/skiplist"
 )
@@ -12,6 +13,10 @@ import (
 // engines is the table. An engine is added here and nowhere else.
 func engines() []engine {
 	return []engine{
+		describe(Backend{
+			Name: btree.Engine,
+			Doc:  "a paged, copy-on-write B+tree on disk with a buffer pool",
+		}, btree.Params(), func(o *btree.Options) *statelab.Options { return &o.Options }, btree.Open),
 		describe(Backend{
 			Name:           skiplist.Engine,
 			Doc:            "a skip list in memory, with an append-only log and snapshots on disk",

@@ -19,7 +19,6 @@ type Options struct {
 
 	// PageSize is the size of a page in bytes, a power of two; zero is 4 KiB. It
 	// is fixed when the store is made: opening with zero takes what is found.
-	// The options that follow are of the paged index only.
 	PageSize int
 
 	// LogLimit is the length of the log in bytes at which the tree is committed
@@ -34,12 +33,9 @@ type Index uint8
 const (
 	// IndexPaged keeps it in pages of a file, with a buffer pool.
 	IndexPaged Index = iota
-	// IndexMemory keeps it in memory as a google/btree of pointers, with
-	// snapshots and a log on disk: the reference that the paged tree is compared with.
-	IndexMemory
 )
 
-var indexes = []string{"paged", "memory"}
+var indexes = []string{"paged"}
 
 func (i Index) String() string {
 	if int(i) < len(indexes) {
@@ -64,7 +60,7 @@ const (
 // Params describes what a backend spec can set.
 func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
-		spec.Enum("index", "Where the tree is kept: in pages of a file, or in memory as a google/btree.", "paged", indexes,
+		spec.Enum("index", "Where the tree is kept.", "paged", indexes,
 			func(o *Options) *Index { return &o.Index }),
 		spec.Size("page_size", "Size of a page, a power of two, fixed when the store is made.",
 			spec.FormatSize(DefaultPageSize), MinPageSize, MaxPageSize,
@@ -94,9 +90,7 @@ func (o *Options) resolve() (Options, error) {
 	if r.LogLimit < MinLogLimit {
 		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))
 	}
-	if r.Index == IndexPaged {
-		faults = append(faults, r.resolvePaged())
-	}
+	faults = append(faults, r.resolvePaged())
 	return r, errors.Join(faults...)
 }
 

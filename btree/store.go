@@ -15,8 +15,10 @@ import (
 	"github.com/statelab/statelab/internal/wal"
 )
 
+// Engine is the engine's name, in directories and backend specs.
+const Engine = "btree"
+
 const (
-	engine        = "btree"
 	formatVersion = 1
 	treeName      = "1.tree"
 	logName       = "LOG" // directory of the log
@@ -63,7 +65,7 @@ func Open(dir string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("open btree %s: %w", dir, err)
 	}
 	s := &Store{options: o, meter: new(meter.Meter)}
-	s.dir, err = storedir.Open(o.FS, dir, storedir.Identity{Engine: engine, Version: formatVersion, Prefix: o.Prefix.Name}, s.meter)
+	s.dir, err = storedir.Open(o.FS, dir, storedir.Identity{Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name}, s.meter)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +138,7 @@ func (s *Store) create() error {
 
 func (s *Store) identity() storedir.Identity {
 	return storedir.Identity{
-		Engine: engine, Version: formatVersion, Prefix: s.options.Prefix.Name,
+		Engine: Engine, Version: formatVersion, Prefix: s.options.Prefix.Name,
 		Settings: map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(s.options.PageSize)},
 	}
 }
@@ -374,7 +376,7 @@ func (s *Store) Stats() statelab.Stats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	st := statelab.Stats{
-		Engine:         engine,
+		Engine:         Engine,
 		Watermark:      s.tree.watermark,
 		Batches:        s.batches.Load(),
 		Ops:            s.ops.Load(),

@@ -41,7 +41,7 @@
 //	J3  Samples are emitted in the order of (firing time, key, left time, left sequence), the right events in each by (time, sequence); keys order bytewise.
 //	J4  What is emitted depends on each side's own order of events and on nothing else: not on how the sides interleave, nor on when batches, flushes and commits happen, nor on the store.
 //	J5  Per side, events in = matched + unmatched + late + waiting + rejected, at every commit; and none waits after Finish.
-//	J6  In a left outer join, matched + unmatched left events = samples + negatives dropped.
+//	J6  Matched + unmatched left events = samples + negatives dropped, at every commit. (An inner join drops all negatives.)
 //	J7  Every batch carries the meta record, so that each prefix of the store's history is a join to go on from: positions, counts, timers, events and the caller's note agree.
 //	J8  The store's watermark never passes a timer that the meta record does not yet say has fired.
 //

@@ -126,17 +126,12 @@ func (o *Operator) fireLeft(t timer) error {
 		c.matched++
 	} else {
 		c.unmatched++
-		if o.spec.Kind == Inner {
-			return nil
-		}
 		if !o.keepsNegative(&o.sample.Left) {
 			o.counts.dropped++
 			return nil
 		}
 	}
-	if o.spec.Kind == LeftOuter {
-		o.counts.samples++
-	}
+	o.counts.samples++
 	return o.hooks.Sample(&o.sample)
 }
 
@@ -227,8 +222,12 @@ func (o *Operator) keep(b []byte) []byte {
 	return o.arena[n:len(o.arena):len(o.arena)]
 }
 
-// keepsNegative decides by a hash of (seed, key, sequence).
+// keepsNegative decides by a hash of (seed, key, sequence); an inner join
+// keeps none.
 func (o *Operator) keepsNegative(e *Event) bool {
+	if o.spec.Kind == Inner {
+		return false
+	}
 	if o.spec.Negatives.Keep == 0 || o.spec.Negatives.Keep == 1 {
 		return true
 	}

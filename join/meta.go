@@ -83,7 +83,7 @@ func (o *Operator) restore(b []byte) error {
 	}
 	o.cursor = append(o.cursor[:0], r.b[2:2+n]...)
 	o.note = append([]byte{}, r.b[2+n:]...)
-	return o.counts.reconcile(o.spec.Kind, o.finished)
+	return o.counts.reconcile(o.finished)
 }
 
 func appendSpec(dst []byte, s *Spec) []byte {

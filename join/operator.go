@@ -273,7 +273,7 @@ func (o *Operator) Commit() error {
 }
 
 func (o *Operator) commit() error {
-	if err := o.counts.reconcile(o.spec.Kind, o.finished); err != nil {
+	if err := o.counts.reconcile(o.finished); err != nil {
 		return o.fail(err)
 	}
 	if err := o.apply(true); err != nil {

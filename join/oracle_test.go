@@ -62,10 +62,10 @@ func oracle(spec join.Spec, in input) (output string, s join.Summary) {
 		} else {
 			s.UnmatchedLeft++
 		}
-		if spec.Kind == join.LeftOuter {
+		if spec.Kind == join.Inner && len(found) == 0 {
+			s.NegativesDropped++
+		} else {
 			s.Samples++
-		}
-		if spec.Kind == join.LeftOuter || len(found) > 0 {
 			out.WriteString(sampleText(&join.Sample{Left: l, Rights: found}))
 		}
 	}

@@ -8,7 +8,7 @@ type Summary struct {
 	LeftIn           int64 `json:"left_in"`           // left events, late and rejected ones included
 	RightIn          int64 `json:"right_in"`          // right events, likewise
 	Filtered         int64 `json:"filtered"`          // rows of either side that are no events of this join
-	Samples          int64 `json:"samples"`           // samples emitted by a left outer join
+	Samples          int64 `json:"samples"`           // left events emitted, with their pairs or without
 	Pairs            int64 `json:"pairs"`             // pairs found
 	MatchedLeft      int64 `json:"matched_left"`      // left events that fired with a pair
 	MatchedRight     int64 `json:"matched_right"`     // right events that are done and had a pair
@@ -19,7 +19,7 @@ type Summary struct {
 	WaitingLeft      int64 `json:"waiting_left"`      // left events in state
 	WaitingRight     int64 `json:"waiting_right"`     // right events in state, paired already or not
 	Rejected         int64 `json:"rejected"`          // events that no store could hold, or without a key
-	NegativesDropped int64 `json:"negatives_dropped"` // left events without a pair that were not kept
+	NegativesDropped int64 `json:"negatives_dropped"` // left events without a pair that were not emitted: not kept, or in an inner join
 }
 
 // sideCounts are the counts that exist once per side.
@@ -47,7 +47,7 @@ func (c *counts) summary() Summary {
 }
 
 // reconcile checks J5 and J6.
-func (c *counts) reconcile(kind Kind, finished bool) error {
+func (c *counts) reconcile(finished bool) error {
 	for i := range c.side {
 		s, side := &c.side[i], Side(i)
 		if s.waiting < 0 {
@@ -61,7 +61,7 @@ func (c *counts) reconcile(kind Kind, finished bool) error {
 			return alarm("the input has ended, but %d %v events still wait", s.waiting, side)
 		}
 	}
-	if l := &c.side[Left]; kind == LeftOuter && l.matched+l.unmatched != c.samples+c.dropped {
+	if l := &c.side[Left]; l.matched+l.unmatched != c.samples+c.dropped {
 		return alarm("%d left events matched and %d did not, but there are %d samples and %d dropped negatives",
 			l.matched, l.unmatched, c.samples, c.dropped)
 	}

@@ -1,0 +1,127 @@
+package sink
+
+import (
+	"errors"
+	"math"
+	"strconv"
+
+	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/row"
+)
+
+// A Printer prints samples as JSON lines. A left outer join has one line for
+// each sample,
+//
+//	{"key":["k"],"time":1,"label":1,"left":{...},"right":[{...},...]}
+//
+// with "log_odds_correction" at the end of each if negatives are thinned out,
+// and an inner join one for each pair:
+//
+//	{"key":["k"],"time":1,"left":{...},"right":{...}}
+//
+// Key holds the parts of the join key, as text; time is the left event's, in
+// microseconds since 1970; label is 1 if there is a right event. A late event of
+// a side output is
+//
+//	{"side":"left","key":["k"],"time":1,"row":{...}}
+type Printer struct {
+	kind       join.Kind
+	keyParts   int
+	schemas    [2]*row.Schema
+	correction []byte // the member, if there is one
+	part       []byte // of a key
+}
+
+// NewPrinter returns a printer of a join's samples, whose keys have so many
+// parts and whose rows these schemas print.
+func NewPrinter(spec join.Spec, keyParts int, left, right *row.Schema) *Printer {
+	p := &Printer{kind: spec.Kind, keyParts: keyParts, schemas: [2]*row.Schema{left, right}}
+	if c := spec.Negatives.LogOddsCorrection(); c != 0 && !math.IsInf(c, 0) {
+		p.correction = row.AppendFloatText([]byte(`,"log_odds_correction":`), c, 64)
+	}
+	return p
+}
+
+var errKeyParts = errors.New("a key has fewer parts than its join")
+
+// AppendSample appends the lines of a sample.
+func (p *Printer) AppendSample(dst []byte, s *join.Sample) ([]byte, error) {
+	if p.kind == join.LeftOuter {
+		return p.appendSample(dst, s)
+	}
+	for i := range s.Rights {
+		var err error
+		if dst, err = p.appendPair(dst, &s.Left, &s.Rights[i]); err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+func (p *Printer) appendSample(dst []byte, s *join.Sample) ([]byte, error) {
+	dst, err := p.appendKeyTime(append(dst, '{'), &s.Left)
+	if err != nil {
+		return dst, err
+	}
+	if len(s.Rights) > 0 {
+		dst = append(dst, `,"label":1,"left":`...)
+	} else {
+		dst = append(dst, `,"label":0,"left":`...)
+	}
+	if dst, err = p.schemas[join.Left].AppendJSON(dst, s.Left.Value); err != nil {
+		return dst, err
+	}
+	dst = append(dst, `,"right":[`...)
+	for i := range s.Rights {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = p.schemas[join.Right].AppendJSON(dst, s.Rights[i].Value); err != nil {
+			return dst, err
+		}
+	}
+	dst = append(dst, ']')
+	dst = append(dst, p.correction...)
+	return append(dst, '}', '\n'), nil
+}
+
+func (p *Printer) appendPair(dst []byte, left, right *join.Event) ([]byte, error) {
+	dst, err := p.appendKeyTime(append(dst, '{'), left)
+	if err != nil {
+		return dst, err
+	}
+	if dst, err = p.schemas[join.Left].AppendJSON(append(dst, `,"left":`...), left.Value); err != nil {
+		return dst, err
+	}
+	if dst, err = p.schemas[join.Right].AppendJSON(append(dst, `,"right":`...), right.Value); err != nil {
+		return dst, err
+	}
+	return append(dst, '}', '\n'), nil
+}
+
+// AppendLate appends the line of a late event.
+func (p *Printer) AppendLate(dst []byte, side join.Side, e *join.Event) ([]byte, error) {
+	dst = append(append(append(dst, `{"side":"`...), side.String()...), `",`...)
+	dst, err := p.appendKeyTime(dst, e)
+	if err != nil {
+		return dst, err
+	}
+	if dst, err = p.schemas[side].AppendJSON(append(dst, `,"row":`...), e.Value); err != nil {
+		return dst, err
+	}
+	return append(dst, '}', '\n'), nil
+}
+
+func (p *Printer) appendKeyTime(dst []byte, e *join.Event) ([]byte, error) {
+	dst = append(dst, `"key":[`...)
+	rest := e.Key
+	for range p.keyParts - 1 {
+		var ok bool
+		if p.part, rest, ok = join.CutKeyPart(p.part[:0], rest); !ok {
+			return dst, errKeyParts
+		}
+		dst = append(row.AppendQuoted(dst, p.part), ',')
+	}
+	dst = append(row.AppendQuoted(dst, rest), `],"time":`...)
+	return strconv.AppendInt(dst, e.Time, 10), nil
+}

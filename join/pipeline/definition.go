@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/source"
+)
+
+// A Definition is a pipeline file, read. Zero fields have their defaults.
+type Definition struct {
+	Name   string // the file's, for errors
+	Inputs [2]source.Config
+	Spec   join.Spec
+	Late   string // file of late events; empty drops them
+	State  State
+	Output string // file; "-" is standard output
+}
+
+// State says where the join keeps its state.
+type State struct {
+	Backend         string
+	Dir             string // empty: a temporary directory
+	Memory          int64  // bytes; zero: the backend's default
+	Durability      statelab.Durability
+	CheckpointEvery time.Duration // of event time; zero: the default
+}
+
+// DefaultBackend is the backend of a definition that names none.
+const DefaultBackend = "lsm"
+
+// defaultCheckpointEvery is for joins with a state dir.
+const defaultCheckpointEvery = time.Minute
+
+// An InputError says that the definition or an input is at fault, not the
+// program or the machine.
+type InputError struct{ Err error }
+
+func (e *InputError) Error() string { return e.Err.Error() }
+func (e *InputError) Unwrap() error { return e.Err }
+
+func badInput(format string, args ...any) error {
+	return &InputError{fmt.Errorf(format, args...)}
+}
+
+// Validate names what does not fit together. The error is an *InputError.
+func (d *Definition) Validate() error {
+	if err := d.validate(); err != nil {
+		return badInput("%s: %w", d.Name, err)
+	}
+	return nil
+}
+
+func (d *Definition) validate() error {
+	left, right := &d.Inputs[join.Left], &d.Inputs[join.Right]
+	if len(left.Key) != len(right.Key) {
+		return fmt.Errorf("left.key has %d columns and right.key %d", len(left.Key), len(right.Key))
+	}
+	if left.File == "-" && right.File == "-" {
+		return errors.New("left.file and right.file: standard input can be only one of them")
+	}
+	for i := range d.Inputs {
+		if err := validateInput(join.Side(i), &d.Inputs[i]); err != nil {
+			return err
+		}
+	}
+	if err := d.Spec.Validate(); err != nil {
+		return err
+	}
+	if d.Output == "" {
+		return errors.New("output: no file")
+	}
+	if d.State.Dir != "" {
+		if left.File == "-" || right.File == "-" {
+			return errors.New("state.dir: standard input cannot be read again after a restart; leave the dir out")
+		}
+		if d.Output == "-" {
+			return errors.New("state.dir: standard output cannot be taken back after a restart; leave the dir out")
+		}
+	}
+	return d.validateOutputs()
+}
+
+func validateInput(side join.Side, c *source.Config) error {
+	format := c.Format
+	if format == "" {
+		format = source.FormatOf(c.File)
+	}
+	if len(c.Columns) > 0 && format != source.CSV && format != "" {
+		return fmt.Errorf("%v.columns: a %s file names its own", side, format)
+	}
+	if c.TimeFormat == "" && format != source.Parquet && format != "" {
+		return fmt.Errorf("%v: no time_format", side)
+	}
+	return nil
+}
+
+// validateOutputs keeps the outputs off the inputs and off each other.
+func (d *Definition) validateOutputs() error {
+	outputs := []struct{ field, file string }{{"output.file", d.Output}, {"join.late.side", d.Late}}
+	for _, o := range outputs {
+		if o.file == "" || o.file == "-" {
+			continue
+		}
+		switch format := source.FormatOf(o.file); {
+		case format != "" && format != source.JSONL:
+			return fmt.Errorf("%s: %s: %s output is not available yet; only JSON lines are", o.field, o.file, format)
+		case filepath.Ext(o.file) == ".gz" || filepath.Ext(o.file) == ".zst":
+			return fmt.Errorf("%s: %s: compressed output is not available yet", o.field, o.file)
+		}
+		for side, in := range d.Inputs {
+			if filepath.Clean(in.File) == filepath.Clean(o.file) {
+				return fmt.Errorf("%s: %s is the %v input", o.field, o.file, join.Side(side))
+			}
+		}
+	}
+	if d.Late == "-" {
+		return errors.New("join.late.side: late events cannot go to standard output")
+	}
+	if d.Late != "" && filepath.Clean(d.Late) == filepath.Clean(d.Output) {
+		return fmt.Errorf("join.late.side: %s is the output", d.Late)
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package pipeline
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/spec"
+	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/source"
+)
+
+// Parse reads a pipeline file; name is the file's. env looks up what ${NAME}
+// stands for in names of files. The error is an *InputError that names line and
+// field. What only Validate can judge is not judged yet, so that the caller may
+// first override fields.
+func Parse(name string, text []byte, env func(string) (string, bool)) (*Definition, error) {
+	d, body, err := parseDocument(name, text)
+	if err != nil {
+		return nil, err
+	}
+	p := &parse{document: d, env: env, def: &Definition{Name: name, State: State{Backend: DefaultBackend}}}
+	err = d.mapping(body, "", map[string]field{
+		"left":   p.input(join.Left),
+		"right":  p.input(join.Right),
+		"join":   p.join,
+		"state":  p.state,
+		"output": p.output,
+	}, "left", "right", "join")
+	if err != nil {
+		return nil, err
+	}
+	return p.def, nil
+}
+
+type parse struct {
+	*document
+	env func(string) (string, bool)
+	def *Definition
+}
+
+func (p *parse) input(side join.Side) field {
+	c := &p.def.Inputs[side]
+	return func(n ast.Node, path string) error {
+		return p.mapping(n, path, map[string]field{
+			"file":         p.file(&c.File),
+			"format":       p.format(&c.Format),
+			"columns":      p.texts(&c.Columns),
+			"where":        p.where(&c.Where),
+			"key":          p.texts(&c.Key),
+			"time":         p.text(&c.Time),
+			"time_format":  p.timeFormat(&c.TimeFormat),
+			"max_disorder": p.disorder(&p.def.Spec.MaxDisorder[side]),
+		}, "file", "key", "time")
+	}
+}
+
+func (p *parse) join(n ast.Node, path string) error {
+	s := &p.def.Spec
+	return p.mapping(n, path, map[string]field{
+		"kind":      p.kind,
+		"lower":     p.duration(&s.Lower),
+		"upper":     p.duration(&s.Upper),
+		"late":      p.late,
+		"emit":      p.only("watermark"),
+		"negatives": p.negatives,
+	}, "kind", "upper")
+}
+
+func (p *parse) state(n ast.Node, path string) error {
+	s := &p.def.State
+	return p.mapping(n, path, map[string]field{
+		"backend":          p.text(&s.Backend),
+		"dir":              p.file(&s.Dir),
+		"memory":           p.memory,
+		"durability":       p.durability,
+		"checkpoint_every": p.checkpointEvery,
+		"partitions":       p.only("1"),
+	})
+}
+
+func (p *parse) output(n ast.Node, path string) error {
+	return p.mapping(n, path, map[string]field{
+		"file":   p.file(&p.def.Output),
+		"format": p.only("jsonl"),
+	})
+}
+
+// text reads a scalar that is not empty.
+func (p *parse) text(to *string) field {
+	return func(n ast.Node, path string) (err error) {
+		*to, err = p.scalar(n, path)
+		if err == nil && *to == "" {
+			err = p.fault(n, path, "is empty")
+		}
+		return err
+	}
+}
+
+func (p *parse) texts(to *[]string) field {
+	return func(n ast.Node, path string) (err error) {
+		*to, err = p.list(n, path)
+		return err
+	}
+}
+
+var variable = regexp.MustCompile(`\$\{[^}]*\}`)
+
+// file reads the name of a file, in which ${NAME} is a variable.
+func (p *parse) file(to *string) field {
+	return func(n ast.Node, path string) error {
+		if err := p.text(to)(n, path); err != nil {
+			return err
+		}
+		var missing []string
+		*to = variable.ReplaceAllStringFunc(*to, func(reference string) string {
+			name := reference[2 : len(reference)-1]
+			value, ok := p.env(name)
+			if !ok {
+				missing = append(missing, name)
+			}
+			return value
+		})
+		if len(missing) > 0 {
+			return p.fault(n, path, "the environment variable %s is not set", strings.Join(missing, ", "))
+		}
+		return nil
+	}
+}
+
+func (p *parse) format(to *source.Format) field {
+	return func(n ast.Node, path string) error {
+		text, err := p.scalar(n, path)
+		if err != nil {
+			return err
+		}
+		*to = source.Format(text)
+		if !slices.Contains(source.Formats(), *to) {
+			return p.fault(n, path, "unknown format %q; there are %v", text, source.Formats())
+		}
+		return nil
+	}
+}
+
+func (p *parse) where(to *[]source.Condition) field {
+	return func(n ast.Node, path string) error {
+		_, err := p.entries(n, path, func(column string, _, value ast.Node) error {
+			text, err := p.scalar(value, join2(path, column))
+			*to = append(*to, source.Condition{Column: column, Value: text})
+			return err
+		})
+		return err
+	}
+}
+
+func (p *parse) timeFormat(to *source.TimeFormat) field {
+	return func(n ast.Node, path string) error {
+		text, err := p.scalar(n, path)
+		if err != nil {
+			return err
+		}
+		*to = source.TimeFormat(text)
+		if err := to.Validate(); err != nil {
+			return p.fault(n, path, "%w", err)
+		}
+		return nil
+	}
+}
+
+func (p *parse) disorder(to *time.Duration) field {
+	return func(n ast.Node, path string) error {
+		if text, err := p.scalar(n, path); err == nil && text == "unbounded" {
+			*to = join.Unbounded
+			return nil
+		}
+		return p.duration(to)(n, path)
+	}
+}
+
+func (p *parse) duration(to *time.Duration) field {
+	return func(n ast.Node, path string) error {
+		text, err := p.scalar(n, path)
+		if err != nil {
+			return err
+		}
+		if *to, err = time.ParseDuration(text); err != nil {
+			return p.fault(n, path, "%q is not a duration such as 10s, 1h30m or -5m", text)
+		}
+		return nil
+	}
+}
+
+func (p *parse) kind(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
+	}
+	for _, k := range []join.Kind{join.LeftOuter, join.Inner} {
+		if k.String() == text {
+			p.def.Spec.Kind = k
+			return nil
+		}
+	}
+	return p.fault(n, path, "%q is not available; there are %v and %v", text, join.LeftOuter, join.Inner)
+}
+
+// late is drop or {side: FILE}.
+func (p *parse) late(n ast.Node, path string) error {
+	if text, err := p.scalar(n, path); err == nil {
+		if text == "drop" {
+			return nil
+		}
+		return p.fault(n, path, "%q is not available; there are drop and {side: FILE}", text)
+	}
+	return p.mapping(n, path, map[string]field{"side": p.file(&p.def.Late)}, "side")
+}
+
+func (p *parse) negatives(n ast.Node, path string) error {
+	to := &p.def.Spec.Negatives
+	return p.mapping(n, path, map[string]field{
+		"keep": func(n ast.Node, path string) error {
+			text, err := p.scalar(n, path)
+			if err != nil {
+				return err
+			}
+			to.Keep, err = strconv.ParseFloat(text, 64)
+			if err != nil || !(to.Keep > 0 && to.Keep <= 1) {
+				return p.fault(n, path, "%q is not a share, above 0 and at most 1", text)
+			}
+			return nil
+		},
+		"seed": func(n ast.Node, path string) error {
+			text, err := p.scalar(n, path)
+			if err != nil {
+				return err
+			}
+			if to.Seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+				return p.fault(n, path, "%q is not a whole number from 0 to 2^64-1", text)
+			}
+			return nil
+		},
+	}, "keep")
+}
+
+func (p *parse) memory(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
+	}
+	size, err := spec.ParseSize(text)
+	if err != nil {
+		return p.fault(n, path, "%w", err)
+	}
+	if size < statelab.MinMemory {
+		return p.fault(n, path, "%s is less than the least of %s", text, spec.FormatSize(statelab.MinMemory))
+	}
+	p.def.State.Memory = size
+	return nil
+}
+
+func (p *parse) durability(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
+	}
+	if p.def.State.Durability, err = statelab.ParseDurability(text); err != nil {
+		return p.fault(n, path, "%w", err)
+	}
+	return nil
+}
+
+func (p *parse) checkpointEvery(n ast.Node, path string) error {
+	to := &p.def.State.CheckpointEvery
+	if err := p.duration(to)(n, path); err != nil {
+		return err
+	}
+	if *to < time.Microsecond {
+		return p.fault(n, path, "%v is less than a microsecond", *to)
+	}
+	return nil
+}
+
+// only reads a field of which one value is available so far.
+func (p *parse) only(value string) field {
+	return func(n ast.Node, path string) error {
+		text, err := p.scalar(n, path)
+		if err != nil {
+			return err
+		}
+		if text != value {
+			return p.fault(n, path, "%q is not available yet; only %s is", text, value)
+		}
+		return nil
+	}
+}

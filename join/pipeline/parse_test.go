@@ -1,0 +1,202 @@
+package pipeline
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/source"
+)
+
+func noEnv(string) (string, bool) { return "", false }
+
+const complete = `
+left:   {file: "${DATA}/rides.csv.gz", format: csv, columns: [ride, event, at, other], where: {event: START, other: 06},
+         key: [ride, other], time: at, time_format: "2006-01-02 15:04:05", max_disorder: 10s}
+right:
+  file: clicks.jsonl
+  key: [id, 7]
+  time: ts
+  time_format: unix_ms
+  max_disorder: unbounded
+join:   {kind: left_outer, lower: -1s, upper: 20m, late: {side: late.jsonl}, emit: watermark, negatives: {keep: 0.1, seed: 42}}
+state:  {backend: "lsm?compaction=window", dir: state, memory: 64MiB, durability: interval, checkpoint_every: 10s, partitions: 1}
+output: {file: samples.jsonl, format: jsonl}
+`
+
+func TestEveryFieldIsRead(t *testing.T) {
+	env := func(name string) (string, bool) { return "/data", name == "DATA" }
+	got, err := Parse("p.yaml", []byte(complete), env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Definition{
+		Name: "p.yaml",
+		Inputs: [2]source.Config{
+			{
+				File: "/data/rides.csv.gz", Format: source.CSV, Columns: []string{"ride", "event", "at", "other"},
+				Where: []source.Condition{{Column: "event", Value: "START"}, {Column: "other", Value: "06"}},
+				Key:   []string{"ride", "other"}, Time: "at", TimeFormat: "2006-01-02 15:04:05",
+			},
+			{File: "clicks.jsonl", Key: []string{"id", "7"}, Time: "ts", TimeFormat: source.UnixMS},
+		},
+		Spec: join.Spec{
+			Kind: join.LeftOuter, Lower: -time.Second, Upper: 20 * time.Minute,
+			MaxDisorder: [2]time.Duration{10 * time.Second, join.Unbounded},
+			Negatives:   join.Negatives{Keep: 0.1, Seed: 42},
+		},
+		Late: "late.jsonl",
+		State: State{
+			Backend: "lsm?compaction=window", Dir: "state", Memory: 64 << 20,
+			Durability: statelab.DurabilityInterval, CheckpointEvery: 10 * time.Second,
+		},
+		Output: "samples.jsonl",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+	if err := got.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+const minimal = `left: {file: a.csv, key: id, time: at, time_format: unix_s}
+right: {file: b.csv, key: id, time: at, time_format: unix_s}
+join: {kind: inner, upper: 1m}
+output: {file: out.jsonl}
+`
+
+func TestDefaults(t *testing.T) {
+	got, err := Parse("p.yaml", []byte(minimal), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := func(file string) source.Config {
+		return source.Config{File: file, Key: []string{"id"}, Time: "at", TimeFormat: source.UnixS}
+	}
+	want := &Definition{
+		Name: "p.yaml", Inputs: [2]source.Config{side("a.csv"), side("b.csv")},
+		Spec:   join.Spec{Kind: join.Inner, Upper: time.Minute},
+		State:  State{Backend: "lsm"},
+		Output: "out.jsonl",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got\n%+v\nwant\n%+v", got, want)
+	}
+	if err := got.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAnchorsAndMergeKeys(t *testing.T) {
+	text := `
+left: &side {file: a.csv, key: id, time: at, time_format: unix_s, where: {event: START}}
+right:
+  <<: *side
+  where: {event: END}
+join: {kind: inner, upper: 1m}
+output: {file: out.jsonl}
+`
+	got, err := Parse("p.yaml", []byte(text), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, right := got.Inputs[0], got.Inputs[1]
+	if left.File != right.File || left.Where[0].Value != "START" || len(right.Where) != 1 || right.Where[0].Value != "END" {
+		t.Errorf("%+v\n%+v", left, right)
+	}
+}
+
+// TestFaultsAreNamedWithLineAndField replaces one line of minimal.
+func TestFaultsAreNamedWithLineAndField(t *testing.T) {
+	const left, right, joins, output = 0, 1, 2, 3
+	for _, c := range []struct {
+		line       int
+		text, want string
+	}{
+		{left, "left: {fil: a.csv}", `p.yaml:1: left: unknown field "fil"; there are columns, file, format, key, max_disorder, time, time_format, where`},
+		{left, "lefty: {}", `p.yaml:1: unknown field "lefty"; there are join, left, output, right, state`},
+		{left, "", "p.yaml: no left"},
+		{left, "left: a.csv", `p.yaml:1: left: want a mapping, such as {a: b}, not "a.csv"`},
+		{left, "left:", "p.yaml:1: left: want a mapping, such as {a: b}, not nothing"},
+		{left, "left: {key: id, time: at}", "p.yaml:1: left: no file"},
+		{left, "left: {file: a.csv, time: at}", "p.yaml:1: left: no key"},
+		{left, "left: {file: a.csv, key: [], time: at}", "p.yaml:1: left.key: is empty"},
+		{left, "left: {file: a.csv, key: [{a: b}], time: at}", "p.yaml:1: left.key: want a value, not a mapping"},
+		{left, "left: {file: [a.csv], key: id, time: at}", "p.yaml:1: left.file: want a value, not a sequence"},
+		{left, "left: {file: '', key: id, time: at}", "p.yaml:1: left.file: is empty"},
+		{left, "left: {file: '${X}/a.csv', key: id, time: at}", "p.yaml:1: left.file: the environment variable X is not set"},
+		{left, "left: {file: a.csv, format: xml, key: id, time: at}", `p.yaml:1: left.format: unknown format "xml"; there are [csv jsonl parquet]`},
+		{left, "left: {file: a.csv, key: id, time: at, time_format: yyyy}", `p.yaml:1: left.time_format: "yyyy" is neither unix_s, unix_ms, unix_us nor a Go layout such as "2006-01-02 15:04:05"`},
+		{left, "left: {file: a.csv, key: id, time: at, max_disorder: 10}", `p.yaml:1: left.max_disorder: "10" is not a duration such as 10s, 1h30m or -5m`},
+		{left, "left: {file: a.csv, where: {a: }, key: id, time: at}", "p.yaml:1: left.where.a: want a value, not nothing"},
+		{left, "left: {file: a.csv, key: id, time: at}", "p.yaml: left: no time_format"},
+		{left, "left: {file: a.parquet, columns: [id], key: id, time: at}", "p.yaml: left.columns: a parquet file names its own"},
+		{left, "left: {file: a.csv, key: [id, at], time: at, time_format: unix_s}", "p.yaml: left.key has 2 columns and right.key 1"},
+		{left, "left: {file: out.jsonl, key: id, time: at, time_format: unix_s}", "p.yaml: output.file: out.jsonl is the left input"},
+		{left, "left: *x", "p.yaml:1: no anchor &x stands before *x"},
+		{left, "left: {file: a.csv, file: b.csv}", "p.yaml:1: "},
+		{left, "left: {file: a.csv", "p.yaml:"},
+		{joins, "join: {kind: tumbling, upper: 1m}", `p.yaml:3: join.kind: "tumbling" is not available; there are left_outer and inner`},
+		{joins, "join: {upper: 1m}", "p.yaml:3: join: no kind"},
+		{joins, "join: {kind: inner}", "p.yaml:3: join: no upper"},
+		{joins, "join: {kind: inner, uper: 1m}", `p.yaml:3: join: unknown field "uper"`},
+		{joins, "join: {kind: inner, lower: 2m, upper: 1m}", "p.yaml: join: lower 2m0s is above upper 1m0s"},
+		{joins, "join: {kind: inner, upper: 1ns}", "p.yaml: join: upper 1ns is not a whole number of microseconds"},
+		{joins, "join: {kind: inner, upper: 1m, emit: on_match}", `p.yaml:3: join.emit: "on_match" is not available yet; only watermark is`},
+		{joins, "join: {kind: inner, upper: 1m, late: corrections}", `p.yaml:3: join.late: "corrections" is not available; there are drop and {side: FILE}`},
+		{joins, "join: {kind: inner, upper: 1m, late: {file: x}}", `p.yaml:3: join.late: unknown field "file"; there are side`},
+		{joins, "join: {kind: inner, upper: 1m, late: {side: out.jsonl}}", "p.yaml: join.late.side: out.jsonl is the output"},
+		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 0}}", `p.yaml:3: join.negatives.keep: "0" is not a share, above 0 and at most 1`},
+		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 1, seed: -1}}", `p.yaml:3: join.negatives.seed: "-1" is not a whole number`},
+		{joins, "join: {kind: inner, upper: 1m, negatives: {keep: 0.5}}", "p.yaml: join: an inner join emits no negatives"},
+		{output, "output: {file: out.parquet}", "p.yaml: output.file: out.parquet: parquet output is not available yet"},
+		{output, "output: {file: out.jsonl.gz}", "p.yaml: output.file: out.jsonl.gz: compressed output is not available yet"},
+		{output, "output: {file: out, format: parquet}", `p.yaml:4: output.format: "parquet" is not available yet; only jsonl is`},
+		{output, "output: {}", "p.yaml: output: no file"},
+		{output, "", "p.yaml: output: no file"},
+		{output, "output: {file: x}\nstate: {partitions: 4}", `p.yaml:5: state.partitions: "4" is not available yet; only 1 is`},
+		{output, "output: {file: x}\nstate: {memory: 1KiB}", "p.yaml:5: state.memory: 1KiB is less than the least of 64KiB"},
+		{output, "output: {file: x}\nstate: {memory: lots}", `p.yaml:5: state.memory: "lots" is not a size such as 512, 64KiB or 1GiB`},
+		{output, "output: {file: x}\nstate: {durability: some}", `p.yaml:5: state.durability: unknown durability "some"`},
+		{output, "output: {file: x}\nstate: {checkpoint_every: 0s}", "p.yaml:5: state.checkpoint_every: 0s is less than a microsecond"},
+		{output, "output: {file: '-'}\nstate: {dir: s}", "p.yaml: state.dir: standard output cannot be taken back after a restart"},
+		{output, "output: {file: x}\n---\na: b", "p.yaml:6: a second document"},
+	} {
+		lines := strings.SplitAfter(minimal, "\n")
+		lines[c.line] = c.text + "\n"
+		def, err := Parse("p.yaml", []byte(strings.Join(lines, "")), noEnv)
+		if err == nil {
+			err = def.Validate()
+		}
+		var input *InputError
+		if !errors.As(err, &input) || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s:\n%v, want\n%s", c.text, err, c.want)
+		}
+	}
+	for _, text := range []string{"", "# nothing\n"} {
+		if _, err := Parse("p.yaml", []byte(text), noEnv); err == nil || err.Error() != "p.yaml: is empty" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+func FuzzDefinitionsNeverPanic(f *testing.F) {
+	f.Add([]byte(complete))
+	f.Add([]byte(minimal))
+	f.Add([]byte("left: &a {<<: *a}\nright: *a"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		def, err := Parse("p.yaml", text, noEnv)
+		if err == nil {
+			err = def.Validate()
+		}
+		var input *InputError
+		if err != nil && !errors.As(err, &input) {
+			t.Errorf("%v is not an InputError", err)
+		}
+	})
+}

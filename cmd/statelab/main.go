@@ -32,6 +32,7 @@ func commands() []command {
 		{"bench", "run workloads on backends and print what they cost", runBench},
 		{"compare", "compare two results of bench", runCompare},
 		{"report", "make a page with charts of results", runReport},
+		{"join", "run a join over files, on any backend", runJoin},
 		{"check", "verify the files of a store", runCheck},
 		{"dump", "print the structure of a store's files", runDump},
 		{"list", "list backends, workloads and metrics", runList},

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/internal/spec"
+	"github.com/statelab/statelab/join/pipeline"
+)
+
+const joinDoc = `Runs the join that FILE describes, from files to a file, on any backend. The
+output appears under its name when it is complete. If the definition names a
+state dir, a join that was interrupted, by whatever, goes on when it is run
+again, and its output is the same, byte for byte; SIGINT and SIGTERM make it
+commit first. The package documentation of join/pipeline lists the fields of
+FILE; examples/rides.yaml is one.
+
+The flags override fields of FILE. The summary counts what became of every
+event and ends with the SHA-256 of the output; it goes to stdout (to stderr if
+the output does). On a terminal, progress is shown on stderr.`
+
+// joinFlags are the command line of join, as text; what is empty overrides nothing.
+type joinFlags struct {
+	file, summary                     string
+	backend, stateDir, memory, output string
+}
+
+func runJoin(args []string, stdout, stderr io.Writer) int {
+	var f joinFlags
+	line := newCommandLine(stdout, "join -f FILE [flags]", joinDoc)
+	line.StringVar(&f.file, "f", "", "the pipeline `file`")
+	line.StringVar(&f.summary, "summary", "text", "`form` of the summary: text or json")
+	line.StringVar(&f.backend, "backend", "", "`spec` of the backend, such as btree or lsm?compaction=window")
+	line.StringVar(&f.stateDir, "state-dir", "", "`directory` of the state")
+	line.StringVar(&f.memory, "memory", "", "memory `budget` of the backend, such as 64MiB")
+	line.StringVar(&f.output, "output", "", "output `file`; - is standard output")
+	_, err := line.parse(args, 0, 0)
+	if err == nil {
+		err = runPipeline(&f, stdout, stderr)
+	}
+	return finish(stderr, "join", err)
+}
+
+func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
+	def, err := f.definition()
+	if err != nil {
+		return err
+	}
+	// Checked here, so that a wrong spec leaves not even a directory.
+	if err := backends.Validate(def.State.Backend); err != nil {
+		return badInput("%s: state.backend: %w", def.Name, err)
+	}
+	temp, err := os.MkdirTemp("", "statelab-join-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+
+	progress := newProgressLine(stderr)
+	summary, err := pipeline.Run(ctx, def, pipeline.Options{
+		OpenStore: backends.Open,
+		TempDir:   temp,
+		Stdin:     os.Stdin,
+		Stdout:    stdout,
+		Progress:  progress.update(),
+	})
+	progress.clear()
+	if err != nil {
+		return joinError(err)
+	}
+	if def.Output == "-" {
+		stdout = stderr
+	}
+	return printSummary(stdout, f.summary, def.Output, summary)
+}
+
+// definition reads the pipeline file and applies the flags to it.
+func (f *joinFlags) definition() (*pipeline.Definition, error) {
+	if f.file == "" {
+		return nil, badInput("no pipeline file; give one with -f")
+	}
+	if f.summary != "text" && f.summary != "json" {
+		return nil, badInput("-summary %q is neither text nor json", f.summary)
+	}
+	text, err := os.ReadFile(f.file)
+	if err != nil {
+		return nil, badInput("read pipeline file: %w", err)
+	}
+	def, err := pipeline.Parse(f.file, text, os.LookupEnv)
+	if err != nil {
+		return nil, joinError(err)
+	}
+	if f.backend != "" {
+		def.State.Backend = f.backend
+	}
+	if f.stateDir != "" {
+		def.State.Dir = f.stateDir
+	}
+	if f.output != "" {
+		def.Output = f.output
+	}
+	if f.memory != "" {
+		if def.State.Memory, err = spec.ParseSize(f.memory); err != nil {
+			return nil, badInput("-memory: %w", err)
+		}
+	}
+	if def.Output == "-" && f.summary == "json" {
+		return nil, badInput("-summary json goes to standard output, and so does the join's output")
+	}
+	return def, nil
+}
+
+// joinError says whether an error is the input's fault.
+func joinError(err error) error {
+	var input *pipeline.InputError
+	if errors.As(err, &input) || errors.Is(err, statelab.ErrLocked) || errors.Is(err, statelab.ErrMismatch) {
+		return badInput("%w", err)
+	}
+	return err
+}
+
+func printSummary(w io.Writer, form, output string, s pipeline.Summary) error {
+	if form == "json" {
+		return json.NewEncoder(w).Encode(s)
+	}
+	_, err := fmt.Fprintf(w, `left   %d in: %d matched, %d unmatched, %d late, %d waiting
+right  %d in: %d matched, %d unmatched, %d late, %d waiting
+%d pairs, %d samples, %d negatives dropped; %d rows filtered, %d events rejected
+%s  %s
+`,
+		s.LeftIn, s.MatchedLeft, s.UnmatchedLeft, s.LateLeft, s.WaitingLeft,
+		s.RightIn, s.MatchedRight, s.UnmatchedRight, s.LateRight, s.WaitingRight,
+		s.Pairs, s.Samples, s.NegativesDropped, s.Filtered, s.Rejected, output, s.Checksum)
+	return err
+}

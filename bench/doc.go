@@ -32,9 +32,20 @@
 //	M4  The hot path of a driver allocates nothing.
 //	M5  Tables, reports and comparisons are functions of results and of nothing else.
 //
+// # What the figures do not say
+//
 // A closed loop with one caller, as here, hides queueing: while the store
 // stalls, no further event is timed. Latencies are those of calls, not of
 // events that would have waited.
+//
+// Didona et al. (Toward a Better Understanding and Evaluation of Tree Structures
+// on Flash SSDs, VLDB 2021) list seven pitfalls. Three are met: runs are long in
+// event time, with a warm-up of more than two windows and as much measured; space
+// amplification is measured; and the size of the state is a knob, though the
+// default suite has only one. The other four stay open: what the device writes
+// beyond what it is sent is not measured, nor is its state controlled before a
+// run, nor how full it is, and there is one device. Results name the machine and
+// the file system, and comparison refuses to mix them.
 //
 // The package knows stores by their contract only; whoever uses it passes an
 // [Opener].

@@ -309,11 +309,13 @@ func closeAmidCalls(l *lab) {
 		var wg sync.WaitGroup
 		errs := make(chan error, 16)
 		started := make(chan struct{}, 16)
+		var closed atomic.Bool
 		for _, c := range callsOf(s.Store, l.path(fmt.Sprint("copy", round))) {
 			wg.Add(1)
 			go func() {
 				defer wg.Done()
 				for i := 0; ; i++ {
+					after := closed.Load()
 					err := c.do()
 					if i == 0 {
 						started <- struct{}{}
@@ -322,8 +324,8 @@ func closeAmidCalls(l *lab) {
 						return
 					}
 					known := err == nil || errors.Is(err, statelab.ErrNotFound) || errors.Is(err, statelab.ErrSnapshotTooOld) || c.name == "Checkpoint"
-					if !known {
-						errs <- fmt.Errorf("%s while the store is being closed: %w", c.name, err)
+					if after || !known {
+						errs <- fmt.Errorf("%s while the store is being closed, or after: %v", c.name, err)
 						return
 					}
 				}
@@ -335,6 +337,7 @@ func closeAmidCalls(l *lab) {
 		if err := s.Store.Close(); err != nil {
 			l.fail("Close amid calls: %v", err)
 		}
+		closed.Store(true)
 		wg.Wait()
 		close(errs)
 		for err := range errs {

@@ -320,13 +320,20 @@ func secondCrash(l *lab) {
 		s.put("b", "2", never)
 		for seed := range int64(8) {
 			first := l.mem.PowerCut(seed)
+			if seed == 0 {
+				first = l.mem.Kill() // what is read from memory is to be made durable
+			}
 			r := s.afterCrash(first)
 			want := []string{"a", "1"}
 			if _, err := r.Get(nil, []byte("b")); err == nil {
 				want = append(want, "b", "2")
 			}
 			r.wantAll(want...)
-			again := s.afterCrash(first.PowerCut(seed + 100))
+			second := first.PowerCut(seed + 100)
+			if seed == 0 {
+				second = first.PowerCutStrict()
+			}
+			again := s.afterCrash(second)
 			again.wantAll(want...)
 			again.close()
 			r.put("c", "3", never)

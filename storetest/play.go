@@ -41,7 +41,7 @@ type player struct {
 	iters   map[int]*openIter
 	copies  int
 	tried   *model // what the last change would have led to, done or not
-	// beforeEnd, if not nil, is called when all steps are made and the store is open.
+	// beforeEnd, if not nil, is called before the store is closed for good.
 	beforeEnd func()
 	// skipCopies leaves copies unopened.
 	skipCopies bool

@@ -76,9 +76,11 @@ func (st setting) line(run string) string {
 }
 
 // Replay plays a history that a failure printed, under the setting in its first line.
-func Replay(t *testing.T, cfg Config, history string) {
+func Replay(t *testing.T, cfg Config, history string) { replay(testingT{t}, &cfg, history) }
+
+func replay(t tb, cfg *Config, history string) {
 	cfg.setDefaults()
-	runLab(testingT{t}, &cfg, "random", func(l *lab) {
+	runLab(t, cfg, randomName, func(l *lab) {
 		first, rest, _ := strings.Cut(strings.TrimSpace(history), "\n")
 		run, st, err := parseSetting(first)
 		if err != nil {

@@ -61,6 +61,9 @@ func (it *refIter) to(place func() int) bool {
 		return false
 	}
 	r := it.window[it.at]
+	if it.s.flaws.iterSeesTime {
+		r = it.s.at(r, it.s.watermark)
+	}
 	it.key, it.value = []byte(r.key), r.value([]byte{})
 	return true
 }
@@ -85,7 +88,12 @@ func (it *refIter) Next() bool {
 	if !it.moved {
 		return it.First()
 	}
-	return it.to(func() int { return min(it.at+1, len(it.window)) })
+	return it.to(func() int {
+		if it.s.flaws.iterRunsAway {
+			return it.at + 1
+		}
+		return min(it.at+1, len(it.window))
+	})
 }
 
 func (it *refIter) Prev() bool {

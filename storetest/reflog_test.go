@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func appendTime(dst []byte, at int64) []byte {
 }
 
 // nextFrame returns the first frame of data and its length, or false.
-func nextFrame(data []byte) (kind byte, payload []byte, size int64, ok bool) {
+func (s *refStore) nextFrame(data []byte) (kind byte, payload []byte, size int64, ok bool) {
 	if len(data) < frameHeader {
 		return 0, nil, 0, false
 	}
@@ -62,7 +63,7 @@ func nextFrame(data []byte) (kind byte, payload []byte, size int64, ok bool) {
 		return 0, nil, 0, false
 	}
 	size = frameHeader + n
-	if crc32.Checksum(data[8:size], frameTable) != binary.LittleEndian.Uint32(data[4:]) {
+	if crc32.Checksum(data[8:size], frameTable) != binary.LittleEndian.Uint32(data[4:]) && !s.flaws.noChecksum {
 		return 0, nil, 0, false
 	}
 	return data[8], data[frameHeader:size], size, true
@@ -122,13 +123,18 @@ func (s *refStore) shortenLog() error {
 // appendImage appends frames that make an empty store what this one is.
 func (s *refStore) appendImage(dst []byte) []byte {
 	var b statelab.Batch
-	for _, r := range s.records {
+	records := s.records
+	if s.flaws.writesAnyhow {
+		records = slices.Clone(records)
+		rand.Shuffle(len(records), func(i, j int) { records[i], records[j] = records[j], records[i] })
+	}
+	for _, r := range records {
 		for _, e := range r.elements {
 			b.Append([]byte(r.key), []byte(e.value), e.expireAt)
 		}
 	}
 	dst = appendFrame(dst, frameApply, b.Bytes())
-	if s.watermark != statelab.MinWatermark {
+	if s.watermark != statelab.MinWatermark && !s.flaws.losesTime {
 		dst = appendFrame(dst, frameAdvance, appendTime(nil, s.watermark))
 	}
 	return appendFrame(dst, frameEnd, nil)
@@ -148,7 +154,7 @@ func (s *refStore) nextGeneration() error {
 	if old == nil {
 		return nil
 	}
-	if err := old.Close(); err != nil {
+	if err := old.Close(); err != nil || s.flaws.keepsOld {
 		return err
 	}
 	return s.o.FS.Remove(oldName)
@@ -200,7 +206,7 @@ func (f *refFiles) readEnd(generation int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, payload, size, ok := nextFrame(data)
+	_, payload, size, ok := f.s.nextFrame(data)
 	if !ok || size != int64(len(data)) || len(payload) != 16 {
 		return 0, &statelab.CorruptError{File: name, Offset: 0, Reason: "not a frame"}
 	}
@@ -252,6 +258,8 @@ func (s *refStore) generations() (found []int, err error) {
 	for _, name := range names {
 		var n int
 		switch {
+		case filepath.Ext(name) == ".TMP" && s.flaws.trips:
+			err = fmt.Errorf("open store %s: what is %s?", s.dir.Path, name)
 		case filepath.Ext(name) == ".TMP":
 			err = s.o.FS.Remove(filepath.Join(s.dir.Path, name))
 		case filepath.Ext(name) == ".log":
@@ -267,9 +275,9 @@ func (s *refStore) generations() (found []int, err error) {
 	return found, nil
 }
 
-// read replays a generation. A torn log is replaced by a new generation, and
-// one that is not torn is synced: it may have been read from memory that a
-// power cut would take.
+// read replays a generation. A torn log is replaced by a new generation; of one
+// that is not torn file and name are synced: they may have been read from
+// memory that a power cut would take.
 func (s *refStore) read(generation int) error {
 	f := &s.files
 	name := f.name(generation)
@@ -287,8 +295,11 @@ func (s *refStore) read(generation int) error {
 		return err
 	}
 	for f.size < int64(len(data)) {
-		kind, payload, size, ok := nextFrame(data[f.size:])
+		kind, payload, size, ok := s.nextFrame(data[f.size:])
 		if !ok {
+			if s.flaws.halfBatches && int64(len(data)) > f.size+frameHeader {
+				_ = s.replay(frameApply, data[f.size+frameHeader:])
+			}
 			break
 		}
 		f.size += size
@@ -304,8 +315,10 @@ func (s *refStore) read(generation int) error {
 		return &statelab.CorruptError{File: name, Offset: f.size, Reason: "a frame is damaged"}
 	case torn:
 		return s.nextGeneration()
+	case s.flaws.trustsCache:
+		return nil
 	}
-	return f.sync()
+	return errors.Join(f.sync(), s.o.FS.SyncDir(s.dir.Path))
 }
 
 func readWhole(f vfs.File) ([]byte, error) {
@@ -344,7 +357,7 @@ func (s *refStore) replay(kind byte, payload []byte) error {
 
 // copyTo writes a store of one generation, its identity last.
 func (s *refStore) copyTo(dir string) (err error) {
-	if ok, err := vfs.Exists(s.o.FS, dir); ok || err != nil {
+	if ok, err := vfs.Exists(s.o.FS, dir); ok && !s.flaws.overwrites || err != nil {
 		return errors.Join(fmt.Errorf("checkpoint to %s: %w", dir, fs.ErrExist), err)
 	}
 	if err := s.o.FS.MkdirAll(dir); err != nil {

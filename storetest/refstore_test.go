@@ -107,7 +107,7 @@ func (s *refStore) syncByClock() {
 		case <-s.ticker.C:
 			s.mu.Lock()
 			if !s.closed && s.latch.Err() == nil {
-				s.latch.Set(s.files.sync())
+				s.note(s.files.sync())
 			}
 			s.mu.Unlock()
 		}
@@ -171,6 +171,14 @@ func (s *refStore) usable() error {
 	return s.latch.Err()
 }
 
+// note makes an error that is not nil the answer to all changes from now on.
+func (s *refStore) note(err error) error {
+	if s.flaws.forgetsFailures {
+		return err
+	}
+	return s.latch.Set(err)
+}
+
 func (s *refStore) Apply(b *statelab.Batch) error {
 	if err := b.Err(); err != nil {
 		return err
@@ -187,14 +195,14 @@ func (s *refStore) Apply(b *statelab.Batch) error {
 	if err := s.fit(staged); err != nil {
 		return err
 	}
-	if err := s.latch.Set(s.files.append(frameApply, b.Bytes())); err != nil {
+	if err := s.note(s.files.append(frameApply, b.Bytes())); err != nil {
 		return err
 	}
 	s.install(staged)
 	s.stats.Batches++
 	s.stats.Ops += int64(b.Len())
 	s.stats.LogicalBytes += logical
-	return s.latch.Set(s.shortenLog())
+	return s.note(s.shortenLog())
 }
 
 // A change replaces the record at key; an empty record is none.
@@ -237,7 +245,7 @@ func (s *refStore) changeRecord(r *refRecord, op statelab.Op) *refRecord {
 	if op.Kind == statelab.OpAppend {
 		next.elements = append(next.elements, r.elements...)
 	}
-	if op.Kind != statelab.OpDelete && !statelab.Expired(op.ExpireAt, s.watermark) {
+	if op.Kind != statelab.OpDelete && !s.expired(op.ExpireAt, s.watermark) {
 		next.elements = append(next.elements, refElement{string(op.Value), op.ExpireAt})
 	}
 	if s.flaws.changeRecord != nil {
@@ -332,23 +340,20 @@ func (s *refStore) Advance(watermark int64) error {
 	if watermark <= s.watermark && !s.flaws.timeFlowsBack {
 		return nil
 	}
-	if err := s.latch.Set(s.files.append(frameAdvance, appendTime(nil, watermark))); err != nil {
+	if err := s.note(s.files.append(frameAdvance, appendTime(nil, watermark))); err != nil {
 		return err
 	}
 	s.pass(watermark)
-	return s.latch.Set(s.shortenLog())
+	return s.note(s.shortenLog())
 }
 
 // pass sets the watermark and drops what is dead by it.
 func (s *refStore) pass(watermark int64) {
 	s.watermark = watermark
 	s.changed = true
-	if s.flaws.noSweep {
-		return
-	}
 	var dying []change
 	for _, r := range s.records {
-		if next := r.at(watermark); len(next.elements) != len(r.elements) {
+		if next := s.at(r, watermark); len(next.elements) != len(r.elements) {
 			dying = append(dying, change{r, next})
 		}
 	}
@@ -356,14 +361,21 @@ func (s *refStore) pass(watermark int64) {
 }
 
 // at returns the record without the elements that are dead at the watermark.
-func (r *refRecord) at(watermark int64) *refRecord {
+func (s *refStore) at(r *refRecord, watermark int64) *refRecord {
 	next := &refRecord{key: r.key}
 	for _, e := range r.elements {
-		if !statelab.Expired(e.expireAt, watermark) {
+		if !s.expired(e.expireAt, watermark) {
 			next.elements = append(next.elements, e)
 		}
 	}
 	return next
+}
+
+func (s *refStore) expired(expireAt, watermark int64) bool {
+	if s.flaws.expired != nil {
+		return s.flaws.expired(expireAt, watermark)
+	}
+	return statelab.Expired(expireAt, watermark)
 }
 
 func (s *refStore) Sync() error {
@@ -373,12 +385,12 @@ func (s *refStore) Sync() error {
 		return err
 	}
 	if s.o.Durability != statelab.DurabilityCheckpoint {
-		return s.latch.Set(s.files.sync())
+		return s.note(s.files.sync())
 	}
 	if !s.changed {
 		return nil
 	}
-	if err := s.latch.Set(s.nextGeneration()); err != nil {
+	if err := s.note(s.nextGeneration()); err != nil {
 		return err
 	}
 	s.changed = false
@@ -407,7 +419,7 @@ func (s *refStore) Close() error {
 	if s.ticker != nil {
 		s.ticker.Stop()
 	}
-	for len(s.iters) > 0 {
+	for len(s.iters) > 0 && !s.flaws.iterOutlives {
 		s.iters[0].fail(statelab.ErrClosed)
 	}
 	var err error

@@ -5,12 +5,15 @@ import (
 	"fmt"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/memstore"
 	"github.com/statelab/statelab/internal/spec"
 )
 
 // Options are the settings of a store. The zero value works.
 type Options struct {
-	statelab.Options // zero Memory is no bound
+	// Zero Memory is no bound. CompressionDefault is none, and no other
+	// compression is supported.
+	statelab.Options
 
 	// Index is what keeps the records in order; zero is IndexArena. It can
 	// change from one opening to the next.
@@ -63,7 +66,7 @@ func (o *Options) resolve() (Options, ListOptions, error) {
 	common, commonErr := r.Options.Resolve()
 	r.Options = common
 	list, listErr := ListOptions{MaxHeight: r.MaxHeight, Branching: r.Branching}.resolve()
-	err := errors.Join(commonErr, listErr)
+	err := errors.Join(commonErr, listErr, memstore.CheckCompression(r.Compression))
 	if int(r.Index) >= len(indexes) {
 		err = errors.Join(err, fmt.Errorf("options: Index %d is unknown", r.Index))
 	}

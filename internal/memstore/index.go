@@ -43,3 +43,12 @@ type Index interface {
 	// Dump prints what it looks like.
 	Dump(w io.Writer)
 }
+
+// A Scanner is an Index whose step from a record to the next costs as much as
+// a look-up, but for those that it takes together.
+type Scanner interface {
+	Index
+	// Scan appends to dst, up to its capacity, the records in order from the
+	// first with a key >= key on, or > key if after is set.
+	Scan(dst []arena.Ref, key []byte, after bool) []arena.Ref
+}

@@ -19,7 +19,8 @@ type iterator struct {
 
 	at       arena.Ref // the record it stands on, if removals are still
 	removals uint64
-	locked   bool // mu is held for a move
+	ahead    []arena.Ref // records after at, if the index is a Scanner
+	locked   bool        // mu is held for a move
 	err      error
 	closed   bool
 }
@@ -158,7 +159,7 @@ func (it *iterator) SeekGE(key []byte) bool {
 	if it.hasLower && string(key) < string(it.lower) {
 		key = it.lower
 	}
-	return it.forward(it.s.records.index.SeekGE(key))
+	return it.forward(it.seek(key))
 }
 
 // SeekLT implements statelab.Iterator.
@@ -242,11 +243,47 @@ func (it *iterator) pause(key []byte) (ok, moved bool) {
 	return true, removals != it.s.records.removals
 }
 
+// scanAhead is how many records are asked of a Scanner at a time: about what a
+// probe reads.
+const scanAhead = 8
+
 func (it *iterator) first() arena.Ref {
 	if it.hasLower {
-		return it.s.records.index.SeekGE(it.lower)
+		return it.seek(it.lower)
 	}
-	return it.s.records.index.First()
+	return it.seek(nil)
+}
+
+// seek returns the first record with a key >= key.
+func (it *iterator) seek(key []byte) arena.Ref {
+	if x, ok := it.s.records.index.(Scanner); ok {
+		return it.scan(x, key, false)
+	}
+	return it.s.records.index.SeekGE(key)
+}
+
+// following returns the record after ref, which is where the iterator is.
+// Records that are inserted before those ahead are not of the view.
+func (it *iterator) following(ref arena.Ref) arena.Ref {
+	x, ok := it.s.records.index.(Scanner)
+	if !ok {
+		return it.s.records.index.Next(ref)
+	}
+	if len(it.ahead) > 0 {
+		ref, it.ahead = it.ahead[0], it.ahead[1:]
+		return ref
+	}
+	return it.scan(x, x.Key(ref), true)
+}
+
+func (it *iterator) scan(x Scanner, key []byte, after bool) arena.Ref {
+	it.ahead = x.Scan(make([]arena.Ref, 0, scanAhead), key, after)
+	if len(it.ahead) == 0 {
+		return 0
+	}
+	ref := it.ahead[0]
+	it.ahead = it.ahead[1:]
+	return ref
 }
 
 func (it *iterator) last() arena.Ref {
@@ -259,8 +296,9 @@ func (it *iterator) last() arena.Ref {
 // next returns the record after the one at it.key.
 func (it *iterator) next() arena.Ref {
 	if it.removals == it.s.records.removals {
-		return it.s.records.index.Next(it.at)
+		return it.following(it.at)
 	}
+	it.ahead = nil
 	return it.s.records.after(it.key)
 }
 
@@ -289,11 +327,12 @@ func (it *iterator) forward(ref arena.Ref) bool {
 				return false
 			}
 			if moved {
+				it.ahead = nil
 				ref = r.after(it.key)
 				continue
 			}
 		}
-		ref = r.index.Next(ref)
+		ref = it.following(ref)
 	}
 	it.place = afterLast
 	return false
@@ -301,6 +340,7 @@ func (it *iterator) forward(ref arena.Ref) bool {
 
 // backward stands on the last record up to ref that the view sees.
 func (it *iterator) backward(ref arena.Ref) bool {
+	it.ahead = nil
 	r := &it.s.records
 	for n := 1; ref != 0; n++ {
 		key := r.index.Key(ref)

@@ -1,6 +1,7 @@
 package memstore
 
 import (
+	"fmt"
 	"path/filepath"
 
 	"github.com/statelab/statelab"
@@ -14,7 +15,8 @@ import (
 type Options struct {
 	statelab.Options
 
-	Engine string // as Stats and the directory name it
+	Engine   string            // as Stats and the directory name it
+	Settings map[string]string // fixed when the directory is made
 
 	// NewArena makes the memory of records.
 	NewArena func() *arena.Arena
@@ -30,7 +32,15 @@ const (
 )
 
 func (o *Options) identity() storedir.Identity {
-	return storedir.Identity{Engine: o.Engine, Version: formatVersion, Prefix: o.Prefix.Name}
+	return storedir.Identity{Engine: o.Engine, Version: formatVersion, Prefix: o.Prefix.Name, Settings: o.Settings}
+}
+
+// CheckCompression says whether files can be compressed as asked: they cannot.
+func CheckCompression(c statelab.Compression) error {
+	if c == statelab.CompressionDefault || c == statelab.CompressionNone {
+		return nil
+	}
+	return fmt.Errorf("Compression %s is not supported by a memory-resident store; allowed: default, none", c)
 }
 
 func (s *Store) logOptions(dir string, purpose meter.Purpose) wal.Options {

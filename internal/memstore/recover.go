@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/statelab/statelab"
@@ -38,11 +39,21 @@ func (s *Store) open() (err error) {
 		if err = s.dir.WriteIdentity(s.o.identity()); err != nil {
 			return err
 		}
+	} else if err = s.checkSettings(); err != nil {
+		return err
 	} else if err = s.recover(); err != nil {
 		return err
 	}
 	s.saved = r.watermark
 	r.tracks = s.o.Durability == statelab.DurabilityCheckpoint
+	return nil
+}
+
+// checkSettings refuses a directory that was made under other settings.
+func (s *Store) checkSettings() error {
+	if !maps.Equal(s.dir.Found.Settings, s.o.Settings) {
+		return fmt.Errorf("made with settings %v, not %v: %w", s.dir.Found.Settings, s.o.Settings, statelab.ErrMismatch)
+	}
 	return nil
 }
 

@@ -1,0 +1,23 @@
+package btree
+
+import (
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/storetest"
+)
+
+// TestMemoryKeepsTheContract proves the memory-resident variant.
+func TestMemoryKeepsTheContract(t *testing.T) {
+	storetest.Run(t, storetest.Config{
+		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
+			r, err := o.Resolve()
+			if err != nil {
+				return nil, err
+			}
+			return openMemory(dir, r)
+		},
+		MemoryResident: true,
+		Effort:         storetest.Effort{Seeds: 2, Points: 15},
+	})
+}

@@ -1,18 +1,20 @@
 package backends
 
 import (
-	"math"
 	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/spec"
 )
 
+// maxMemory is far beyond any machine, in bytes.
+const maxMemory = 16 << 40
+
 // shared returns the parameters that all engines take.
 func shared() []spec.Param[statelab.Options] {
 	return []spec.Param[statelab.Options]{
 		spec.Size("memory", "Bounds caches, buffers and memory-resident state together, in bytes.",
-			spec.FormatSize(statelab.DefaultMemory), statelab.MinMemory, math.MaxInt64,
+			spec.FormatSize(statelab.DefaultMemory), statelab.MinMemory, maxMemory,
 			func(o *statelab.Options) *int64 { return &o.Memory }),
 		word("durability", "What survives a crash: the last Sync, all but the last interval, or everything.",
 			[]statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways},

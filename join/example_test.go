@@ -2,14 +2,28 @@ package join_test
 
 import (
 	"fmt"
+	"os"
 	"time"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/skiplist"
 )
 
 // An impression waits ten minutes for the clicks that label it.
 func Example() {
-	store := newMapStore() // any statelab.Store, such as lsm.Open's
+	dir, err := os.MkdirTemp("", "join")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	// Any store will do; lsm.Open and btree.Open keep the state on disk.
+	store, err := skiplist.Open(dir, &skiplist.Options{Options: statelab.Options{Prefix: join.Prefix()}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	defer store.Close()
 
 	spec := join.Spec{

@@ -189,6 +189,9 @@ func TestAKilledJoinGoesOn(t *testing.T) {
 	for _, b := range backends.List() {
 		for _, durability := range []string{"checkpoint", "interval"} {
 			for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+				if durability != "checkpoint" && (signal == syscall.SIGTERM || testing.Short()) {
+					continue // the log makes no difference to a join that commits and stops
+				}
 				t.Run(fmt.Sprintf("%s,%s,%v", b.Name, durability, signal), func(t *testing.T) {
 					definition := strings.Replace(views, "backend: skiplist", fmt.Sprintf("backend: %q, checkpoint_every: 500s, durability: %s, memory: 16MiB", b.Name, durability), 1)
 					code, want, stderr := joinIn(t, map[string]string{"p.yaml": definition, "in.csv": input}, "-f", "p.yaml")
@@ -223,7 +226,7 @@ func TestAKilledJoinGoesOn(t *testing.T) {
 // signal after a while that grows. It returns what the last run printed.
 func interruptAgainAndAgain(t *testing.T, binary string, signal syscall.Signal) (stdout string, interrupted int) {
 	t.Helper()
-	for patience := 20 * time.Millisecond; ; patience = patience * 3 / 2 {
+	for patience := 30 * time.Millisecond; ; patience = patience * 3 / 2 {
 		var out, errs bytes.Buffer
 		cmd := exec.Command(binary, "join", "-f", "p.yaml")
 		cmd.Stdout, cmd.Stderr = &out, &errs

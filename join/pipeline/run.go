@@ -104,9 +104,18 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 		return r.alreadyFinished()
 	}
 	if err := r.join(); err != nil {
-		return s, err
+		return s, budgetHint(err)
 	}
-	return r.finish()
+	s, err = r.finish()
+	return s, budgetHint(err)
+}
+
+// budgetHint says what to do about a state that does not fit into memory.
+func budgetHint(err error) error {
+	if errors.Is(err, statelab.ErrBudget) {
+		return fmt.Errorf("%w; raise state.memory, or choose a backend that keeps its state on disk", err)
+	}
+	return err
 }
 
 // open opens everything, the inputs first: a mistake in them leaves no trace.
@@ -278,18 +287,18 @@ func (r *run) join() error {
 	for !ended[join.Left] || !ended[join.Right] {
 		side := r.nextSide(ended)
 		err := r.sources[side].Next(&row)
-		switch {
-		case err == io.EOF:
+		if err == io.EOF {
 			ended[side] = true
 			if err := r.end(side); err != nil {
 				return err
 			}
-		case err != nil:
+			continue
+		}
+		if err != nil {
 			return inputFault(err)
-		default:
-			if err := r.add(side, &row); err != nil {
-				return err
-			}
+		}
+		if err := r.add(side, &row); err != nil {
+			return err
 		}
 		if r.commits.due(r.op.Watermark()) {
 			if err := r.op.Commit(); err != nil {

@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/join"
 	"github.com/statelab/statelab/join/pipeline"
 	"github.com/statelab/statelab/vfs"
 )
@@ -51,6 +53,39 @@ func TestEveryBackendWritesTheOraclesBytes(t *testing.T) {
 			if left := names(t, fsys); !slices.Equal(left, []string{"left.csv", "out.jsonl", "right.csv", "state"}) {
 				t.Errorf("%s leaves %q", backend, left)
 			}
+		}
+	}
+}
+
+// TestStateBeyondMemory: with unbounded disorder all events wait in state at
+// once, many times the memory of backends that keep it on disk; those that keep
+// it in memory say that it does not fit.
+func TestStateBeyondMemory(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 3))
+	_, leftCSV := randomLines(r, 6000)
+	_, rightCSV := randomLines(r, 9000)
+	var first string
+	for _, b := range backends.List() {
+		fsys := vfs.NewMem()
+		put(t, fsys, "left.csv", leftCSV)
+		put(t, fsys, "right.csv", rightCSV)
+		def := definition(t, "{kind: left_outer, upper: 50us}", fmt.Sprintf("{backend: %q, memory: 128KiB}", b.Name))
+		def.Spec.MaxDisorder = [2]time.Duration{join.Unbounded, join.Unbounded}
+		s, err := run(fsys, def)
+		if b.MemoryResident {
+			if !errors.Is(err, statelab.ErrBudget) || !strings.Contains(err.Error(), "; raise state.memory") {
+				t.Errorf("%s: %v", b.Name, err)
+			}
+			continue
+		}
+		if err != nil || s.Samples != 6000 || s.LateLeft+s.LateRight != 0 {
+			t.Fatalf("%s: %v, %+v", b.Name, err, s)
+		}
+		if first == "" {
+			first = s.Checksum
+		}
+		if s.Checksum != first {
+			t.Errorf("%s: another output than that of other backends", b.Name)
 		}
 	}
 }

@@ -33,6 +33,14 @@ import (
 //
 // All numbers are little-endian; bytes not named are zero in overflow and map
 // pages and without meaning in the free space and holes of slotted ones.
+//
+// So page 2, a leaf born in epoch 1 that holds the record of leaf.go's example, is
+//
+//	0000  xx xx xx xx 02 00 00 00  01 00 00 00 00 00 00 00  |................|
+//	0010  01 00 01 00 f0 0f 00 00  00 00 00 00 00 00 00 00  |................|
+//	0020  05 00 00 00 00 00 00 00  05 00 00 00 00 00 00 00  |................|
+//	0030  f0 0f
+//	0ff0  01 00 0b 00 6b 05 05 00  00 00 00 00 00 00 76 77  |....k.........vw|
 type page []byte
 
 // Kinds of page.
@@ -243,15 +251,19 @@ func (p page) validateSlotted() error {
 	if slottedHeader+slotSize*n > low || low > len(p) {
 		return fmt.Errorf("%d slots and cells from offset %d", n, low)
 	}
+	var taken coverage
 	cells, spills, dieAt, firstDeath := 0, 0, int64(math.MinInt64), int64(math.MaxInt64)
 	for i := range n {
 		at := p.slot(i)
-		if at < low {
-			return fmt.Errorf("cell %d at offset %d, below the lowest at %d", i, at, low)
+		if at < low || at > len(p) {
+			return fmt.Errorf("cell %d at offset %d, not from %d to the end", i, at, low)
 		}
 		size, s, err := p.validateCell(p[at:])
 		if err != nil {
 			return fmt.Errorf("cell %d: %w", i, err)
+		}
+		if !taken.add(at, size) {
+			return fmt.Errorf("cell %d overlaps another", i)
 		}
 		cells += size
 		if s.spills {
@@ -272,6 +284,24 @@ func (p page) validateSlotted() error {
 		return fmt.Errorf("B5: summary %v with %d spills, want %d, %d with %d", got, p.spills(), dieAt, firstDeath, spills)
 	}
 	return nil
+}
+
+// A coverage is which bytes of a page are taken.
+type coverage [MaxPageSize / 64]uint64
+
+// add takes n bytes from at on, and says whether all of them were free.
+func (c *coverage) add(at, n int) bool {
+	for n > 0 {
+		bit := at % 64
+		take := min(n, 64-bit)
+		mask := (^uint64(0) >> (64 - take)) << bit
+		if c[at/64]&mask != 0 {
+			return false
+		}
+		c[at/64] |= mask
+		at, n = at+take, n-take
+	}
+	return true
 }
 
 // validateCell checks the cell at the beginning of b and returns its size and summary.

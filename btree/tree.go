@@ -1,0 +1,86 @@
+package btree
+
+import (
+	"github.com/statelab/statelab/internal/latch"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/internal/pool"
+	"github.com/statelab/statelab/vfs"
+)
+
+// A position of the tree: what a root slot names, and what an iterator reads.
+type position struct {
+	root      ref
+	height    int // levels; 1 is a leaf alone
+	watermark int64
+}
+
+// A tree is the pages of a pager as a B+tree, with its one writer's state.
+// Readers need only the pager and a position.
+type tree struct {
+	*pager
+	position
+	snaps   snapshots
+	failed  latch.Latch // of writes
+	maps    []ref       // map pages, by stretch; the zero ref where there is none yet
+	durable root        // of the last commit
+	txn     txn
+
+	path    [maxHeight]step // of the last descent, by level
+	scratch page            // for putting cells together and for splits
+	cells   []byte          // the cell being made
+	bodies  []byte          // the body being made
+	kids    [2]kid          // what a change has made of a page, on its way up
+	sep     []byte          // separator field of the second kid
+	keys    [2][]byte       // whole keys on both sides of a split
+	deadOps int64           // elements dead when they came
+
+	liveBody, liveCell []byte // the record being squeezed
+}
+
+// open opens or creates the file and makes the pool, within o.Memory.
+func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.Purpose, create bool) error {
+	var file vfs.File
+	var err error
+	if create {
+		file, err = o.FS.Create(name)
+	} else {
+		file, err = o.FS.OpenReadWrite(name)
+	}
+	if err != nil {
+		return err
+	}
+	size := o.PageSize
+	images := imageCount(int(o.Memory / int64(size)))
+	t.txn.images = make([]byte, images*size)
+	t.scratch = make(page, size)
+	t.pager = &pager{file: m.File(file, pages), roots: m.File(file, roots), name: name, pageSize: size, space: newSpace(size)}
+	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size), func(n int) pool.Policy { return pool.NewClock(n) })
+	if err != nil {
+		t.close()
+	}
+	return err
+}
+
+// close gives up what open took; of a tree that was not opened that is nothing.
+func (t *tree) close() error {
+	if t.pager == nil {
+		return nil
+	}
+	if t.pool != nil {
+		t.pool.Close()
+	}
+	err := t.file.Close()
+	t.pager = nil
+	return err
+}
+
+// A step is a page of a path and the cell chosen in it.
+type step struct {
+	ref  ref
+	at   int
+	last bool // at is the last cell
+}
+
+// maxHeight bounds the levels of a tree: pages but the root have two cells at
+// least, so that 2^32 pages are not higher.
+const maxHeight = 33

@@ -19,7 +19,7 @@ func openMemory(dir string, o statelab.Options) (*memstore.Store, error) {
 	return memstore.Open(dir, memstore.Options{
 		Options:  o,
 		Engine:   Engine,
-		Settings: map[string]string{settingIndex: "memory"},
+		Settings: map[string]string{settingIndex: IndexMemory.String()},
 		NewArena: arena.NewHeap,
 		NewIndex: newMemoryIndex,
 	})

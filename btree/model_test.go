@@ -212,7 +212,7 @@ func runModel(t *testing.T, sh shape, seed uint64) {
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
-		return s
+		return s.(*Store)
 	}
 	s := open()
 	defer func() { s.Close() }()

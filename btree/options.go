@@ -19,11 +19,12 @@ type Options struct {
 
 	// PageSize is the size of a page in bytes, a power of two; zero is 4 KiB. It
 	// is fixed when the store is made: opening with zero takes what is found.
+	// It is of IndexPaged only.
 	PageSize int
 
 	// LogLimit is the length of the log in bytes at which the tree is committed
 	// and the log begun anew, so that recovery has no more to replay; zero is
-	// 64 MiB. There is no log with DurabilityCheckpoint.
+	// 64 MiB. There is no log with DurabilityCheckpoint. It is of IndexPaged only.
 	LogLimit int64
 }
 
@@ -33,9 +34,13 @@ type Index uint8
 const (
 	// IndexPaged keeps it in pages of a file, with a buffer pool.
 	IndexPaged Index = iota
+	// IndexMemory keeps it in memory, as a github.com/google/btree of pointers
+	// with a log and snapshots on disk (package internal/memstore): a reference
+	// for what pages cost and gain. Options.Memory bounds all its state then.
+	IndexMemory
 )
 
-var indexes = []string{"paged"}
+var indexes = []string{"paged", "memory"}
 
 func (i Index) String() string {
 	if int(i) < len(indexes) {
@@ -60,7 +65,7 @@ const (
 // Params describes what a backend spec can set.
 func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
-		spec.Enum("index", "Where the tree is kept.", "paged", indexes,
+		spec.Enum("index", "Where the tree is kept: in pages of a file behind a buffer pool, or in memory, as a google/btree with a log.", "paged", indexes,
 			func(o *Options) *Index { return &o.Index }),
 		spec.Size("page_size", "Size of a page, a power of two, fixed when the store is made.",
 			spec.FormatSize(DefaultPageSize), MinPageSize, MaxPageSize,
@@ -84,13 +89,12 @@ func (o *Options) resolve() (Options, error) {
 	if int(r.Index) >= len(indexes) {
 		faults = append(faults, fmt.Errorf("Index %d is unknown", r.Index))
 	}
-	if r.LogLimit == 0 {
-		r.LogLimit = DefaultLogLimit
+	switch {
+	case r.Index == IndexPaged:
+		faults = append(faults, r.resolvePaged())
+	case r.PageSize != 0 || r.LogLimit != 0:
+		faults = append(faults, fmt.Errorf("PageSize and LogLimit are of index paged, not %s", r.Index))
 	}
-	if r.LogLimit < MinLogLimit {
-		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))
-	}
-	faults = append(faults, r.resolvePaged())
 	return r, errors.Join(faults...)
 }
 
@@ -98,6 +102,12 @@ func (r *Options) resolvePaged() error {
 	var faults []error
 	if r.Memory == 0 {
 		r.Memory = statelab.DefaultMemory
+	}
+	if r.LogLimit == 0 {
+		r.LogLimit = DefaultLogLimit
+	}
+	if r.LogLimit < MinLogLimit {
+		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))
 	}
 	if r.Compression != statelab.CompressionDefault && r.Compression != statelab.CompressionNone {
 		faults = append(faults, fmt.Errorf("Compression %s is not supported by the paged tree; allowed: default, none", r.Compression))

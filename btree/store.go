@@ -27,7 +27,7 @@ const (
 	settingPageSize = "page_size"
 )
 
-// Store is a B+tree in a directory. It implements statelab.Store and the
+// Store is a paged B+tree in a directory. It implements statelab.Store and the
 // abilities CheckStore, DumpStore and ElementStore.
 type Store struct {
 	options Options
@@ -59,11 +59,28 @@ var _ interface {
 } = (*Store)(nil)
 
 // Open opens the store in dir, and makes it if there is none. opts may be nil.
-func Open(dir string, opts *Options) (*Store, error) {
+// With IndexPaged the result is a *Store.
+func Open(dir string, opts *Options) (statelab.Store, error) {
 	o, err := opts.resolve()
 	if err != nil {
 		return nil, fmt.Errorf("open btree %s: %w", dir, err)
 	}
+	if o.Index == IndexMemory {
+		s, err := openMemory(dir, o.Options)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	s, err := openPaged(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func openPaged(dir string, o Options) (*Store, error) {
+	var err error
 	s := &Store{options: o, meter: new(meter.Meter)}
 	s.dir, err = storedir.Open(o.FS, dir, storedir.Identity{Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name}, s.meter)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 
 var effort = storetest.Flags(flag.CommandLine)
 
-// TestKeepsTheContract proves the paged tree.
-func TestKeepsTheContract(t *testing.T) {
+// TestStore proves the paged tree.
+func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
 			return Open(dir, &Options{Options: *o, LogLimit: MinLogLimit})

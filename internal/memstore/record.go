@@ -82,7 +82,7 @@ func (r *records) newElement(value []byte, expireAt int64) (arena.Ref, error) {
 		return 0, err
 	}
 	e := r.elem(ref)
-	*e = element{born: r.opened, expireAt: expireAt, size: uint32(len(value)), saved: r.loading}
+	*e = element{expireAt: expireAt, size: uint32(len(value)), saved: r.loading}
 	copy(e.value(), value)
 	return ref, nil
 }
@@ -90,9 +90,11 @@ func (r *records) newElement(value []byte, expireAt int64) (arena.Ref, error) {
 // elementSize returns what an element takes of the arena.
 func (r *records) elementSize(e *element) int { return r.mem.SizeOf(elementHead + int(e.size)) }
 
-// push makes an element the newest of its record.
+// push makes an element the newest of its record. It is born now and not when it
+// was prepared: views opened in between are not to see it.
 func (r *records) push(recRef, ref arena.Ref) {
 	rec, e := r.rec(recRef), r.elem(ref)
+	e.born = r.opened
 	e.older, e.newer = rec.newest, recRef
 	e.flags |= elementNewest
 	if e.older != 0 {

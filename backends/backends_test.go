@@ -40,8 +40,8 @@ func TestListIsSortedAndComplete(t *testing.T) {
 			}
 		}
 	}
-	if !slices.IsSorted(names) {
-		t.Errorf("the backends are not sorted: %q", names)
+	if !slices.IsSorted(names) || len(slices.Compact(names)) < len(List()) {
+		t.Errorf("the backends are not sorted, or one is there twice: %q", names)
 	}
 }
 
@@ -66,13 +66,13 @@ func TestBadSpecsAreRefusedInOneLine(t *testing.T) {
 	}
 }
 
-// Each backend, opened by its name, is found again from its files alone.
+// Each variant, opened by its spec, is found again from its files alone.
 func TestOpenExistingFindsWhatOpenMade(t *testing.T) {
-	for _, b := range List() {
-		t.Run(b.Name, func(t *testing.T) {
+	for _, text := range variants() {
+		t.Run(text, func(t *testing.T) {
 			fsys := vfs.NewMem()
-			opts := &statelab.Options{FS: fsys, Prefix: statelab.Prefix{Name: "byte", Len: func(key []byte) int { return min(1, len(key)) }}}
-			s, err := Open(b.Name, "dir", opts)
+			first := statelab.Prefix{Name: "byte", Len: func(key []byte) int { return min(1, len(key)) }}
+			s, err := Open(text, "dir", &statelab.Options{FS: fsys, Prefix: first})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,12 +81,14 @@ func TestOpenExistingFindsWhatOpenMade(t *testing.T) {
 			if err := errors.Join(s.Apply(&batch), s.Sync(), s.Close()); err != nil {
 				t.Fatal(err)
 			}
-			s, found, err := OpenExisting("dir", &statelab.Options{FS: fsys}, statelab.Prefix{Name: "other", Len: opts.Prefix.Len}, opts.Prefix)
+			other := statelab.Prefix{Name: "other", Len: first.Len}
+			s, found, err := OpenExisting("dir", &statelab.Options{FS: fsys}, other, first)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			if found.Engine != b.Name || found.Prefix != "byte" || !strings.HasPrefix(found.String(), b.Name+", format version ") {
+			engine, _, _ := strings.Cut(text, "?")
+			if found.Engine != engine || found.Prefix != "byte" || !strings.HasPrefix(found.String(), engine+", format version ") {
 				t.Fatalf("found %+v: %s", found, found)
 			}
 			if v, err := s.Get(nil, []byte("k")); err != nil || string(v) != "v" {
@@ -97,6 +99,23 @@ func TestOpenExistingFindsWhatOpenMade(t *testing.T) {
 			}
 		})
 	}
+}
+
+// variants returns a spec for each backend and for each value of its parameters
+// that take one of a few.
+func variants() []string {
+	var all []string
+	for _, b := range List() {
+		all = append(all, b.Name)
+		for _, p := range b.Params {
+			for _, v := range p.Values {
+				if len(p.Values) > 1 && p.Name != "compression" { // not all engines have all compressions
+					all = append(all, b.Name+"?"+p.Name+"="+v)
+				}
+			}
+		}
+	}
+	return all
 }
 
 func TestOpenExistingRefusesWhatIsNoStore(t *testing.T) {

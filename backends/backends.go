@@ -32,6 +32,10 @@ type Backend struct {
 	// all its state in memory, so that Options.Memory bounds the state.
 	MemoryResident bool
 
+	// ResidentWith is the parameter, such as "index=memory", with which an
+	// engine that is not MemoryResident is so all the same; empty if none does it.
+	ResidentWith string
+
 	Params []Param // the engine's own, then those that all engines share
 }
 
@@ -75,6 +79,22 @@ func List() []Backend {
 func Validate(spec string) error {
 	_, err := parse(spec, nil)
 	return err
+}
+
+// MemoryResident says whether the store that spec names keeps all its state in
+// memory. A spec that Validate refuses names none.
+func MemoryResident(text string) bool {
+	name, params, err := spec.Parse(text)
+	if err != nil {
+		return false
+	}
+	e, err := find(name)
+	if err != nil {
+		return false
+	}
+	return e.backend.MemoryResident || slices.ContainsFunc(params, func(p spec.KV) bool {
+		return p.Name+"="+p.Value == e.backend.ResidentWith
+	})
 }
 
 // Open opens the store in dir, made if it does not exist, with the engine and

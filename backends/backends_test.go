@@ -49,6 +49,30 @@ func isSentence(s string) bool {
 	return strings.HasSuffix(s, ".") && !strings.Contains(s, "\n") && strings.ToUpper(s[:1]) == s[:1]
 }
 
+func TestMemoryResidentSpecsAreTold(t *testing.T) {
+	for text, want := range map[string]bool{
+		"skiplist":                       true,
+		"skiplist?index=huandu":          true,
+		"btree":                          false,
+		"btree?index=paged":              false,
+		"btree?memory=1MiB&index=memory": true,
+		"nosuch":                         false,
+		"?":                              false,
+	} {
+		if got := MemoryResident(text); got != want {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+	for _, b := range List() {
+		if b.ResidentWith == "" {
+			continue
+		}
+		if err := Validate(b.Name + "?" + b.ResidentWith); err != nil {
+			t.Errorf("%s does not take %s: %v", b.Name, b.ResidentWith, err)
+		}
+	}
+}
+
 func TestBadSpecsAreRefusedInOneLine(t *testing.T) {
 	for text, part := range map[string]string{
 		"":              `backend spec "": "" is not a backend's name`,

@@ -16,6 +16,8 @@ func engines() []engine {
 		describe(Backend{
 			Name: btree.Engine,
 			Doc:  "a paged, copy-on-write B+tree on disk with a buffer pool",
+
+			ResidentWith: "index=memory",
 		}, btree.Params(), func(o *btree.Options) *statelab.Options { return &o.Options }, btree.Open),
 		describe(Backend{
 			Name:           skiplist.Engine,

@@ -201,22 +201,10 @@ func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 		if c.Settings.Memory, err = spec.ParseSize(memory); err != nil {
 			return c, fmt.Errorf("memory %s: %w", memory, err)
 		}
-	} else if !memoryResident(text) {
+	} else if !backends.MemoryResident(text) {
 		c.Settings.Memory = defaultBenchMemory
 	}
 	return c, c.Settings.Validate()
-}
-
-// memoryResident says whether the backend of a spec keeps its state in memory,
-// so that a budget would bound the state itself.
-func memoryResident(text string) bool {
-	name, _, _ := strings.Cut(text, "?")
-	for _, b := range backends.List() {
-		if b.Name == name {
-			return b.MemoryResident
-		}
-	}
-	return false
 }
 
 // resultsDir makes the directory for results, and says whether it did or found

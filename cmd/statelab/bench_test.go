@@ -45,7 +45,7 @@ func everyBackend() []string {
 				}
 			}
 		}
-		if !b.MemoryResident {
+		if !backends.MemoryResident(b.Name) {
 			variants[0] += "?memory=2MiB"
 		}
 		specs = append(specs, variants...)
@@ -109,6 +109,19 @@ func TestASpecOverridesTheFlags(t *testing.T) {
 	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)
+	}
+}
+
+// A budget would bound the state of a memory-resident backend, so that it has
+// one only if somebody asks for it.
+func TestOnlyBackendsOnDiskHaveABudgetUnasked(t *testing.T) {
+	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 1}
+	for text, want := range map[string]int64{
+		"btree": defaultBenchMemory, "btree?memory=1MiB": 1 << 20, "btree?index=memory": 0, "skiplist": 0, "skiplist?memory=1MiB": 1 << 20,
+	} {
+		if c, err := f.candidate(text); err != nil || c.Settings.Memory != want {
+			t.Errorf("%s: %d bytes, error %v", text, c.Settings.Memory, err)
+		}
 	}
 }
 

@@ -1,0 +1,235 @@
+package lsm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/vfs"
+)
+
+// tableFormat is how tables are written.
+type tableFormat struct {
+	blockSize  int // target for a data block before compression, in bytes
+	bufferSize int // what is gathered before it is written, in bytes
+	bloomBits  int // per key in each filter
+	prefix     statelab.Prefix
+	compressor *compressor
+}
+
+// tableWriter writes one table to a file. Records come in ascending order of
+// their keys. After a failure every call returns it. A writer can be reused:
+// begin starts the next table.
+type tableWriter struct {
+	format *tableFormat
+	file   vfs.File
+	err    error
+
+	buf        []byte // written to the file from offset flushed on
+	flushed    int64
+	data       blockBuilder
+	index      blockBuilder
+	lastKey    []byte
+	separator  []byte
+	pending    blockHandle // the last data block, whose index entry is still to come
+	hasPending bool
+
+	keyHashes    []uint64
+	prefixHashes []uint64
+	lastPrefix   []byte
+	props        properties
+	compressed   []byte
+	scratch      []byte
+}
+
+func newTableWriter(format *tableFormat) *tableWriter { return &tableWriter{format: format} }
+
+// begin starts a table in an empty file. The writer does not close it.
+func (w *tableWriter) begin(file vfs.File) {
+	w.file, w.err, w.flushed, w.hasPending = file, nil, 0, false
+	w.buf = w.buf[:0]
+	w.data.reset()
+	w.index.reset()
+	w.keyHashes, w.prefixHashes = w.keyHashes[:0], w.prefixHashes[:0]
+	w.props = properties{prefixName: w.format.prefix.Name}
+	w.props.minExpiry, w.props.maxExpiry = statelab.NoExpiry, math.MinInt64
+}
+
+// size returns about how long the file would be if the table ended now.
+func (w *tableWriter) size() int64 {
+	filters := (len(w.keyHashes) + len(w.prefixHashes)) * w.format.bloomBits / 8
+	return w.flushed + int64(len(w.buf)+w.data.size()+w.index.size()+filters)
+}
+
+// add adds the record of key with the given elements, oldest first.
+func (w *tableWriter) add(key []byte, base bool, elements []element) error {
+	if w.err != nil {
+		return w.err
+	}
+	if w.props.records > 0 && bytes.Compare(key, w.lastKey) <= 0 {
+		return w.fail(fmt.Errorf("key %x does not follow %x", key, w.lastKey))
+	}
+	record := append(w.scratch[:0], kindMerge)
+	if base {
+		record[0] = kindBase
+	}
+	size := int64(0)
+	for _, e := range elements {
+		record = appendElement(record, e)
+		size += int64(len(e.data))
+	}
+	w.scratch = keepSmall(record)
+	if w.data.entries > 0 && w.data.size()+len(key)+len(record) > w.format.blockSize {
+		w.finishDataBlock()
+	}
+	w.indexPending(key)
+	w.data.add(key, record)
+	w.count(key, base, elements, size)
+	w.lastKey = append(w.lastKey[:0], key...)
+	return w.err
+}
+
+// count keeps the properties and the hashes for the filters.
+func (w *tableWriter) count(key []byte, base bool, elements []element, size int64) {
+	p := &w.props
+	if p.records == 0 {
+		p.first = bytes.Clone(key)
+	}
+	p.records++
+	if base {
+		p.bases++
+		if len(elements) == 0 {
+			p.tombstones++
+		}
+	}
+	p.elements += int64(len(elements))
+	p.rawBytes += int64(len(key)) + size
+	p.maxRecord = max(p.maxRecord, size)
+	for _, e := range elements {
+		p.minExpiry, p.maxExpiry = min(p.minExpiry, e.expireAt), max(p.maxExpiry, e.expireAt)
+	}
+	w.keyHashes = append(w.keyHashes, hashKey(key))
+	if w.format.prefix.Len == nil {
+		return
+	}
+	if prefix := prefixOf(w.format.prefix, key); p.records == 1 || !bytes.Equal(prefix, w.lastPrefix) {
+		w.prefixHashes = append(w.prefixHashes, hashKey(prefix))
+		w.lastPrefix = append(w.lastPrefix[:0], prefix...)
+	}
+}
+
+// prefixOf returns the part of key that the prefix function says, kept within
+// the key whatever it says.
+func prefixOf(p statelab.Prefix, key []byte) []byte {
+	return key[:max(0, min(p.Len(key), len(key)))]
+}
+
+// indexPending enters the last data block into the index, under a short key
+// that is not less than its last and less than next.
+func (w *tableWriter) indexPending(next []byte) {
+	if !w.hasPending {
+		return
+	}
+	w.separator = appendSeparator(w.separator[:0], w.lastKey, next)
+	w.addIndex(w.separator)
+}
+
+func (w *tableWriter) addIndex(key []byte) {
+	var handle [2 * binary.MaxVarintLen64]byte
+	w.index.add(key, w.pending.append(handle[:0]))
+	w.hasPending = false
+}
+
+// appendSeparator appends a key k with a <= k < b, as short as sharing the
+// front of b allows. a < b is assumed.
+func appendSeparator(dst, a, b []byte) []byte {
+	n := sharedPrefix(a, b)
+	// b[:n+1] is greater than a and, unless it is b itself, less than b.
+	if n+1 < len(b) && n+1 < len(a) {
+		return append(dst, b[:n+1]...)
+	}
+	return append(dst, a...)
+}
+
+func (w *tableWriter) finishDataBlock() {
+	w.pending, w.hasPending = w.writeBlock(w.data.finish(), true), true
+	w.data.reset()
+	w.data.buf = keepSmall(w.data.buf)
+}
+
+// writeBlock appends a block with its trailer to the file.
+func (w *tableWriter) writeBlock(block []byte, compress bool) blockHandle {
+	if len(block) > maxBlockSize {
+		w.fail(fmt.Errorf("a block of %d bytes is larger than the format can hold", len(block)))
+		return blockHandle{}
+	}
+	how, stored := byte(storedRaw), block
+	if compress {
+		how, stored = w.format.compressor.compress(w.compressed, block)
+		if how != storedRaw {
+			w.compressed = keepSmall(stored)
+		}
+	}
+	h := blockHandle{offset: uint64(w.flushed) + uint64(len(w.buf)), length: uint32(len(stored))}
+	start := len(w.buf)
+	w.buf = append(w.buf, stored...)
+	w.buf = appendTrailer(w.buf, start, how, len(block), h.offset)
+	if len(w.buf) >= w.format.bufferSize {
+		w.flush()
+	}
+	return h
+}
+
+func (w *tableWriter) flush() {
+	if w.err != nil || len(w.buf) == 0 {
+		return
+	}
+	if _, err := w.file.WriteAt(w.buf, w.flushed); err != nil {
+		w.fail(err)
+		return
+	}
+	w.flushed += int64(len(w.buf))
+	w.buf = keepSmall(w.buf)[:0]
+}
+
+// finish ends the table and returns its figures and its length in bytes. The
+// file is not synced. There must be at least one record.
+func (w *tableWriter) finish() (tableMeta, int64, error) {
+	if w.err != nil {
+		return tableMeta{}, 0, w.err
+	}
+	w.finishDataBlock()
+	w.addIndex(w.lastKey)
+	w.props.last = bytes.Clone(w.lastKey)
+	var f footer
+	w.scratch = appendFilter(w.scratch[:0], w.keyHashes, w.format.bloomBits)
+	f.keyFilter = w.writeBlock(w.scratch, false)
+	if w.format.prefix.Len != nil {
+		w.scratch = appendFilter(w.scratch[:0], w.prefixHashes, w.format.bloomBits)
+		f.prefixFilter = w.writeBlock(w.scratch, false)
+	}
+	w.scratch = w.props.append(w.scratch[:0])
+	f.properties = w.writeBlock(w.scratch, false)
+	f.index = w.writeBlock(w.index.finish(), true)
+	w.buf = f.append(w.buf)
+	w.flush()
+	return w.props.tableMeta, w.flushed, w.err
+}
+
+func (w *tableWriter) fail(err error) error {
+	if w.err == nil {
+		w.err = err
+	}
+	return w.err
+}
+
+// keepSmall returns b as memory to reuse, or nil if one huge record has made
+// it larger than ordinary work needs.
+func keepSmall(b []byte) []byte {
+	if cap(b) > 1<<20 {
+		return nil
+	}
+	return b
+}

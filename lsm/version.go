@@ -1,0 +1,157 @@
+package lsm
+
+import (
+	"bytes"
+	"slices"
+	"sort"
+	"sync/atomic"
+)
+
+// run is a sequence of tables that do not overlap, in the order of their keys:
+// what one flush or one compaction wrote. It is immutable.
+type run struct {
+	id     uint64
+	tables []*table
+
+	size       int64 // of the files, in bytes
+	records    int64
+	tombstones int64
+	maxRecord  int64 // element bytes of the largest record
+}
+
+func newRun(id uint64, tables []*table) *run {
+	r := &run{id: id, tables: tables}
+	for _, t := range tables {
+		r.size += t.size
+		r.records += t.records
+		r.tombstones += t.tombstones
+		r.maxRecord = max(r.maxRecord, t.maxRecord)
+	}
+	return r
+}
+
+// find returns the one table that may hold key, or nil.
+func (r *run) find(key []byte) *table {
+	i := r.search(key)
+	if i == len(r.tables) || bytes.Compare(key, r.tables[i].first) < 0 {
+		return nil
+	}
+	return r.tables[i]
+}
+
+// search returns the index of the first table whose last key is not less than key.
+func (r *run) search(key []byte) int {
+	return sort.Search(len(r.tables), func(i int) bool { return bytes.Compare(r.tables[i].last, key) >= 0 })
+}
+
+// overlapping returns the tables that may hold keys of lower <= key < upper,
+// where nil is open.
+func (r *run) overlapping(lower, upper []byte) []*table {
+	begin, end := 0, len(r.tables)
+	if lower != nil {
+		begin = r.search(lower)
+	}
+	if upper != nil {
+		end = sort.Search(end, func(i int) bool { return bytes.Compare(r.tables[i].first, upper) >= 0 })
+	}
+	return r.tables[begin:max(begin, end)]
+}
+
+// version is the tables of a store at one moment. It is immutable; references
+// are counted, and it holds one on each of its tables.
+type version struct {
+	refs atomic.Int32
+	runs []*run // newest first
+
+	// watermark is the one at which elements may be missing because they are
+	// dead: whoever reads this version or recovers it has at least this one. (L4)
+	watermark int64
+}
+
+// newVersion returns a version with one reference.
+func newVersion(runs []*run, watermark int64) *version {
+	v := &version{runs: runs, watermark: watermark}
+	v.refs.Store(1)
+	for t := range v.tables {
+		t.refs.Add(1)
+	}
+	return v
+}
+
+// tables yields every table, newest run first.
+func (v *version) tables(yield func(*table) bool) {
+	for _, r := range v.runs {
+		for _, t := range r.tables {
+			if !yield(t) {
+				return
+			}
+		}
+	}
+}
+
+func (v *version) size() int64 {
+	total := int64(0)
+	for _, r := range v.runs {
+		total += r.size
+	}
+	return total
+}
+
+// unref gives up a reference. The tables that nobody holds any more are passed
+// to discard.
+func (v *version) unref(discard func(*table)) {
+	if v.refs.Add(-1) > 0 {
+		return
+	}
+	for t := range v.tables {
+		if t.refs.Add(-1) == 0 {
+			discard(t)
+		}
+	}
+}
+
+// with returns the runs of v with those of old, which are adjacent, replaced
+// by r, or taken out if r is nil.
+func (v *version) with(old []*run, r *run) []*run {
+	at := slices.Index(v.runs, old[0])
+	runs := slices.Clone(v.runs[:at])
+	if r != nil {
+		runs = append(runs, r)
+	}
+	return append(runs, v.runs[at+len(old):]...)
+}
+
+// view is what a reader reads: the memtables and a version, as of one moment.
+// It is immutable; references are counted, and it holds one on each part.
+type view struct {
+	refs      atomic.Int32
+	memtables []*memtable // newest first; the first is the active one
+	version   *version
+}
+
+// newView returns a view with one reference.
+func newView(memtables []*memtable, version *version) *view {
+	w := &view{memtables: memtables, version: version}
+	w.refs.Store(1)
+	version.refs.Add(1)
+	for _, m := range memtables {
+		m.refs.Add(1)
+	}
+	return w
+}
+
+// tryRef takes a reference, unless the last one is already gone.
+func (w *view) tryRef() bool {
+	for {
+		n := w.refs.Load()
+		if n == 0 {
+			return false
+		}
+		if w.refs.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// immutable returns the memtables that were rotated, newest first.
+func (w *view) immutable() []*memtable { return w.memtables[1:] }

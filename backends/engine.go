@@ -7,6 +7,7 @@ import (
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/btree"
 	"github.com/statelab/statelab/internal/spec"
+	"github.com/statelab/statelab/lsm"
 	"github.com/statelab/statelab/skiplist"
 )
 
@@ -19,6 +20,10 @@ func engines() []engine {
 
 			ResidentWith: "index=memory",
 		}, btree.Params(), func(o *btree.Options) *statelab.Options { return &o.Options }, btree.Open),
+		describe(Backend{
+			Name: lsm.Engine,
+			Doc:  "a log-structured merge tree: memtables, and tables on disk with filters and a block cache",
+		}, lsm.Params(), func(o *lsm.Options) *statelab.Options { return &o.Options }, lsm.Open),
 		describe(Backend{
 			Name:           skiplist.Engine,
 			Doc:            "a skip list in memory, with an append-only log and snapshots on disk",

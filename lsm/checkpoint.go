@@ -1,0 +1,162 @@
+package lsm
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/internal/storedir"
+	"github.com/statelab/statelab/vfs"
+)
+
+// Checkpoint implements statelab.Store. Tables never change, so they are
+// shared by links; what is in memory is written to tables of the copy alone, so that
+// the store itself is as it was, on disk and in what a crash would leave.
+func (s *Store) Checkpoint(dir string) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.exit()
+	snap := s.acquire()
+	defer s.release(snap.view)
+	if err := s.checkpoint(snap, dir); err != nil {
+		return fmt.Errorf("checkpoint %s to %s: %w", s.path, dir, err)
+	}
+	return nil
+}
+
+func (s *Store) checkpoint(snap snapshot, dir string) error {
+	exists, err := vfs.Exists(s.fs, dir)
+	if err != nil {
+		return err
+	}
+	if exists {
+		return errors.New("the target exists")
+	}
+	if err := s.fs.MkdirAll(dir); err != nil {
+		return err
+	}
+	if err := s.fillCheckpoint(snap, dir); err != nil {
+		s.removeCheckpoint(dir)
+		return err
+	}
+	return nil
+}
+
+// fillCheckpoint makes the empty directory dir a store. Its identity comes
+// last, so that what is cut short is no store.
+func (s *Store) fillCheckpoint(snap snapshot, dir string) error {
+	if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil {
+		return err
+	}
+	memory, err := s.writeMemory(snap, dir)
+	if err != nil {
+		return err
+	}
+	for t := range snap.view.version.tables {
+		if err := s.shareTable(t, dir); err != nil {
+			return err
+		}
+	}
+	v := version{runs: snap.view.version.runs, watermark: snap.watermark}
+	if memory != nil {
+		v.runs = append([]*run{memory}, v.runs...)
+	}
+	number := s.newFileNumber()
+	st := s.stateOf(&v, 0)
+	man, err := createManifest(s.fs, dir, number, appendEdit(nil, &st, nil), &s.meter, meter.Checkpoint)
+	if err != nil {
+		return err
+	}
+	if err := man.file.Close(); err != nil {
+		return err
+	}
+	return storedir.Write(s.fs, dir, identity(&s.options), &s.meter, meter.Checkpoint)
+}
+
+// writeMemory writes what the memtables of the snapshot hold to tables in dir.
+func (s *Store) writeMemory(snap snapshot, dir string) (*run, error) {
+	var m merger
+	defer m.close()
+	for _, mem := range snap.view.memtables {
+		c := new(memtableCursor)
+		c.open(mem, snap.seq)
+		m.sources = append(m.sources, c)
+	}
+	m.reset()
+	w := rewrite{
+		store: s, from: &m, dir: dir, purpose: meter.Checkpoint, watermark: snap.watermark,
+		older: func(key []byte) bool { return mayHold(snap.view.version.runs, key) },
+	}
+	r, err := w.do()
+	if err != nil || r == nil {
+		return nil, err
+	}
+	for _, t := range r.tables {
+		if serr := t.unsynced.Sync(); err == nil {
+			err = serr
+		}
+		if cerr := t.unsynced.Close(); err == nil {
+			err = cerr
+		}
+	}
+	return r, err
+}
+
+// shareTable gives the copy a table. A table that is not synced yet is copied
+// and not linked: if syncing it failed for the copy, the kernel might forget
+// that it still has to be written for the store itself.
+func (s *Store) shareTable(t *table, dir string) error {
+	path := filepath.Join(dir, tableName(t.number))
+	s.versionMu.Lock()
+	synced := t.unsynced == nil
+	s.versionMu.Unlock()
+	if synced {
+		return s.fs.Link(t.path(), path)
+	}
+	raw, err := s.fs.Create(path)
+	if err != nil {
+		return err
+	}
+	f := s.meter.File(raw, meter.Checkpoint)
+	err = s.copyTable(t, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func (s *Store) copyTable(t *table, to vfs.File) error {
+	buf := make([]byte, min(t.size, 1<<20))
+	for off := int64(0); off < t.size; off += int64(len(buf)) {
+		part := buf[:min(int64(len(buf)), t.size-off)]
+		if err := t.readAt(part, off); err != nil {
+			return err
+		}
+		if _, err := to.WriteAt(part, off); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeCheckpoint removes what a failed checkpoint has made. What it cannot
+// remove is not a store.
+func (s *Store) removeCheckpoint(dir string) {
+	names, err := s.fs.List(dir)
+	for _, name := range names {
+		if err == nil {
+			err = s.fs.Remove(filepath.Join(dir, name))
+		}
+	}
+	if err == nil {
+		err = s.fs.Remove(dir)
+	}
+	if err != nil {
+		s.options.Logger.Warn("lsm: remains of a failed checkpoint stay", "dir", dir, "error", err)
+	}
+}

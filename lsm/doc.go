@@ -1,0 +1,76 @@
+// Package lsm is a log-structured merge tree: a store for state that is written
+// fast, mostly dies soon, and may be larger than memory.
+//
+//	Apply ──▶ log (unless DurabilityCheckpoint)
+//	  │
+//	  ▼
+//	memtable        a skip list of versions, written to
+//	memtable        the one before, until it is flushed          newest
+//	  │ flush: fold each key's versions, leave out the dead         ▲
+//	  ▼                                                             │
+//	run             000041.tbl                                      │
+//	run             000038.tbl 000039.tbl                           │
+//	  │ compaction: fold neighbouring runs into one                 ▼
+//	run             000012.tbl 000013.tbl ... 000031.tbl         oldest
+//
+// # Words
+//
+// A memtable is the newest part of the history, in memory; one is active, the
+// one before it may be waiting to be flushed. Rotating makes the active one
+// immutable and begins another. A table is a file of records in the order of
+// their keys, never changed (table_format.go). A run is one or more tables that
+// do not overlap. The layers of a store are its memtables and runs, from newest
+// to oldest. A record in a table is a base, which replaces what older layers
+// hold of the key, or a merge, whose elements follow theirs (record.go); a base
+// without elements is a tombstone. To fold is to put together what layers hold
+// of a key, from the newest down to the first base. A version is the runs at
+// one moment, a view a version with the memtables beside it. The manifest is
+// the log of versions that are durable (manifest.go).
+//
+// # Life of a write
+//
+// Apply takes the write lock, makes room in the active memtable if need be,
+// appends the batch to the log, adds its operations to the memtable under the
+// next sequence, and then publishes that sequence: readers ask for no later one
+// than was published when they began. Without the lock it waits for the log to
+// be synced, if the durability asks for it, sharing the sync with others.
+//
+// A full memtable is rotated, and flushed by the time that the next one is
+// full: each key's versions are folded into one record, elements that are dead
+// are left out, and so are tombstones if no older table may hold their key. So
+// tables know no sequences; that the newer layer wins is all there is. Readers
+// from before hold on to the memtable, which keeps every version.
+//
+// Runs pile up, and a policy (policy.go) chooses neighbours to merge. Tables
+// whose elements are all dead and which hide nothing older go without being
+// read. The old tables are removed when no reader, no version and not even the
+// last durable version needs them.
+//
+// Sync, with DurabilityCheckpoint, rotates and flushes, syncs the tables that
+// are new since the last Sync and still needed, and commits the version to the
+// manifest. Flushes and compactions in between are known to this process only.
+// With a log, each of them commits its version, and Sync is a sync of the log.
+//
+// # Life of a read
+//
+// Get asks the memtables, then the runs from newest to oldest, of each the one
+// table whose bounds hold the key, if its filter says that it may; it stops at
+// the first base. An iterator merges the layers that bounds, expiry and, for
+// the range of a whole prefix, the prefix filter do not exclude. All blocks,
+// those of indexes and filters too, are read through one cache.
+//
+// # Invariants
+//
+//	L1  All that a layer holds of a key is newer than all that the older layers hold of it.
+//	L2  The tables of a run do not overlap, and keys ascend strictly in a table, within its bounds and those of its index.
+//	L3  A table's figures are true, the same in the manifest and in the table, and its filters hold all its keys and prefixes.
+//	L4  What a version lacks because it is dead is dead at the version's watermark, and whoever reads the version, or recovers it, has at least that watermark.
+//	L5  A record of a base stays, if only as a tombstone, as long as an older table may hold its key.
+//	L6  A file is there as long as the current version, the durable version or a reader needs it, and goes when none does.
+//	L7  A version that becomes durable is an exact point of the history: all up to one Apply or Advance, and nothing after it.
+//
+// The shape is that of O'Neil and others, "The log-structured merge-tree"
+// (1996), by way of Bigtable, LevelDB and its descendants. Folding at the flush,
+// so that tables hold list state with an expiry per element, is what streaming
+// asks for: Flink's list state with time to live is the same thing unfolded.
+package lsm

@@ -1,0 +1,87 @@
+package lsm
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/spec"
+)
+
+// Dump implements statelab.DumpStore. It draws the layers, newest first.
+func (s *Store) Dump(to io.Writer) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.exit()
+	snap := s.acquire()
+	defer s.release(snap.view)
+	w := bufio.NewWriter(to)
+	v := snap.view.version
+	fmt.Fprintf(w, "lsm store %s\n", s.path)
+	fmt.Fprintf(w, "watermark %s, in the tables %s\n", timeText(snap.watermark), timeText(v.watermark))
+	if s.log != nil {
+		fmt.Fprintf(w, "log up to segment %d, %s\n", s.log.Segment(), sizeText(s.log.Size()))
+	}
+	for i, m := range snap.view.memtables {
+		name := "memtable, to be flushed"
+		if i == 0 {
+			name = "memtable"
+		}
+		fmt.Fprintf(w, "%s: %d keys, %s\n", name, m.list.Len(), sizeText(m.bytes()))
+	}
+	for _, r := range v.runs {
+		fmt.Fprintf(w, "run %d: %d records, %s\n", r.id, r.records, sizeText(r.size))
+		for i, t := range r.tables {
+			branch := "├─"
+			if i == len(r.tables)-1 {
+				branch = "└─"
+			}
+			fmt.Fprintf(w, "%s %s\n", branch, t.describe())
+		}
+	}
+	return w.Flush()
+}
+
+// describe says in one line what a table holds.
+func (t *table) describe() string {
+	expiry := "no elements"
+	if t.elements > 0 {
+		expiry = fmt.Sprintf("expiries %s to %s", timeText(t.minExpiry), timeText(t.maxExpiry))
+	}
+	return fmt.Sprintf("%s  %s, %d records, %d of them bases and %d tombstones, %d elements, %s, keys %s to %s",
+		tableName(t.number), sizeText(t.size), t.records, t.bases, t.tombstones, t.elements, expiry,
+		keyText(t.first), keyText(t.last))
+}
+
+// sizeText writes a number of bytes for a person: exactly if it is small.
+func sizeText(n int64) string {
+	switch {
+	case n < 10<<10:
+		return spec.FormatSize(n)
+	case n < 10<<20:
+		return fmt.Sprintf("%d KiB", n>>10)
+	}
+	return fmt.Sprintf("%d MiB", n>>20)
+}
+
+func timeText(t int64) string {
+	switch t {
+	case statelab.MinWatermark:
+		return "at the start"
+	case statelab.NoExpiry:
+		return "never"
+	}
+	return strconv.FormatInt(t, 10)
+}
+
+// keyText quotes a key, and cuts a long one short.
+func keyText(key []byte) string {
+	const most = 24
+	if len(key) > most {
+		return fmt.Sprintf("%q...", key[:most])
+	}
+	return fmt.Sprintf("%q", key)
+}

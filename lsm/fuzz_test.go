@@ -1,0 +1,131 @@
+package lsm
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/statelab/statelab"
+)
+
+func FuzzBlock(f *testing.F) {
+	var b blockBuilder
+	for _, key := range []string{"", "a", "ab", "abc", "abd", "b", "ba", "bb", "bc", "c", "ca"} {
+		b.add([]byte(key), []byte(key+key))
+	}
+	f.Add(b.finish(), []byte("ab"))
+	f.Add([]byte{0, 0, 0, 0, 1, 0, 0, 0}, []byte{})
+	f.Fuzz(func(t *testing.T, block, key []byte) {
+		var c blockCursor
+		c.open(block)
+		n := 0
+		for ok := c.first(); ok; ok = c.moveNext() {
+			if n++; n > len(block) {
+				t.Fatal("more entries than bytes")
+			}
+		}
+		n = 0
+		for ok := c.last(); ok; ok = c.movePrev() {
+			if n++; n > len(block) {
+				t.Fatal("more entries than bytes, backwards")
+			}
+		}
+		if c.seekGE(key) && bytes.Compare(c.key(), key) < 0 {
+			t.Fatalf("SeekGE(%x) stands on %x", key, c.key())
+		}
+		c.movePrev()
+		c.moveNext()
+	})
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add(appendElement(appendElement([]byte{kindBase}, element{5, []byte("vw")}), element{statelab.NoExpiry, nil}))
+	f.Add([]byte{kindMerge})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := readRecord(data)
+		again := []byte{kindMerge}
+		if r.base {
+			again[0] = kindBase
+		}
+		for e, ok := r.next(); ok; e, ok = r.next() {
+			again = appendElement(again, e)
+		}
+		if r.damage != "" {
+			return
+		}
+		var one, two fold
+		if one.addRecord(data) != "" || two.addRecord(again) != "" || !bytes.Equal(one.appendValue(nil, 3), two.appendValue(nil, 3)) {
+			t.Fatalf("%x reads as something else than %x", data, again)
+		}
+	})
+}
+
+func FuzzTableEnd(f *testing.F) {
+	f.Add(footer{index: blockHandle{100, 20}, properties: blockHandle{10, 20}, keyFilter: blockHandle{30, 1}}.append(nil), int64(1000))
+	p := properties{tableMeta: tableMeta{records: 2, first: []byte("a"), last: []byte("b")}, prefixName: "p"}
+	f.Add(p.append(nil), int64(64))
+	f.Fuzz(func(t *testing.T, data []byte, size int64) {
+		if foot, damage := decodeFooter(data, size); damage == "" && !bytes.Equal(foot.append(nil), data) {
+			t.Fatalf("footer %x is written as %x", data, foot.append(nil))
+		}
+		if p, damage := decodeProperties(data); damage == "" {
+			if again, damage := decodeProperties(p.append(nil)); damage != "" || !again.equal(&p.tableMeta) {
+				t.Fatalf("properties %x do not survive writing: %s", data, damage)
+			}
+		}
+		if h, ok := decodeHandle(data); ok && h.within(size) && int64(h.offset)+int64(h.length) > size {
+			t.Fatalf("handle %+v is not within %d bytes", h, size)
+		}
+	})
+}
+
+// FuzzStoredBlock decompresses whatever claims to be compressed.
+func FuzzStoredBlock(f *testing.F) {
+	c, err := newCompressor(statelab.CompressionZstd)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer c.close()
+	plain := bytes.Repeat([]byte("state"), 100)
+	_, stored := c.compress(nil, plain)
+	f.Add(byte(storedZstd), stored, uint16(len(plain)))
+	f.Add(byte(storedRaw), plain, uint16(len(plain)))
+	f.Add(byte(storedS2), []byte{5, 16, 'a', 'b', 'c', 'd', 'e'}, uint16(5))
+	f.Fuzz(func(t *testing.T, how byte, payload []byte, length uint16) {
+		c.restore(make([]byte, length), storedBlock{payload, how, int(length)})
+		b, damage := splitBlock(payload, uint64(length))
+		if damage == "" && len(b.payload) != len(payload)-blockTrailerSize {
+			t.Fatal("payload of another length")
+		}
+	})
+}
+
+func FuzzFilter(f *testing.F) {
+	f.Add(appendFilter(nil, []uint64{1, 2, 3}, 10), uint64(2))
+	f.Add([]byte{1}, uint64(0))
+	f.Fuzz(func(t *testing.T, data []byte, hash uint64) {
+		if filterDamage(data) == "" {
+			filterMayHold(data, hash)
+		}
+	})
+}
+
+func FuzzManifest(f *testing.F) {
+	one := &state{nextFile: 9, watermark: 5, runs: []runState{{id: 3, tables: []tableState{
+		{number: 4, size: 100, tableMeta: tableMeta{records: 1, first: []byte("a"), last: []byte("a")}},
+	}}}}
+	full := appendEdit(nil, one, nil)
+	f.Add(full, appendEdit(nil, one, map[uint64]bool{3: true}))
+	f.Add(full, []byte{9, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 3, 0})
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		s, damage := applyEdit(&state{}, first)
+		if damage != "" {
+			return
+		}
+		if again, damage := applyEdit(&state{}, appendEdit(nil, s, nil)); damage != "" || again.nextFile != s.nextFile || len(again.runs) != len(s.runs) {
+			t.Fatalf("state does not survive writing: %s", damage)
+		}
+		applyEdit(s, second)
+		decodeManifest(second)
+		decodeCurrent(second)
+	})
+}

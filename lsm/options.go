@@ -1,0 +1,138 @@
+package lsm
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/cache"
+	"github.com/statelab/statelab/internal/spec"
+)
+
+// Options are the settings of a store. The zero value works.
+type Options struct {
+	statelab.Options // CompressionDefault is s2
+
+	// Compaction is the policy that chooses which tables to merge; zero is
+	// CompactionTiered.
+	Compaction Compaction
+
+	// BlockSize is the size to which data blocks are filled, in bytes before
+	// compression; zero is 4 KiB. It can change from one opening to the next.
+	BlockSize int
+
+	// BloomBits is the size of the filters, in bits per key; zero is 10, which
+	// makes one look-up in about a hundred pass in vain. It can change from one
+	// opening to the next.
+	BloomBits int
+
+	// CachePolicy chooses what the block cache gives up first; zero is
+	// cache.LRU. Backend specs name the policies.
+	CachePolicy cache.Policy
+}
+
+// Compaction names a policy of compaction.
+type Compaction uint8
+
+const (
+	// CompactionTiered merges neighbouring runs of similar size: see tiered.
+	CompactionTiered Compaction = iota
+)
+
+var compactions = []string{"tiered"}
+
+func (c Compaction) String() string {
+	if int(c) < len(compactions) {
+		return compactions[c]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(c))
+}
+
+// Defaults and bounds of Options.
+const (
+	DefaultBlockSize = 4 << 10 // bytes, what a disk and a page of memory move at a time
+	MinBlockSize     = 512
+	MaxBlockSize     = 1 << 20
+	DefaultBloomBits = 10
+	MaxBloomBits     = 40
+)
+
+// Params describes what a backend spec can set.
+func Params() []spec.Param[Options] {
+	return []spec.Param[Options]{
+		spec.Enum("compaction", "Which tables are merged.", "tiered", compactions,
+			func(o *Options) *Compaction { return &o.Compaction }),
+		spec.Size("block_size", "Size to which data blocks are filled, before compression.", spec.FormatSize(DefaultBlockSize), MinBlockSize, MaxBlockSize,
+			func(o *Options) *int { return &o.BlockSize }),
+		spec.Int("bloom_bits", "Bits per key in the filters.", fmt.Sprint(DefaultBloomBits), 1, MaxBloomBits,
+			func(o *Options) *int { return &o.BloomBits }),
+		spec.Enum("cache", "What the block cache gives up first.", "lru", cache.PolicyNames(),
+			func(o *Options) *cache.Policy { return &o.CachePolicy }),
+	}
+}
+
+// resolve returns a copy of o, which may be nil, with zeros replaced by
+// defaults, or an error that names every fault.
+func (o *Options) resolve() (Options, error) {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	common, err := r.Options.Resolve()
+	faults := []error{err}
+	r.Options = common
+	if r.Memory == 0 {
+		r.Memory = statelab.DefaultMemory
+	}
+	if r.BlockSize == 0 {
+		r.BlockSize = DefaultBlockSize
+	}
+	if r.BloomBits == 0 {
+		r.BloomBits = DefaultBloomBits
+	}
+	if r.BlockSize < MinBlockSize || r.BlockSize > MaxBlockSize {
+		faults = append(faults, fmt.Errorf("BlockSize is %d bytes, not from %d to %d", r.BlockSize, MinBlockSize, MaxBlockSize))
+	}
+	if r.BloomBits < 1 || r.BloomBits > MaxBloomBits {
+		faults = append(faults, fmt.Errorf("BloomBits is %d, not from 1 to %d", r.BloomBits, MaxBloomBits))
+	}
+	if int(r.CachePolicy) >= len(cache.PolicyNames()) {
+		faults = append(faults, fmt.Errorf("CachePolicy %d is unknown", r.CachePolicy))
+	}
+	if int(r.Compaction) >= len(compactions) {
+		faults = append(faults, fmt.Errorf("Compaction %d is unknown", r.Compaction))
+	}
+	return r, errors.Join(faults...)
+}
+
+// budget is how Options.Memory is shared out, in bytes.
+//
+//	1/8  the active memtable
+//	1/8  the memtable before it, until it is flushed
+//	1/4  flushed memtables that iterators still read (I8)
+//	1/2  cached blocks: data, indexes and filters, each read when it is asked for
+//
+// Memtables are no larger so that an iterator outlives the flush of both.
+type budget struct {
+	memtable int64
+	pinned   int64
+	cache    int64
+	table    int64 // length at which a table file is ended and the next one begun
+}
+
+// A table is at most an eighth of the memory, so that its index and filters,
+// one block each, are a small part of the cache; and at most maxTableSize, so
+// that dropping a table that is dead takes little else along.
+const (
+	minTableSize = 16 << 10
+	maxTableSize = 64 << 20
+)
+
+func (o *Options) budget() budget {
+	return budget{
+		memtable: o.Memory / 8,
+		pinned:   o.Memory / 4,
+		cache:    o.Memory / 2,
+		table:    max(minTableSize, min(o.Memory/8, maxTableSize)),
+	}
+}

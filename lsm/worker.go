@@ -1,0 +1,171 @@
+package lsm
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/statelab/statelab"
+)
+
+// maxRuns is how many runs there may be before background compaction has to
+// catch up. Each is a place to look into; with fanIn 4 the policy leaves about
+// three of each size, of which there are eight from a flush to 65,536 flushes.
+const maxRuns = 24
+
+// worker runs maintenance. With MaintenanceInline it has no goroutines, and
+// relieve does all on the caller's. Else one goroutine flushes and another
+// compacts; a writer in need of room waits for them.
+type worker struct {
+	flushC, compactC chan struct{} // of one place: something may be to do
+	stopC            chan struct{}
+	done             sync.WaitGroup
+	stop             atomic.Bool
+	broken           atomic.Bool // the last compaction could not read its input
+
+	mu      sync.Mutex
+	changed *sync.Cond // a step was done, or failed
+	waiting int        // writers that wait for room
+}
+
+// prepare readies the worker for its other methods.
+func (w *worker) prepare() {
+	w.changed = sync.NewCond(&w.mu)
+	w.flushC, w.compactC = make(chan struct{}, 1), make(chan struct{}, 1)
+	w.stopC = make(chan struct{})
+}
+
+// start starts the goroutines, if there are to be any.
+func (w *worker) start(s *Store) {
+	if s.options.Maintenance == statelab.MaintenanceInline {
+		return
+	}
+	w.done.Go(func() { w.loop(w.flushC, s.flushSome) })
+	w.done.Go(func() { w.loop(w.compactC, s.compactSome) })
+	w.wake()
+	w.progress()
+}
+
+func (w *worker) loop(work chan struct{}, step func()) {
+	for {
+		select {
+		case <-w.stopC:
+			return
+		case <-work:
+			step()
+			w.broadcast()
+		}
+	}
+}
+
+// halt ends the goroutines and waits for them.
+func (w *worker) halt() {
+	w.stop.Store(true)
+	close(w.stopC)
+	w.done.Wait()
+}
+
+func (w *worker) stopping() bool { return w.stop.Load() }
+
+// wake says that a memtable may have to be flushed.
+func (w *worker) wake() { poke(w.flushC) }
+
+// progress says that the view has changed: there may be room to write, and
+// something to compact.
+func (w *worker) progress() {
+	poke(w.compactC)
+	w.broadcast()
+}
+
+func (w *worker) broadcast() {
+	w.mu.Lock()
+	w.changed.Broadcast()
+	w.mu.Unlock()
+}
+
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (w *worker) writersWait() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.waiting > 0
+}
+
+// flushSome flushes the memtable that waits, if it is time: as soon as the one
+// that follows it is half full, so that a writer need not wait for it, and not
+// earlier, so that what dies young is not written.
+func (s *Store) flushSome() {
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	w := s.view.Load()
+	if s.failed.Err() != nil || len(w.immutable()) == 0 {
+		return
+	}
+	if s.halfFull(w.memtables[0]) || s.worker.writersWait() {
+		s.flushWaiting() // a failure is latched, and told to the next writer
+	}
+}
+
+func (s *Store) compactSome() {
+	s.compactAll() // a failure is latched, and told to the next writer
+}
+
+func (s *Store) halfFull(m *memtable) bool { return m.bytes() >= s.budget.memtable/2 }
+
+// flushWaiting flushes the immutable memtables, holding flushMu. Without a log
+// it uses the watermark of now: it becomes durable with a later Sync, whose
+// watermark is no less, or not at all. With a log it uses the watermark at the
+// rotation, since a crash may lose all that came after it. (L4)
+func (s *Store) flushWaiting() error {
+	waiting := s.view.Load().immutable()
+	if len(waiting) == 0 {
+		return nil
+	}
+	watermark := waiting[0].watermark
+	if s.log == nil {
+		watermark = s.watermark.Load()
+	}
+	return s.flush(waiting, watermark)
+}
+
+// relieve makes room to write, or waits until there is some. The caller holds
+// no lock.
+func (s *Store) relieve() error {
+	if s.options.Maintenance == statelab.MaintenanceInline {
+		s.flushMu.Lock()
+		defer s.flushMu.Unlock()
+		if err := s.flushWaiting(); err != nil {
+			return err
+		}
+		return s.compactAll()
+	}
+	start := time.Now()
+	w := &s.worker
+	w.mu.Lock()
+	w.waiting++
+	for s.failed.Err() == nil && s.crowded() {
+		w.wake()
+		w.changed.Wait()
+	}
+	w.waiting--
+	w.mu.Unlock()
+	s.counts.stalls.Add(1)
+	s.counts.stallNanos.Add(time.Since(start).Nanoseconds())
+	return s.failed.Err()
+}
+
+// crowded says whether a memtable cannot be rotated yet. Where compaction
+// cannot go on, for want of readable tables, waiting for it would be for ever.
+func (s *Store) crowded() bool {
+	w := s.view.Load()
+	if len(w.immutable()) > 0 {
+		return true
+	}
+	background := s.options.Maintenance == statelab.MaintenanceBackground
+	return background && !s.worker.broken.Load() && len(w.version.runs) >= maxRuns
+}

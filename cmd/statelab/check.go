@@ -6,7 +6,6 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/backends"
-	"github.com/statelab/statelab/internal/spec"
 )
 
 const checkDoc = `Verifies the files of the store in DIR, whichever engine made it: every page,
@@ -52,8 +51,8 @@ func verify(w io.Writer, s statelab.Store) error {
 		return err
 	}
 	stats := s.Stats()
-	_, err = fmt.Fprintf(w, "%s: %d files, %s\nrecords read in both directions: %d live, %s; watermark %s\n",
-		structure, stats.Files, spec.FormatSize(stats.Disk), n, spec.FormatSize(size), watermark(stats.Watermark))
+	_, err = fmt.Fprintf(w, "%s: files %d, bytes %d\nread in both directions: live records %d, bytes %d, watermark %s\n",
+		structure, stats.Files, stats.Disk, n, size, watermark(stats.Watermark))
 	return err
 }
 

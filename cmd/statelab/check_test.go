@@ -14,22 +14,27 @@ import (
 	"github.com/statelab/statelab/join"
 )
 
-// everyEngine runs a test once for each engine in the table.
-func everyEngine(t *testing.T, run func(t *testing.T, engine string)) {
-	list := backends.List()
-	if len(list) == 0 {
-		t.Fatal("no engines")
-	}
-	for _, b := range list {
+// everyIndex runs a test once for each engine and each index that it can have.
+func everyIndex(t *testing.T, run func(t *testing.T, spec string)) {
+	for _, b := range backends.List() {
+		for _, p := range b.Params {
+			if p.Name != "index" {
+				continue
+			}
+			for _, v := range p.Values {
+				spec := b.Name + "?index=" + v
+				t.Run(spec, func(t *testing.T) { run(t, spec) })
+			}
+		}
 		t.Run(b.Name, func(t *testing.T) { run(t, b.Name) })
 	}
 }
 
 // fill opens a store in dir with a hundred records that are synced, and leaves
 // it open.
-func fill(t *testing.T, spec, dir string) statelab.Store {
+func fill(t *testing.T, spec, dir string, durability statelab.Durability) statelab.Store {
 	t.Helper()
-	s, err := backends.Open(spec, dir, &statelab.Options{Prefix: join.Prefix()})
+	s, err := backends.Open(spec, dir, &statelab.Options{Prefix: join.Prefix(), Durability: durability})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,17 +77,18 @@ func copyDir(t *testing.T, dir string) string {
 }
 
 var checkOutput = regexp.MustCompile(`^\S+: \w+, format version \d+, prefix statelab-join-1[^\n]*
-structure verified: \d+ files, \S+B
-records read in both directions: 100 live, 1200B; watermark 12
+structure verified: files \d+, bytes \d+
+read in both directions: live records 100, bytes 1200, watermark 12
 ok
 $`)
 
 // The files of a store that is open are what a crash leaves.
 func TestCheckAndDumpChangeNothing(t *testing.T) {
-	everyEngine(t, func(t *testing.T, engine string) {
-		for _, durability := range []string{"checkpoint", "interval", "always"} {
+	everyIndex(t, func(t *testing.T, spec string) {
+		engine, _, _ := strings.Cut(spec, "?")
+		for _, durability := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways} {
 			dir := filepath.Join(t.TempDir(), "s")
-			s := fill(t, engine+"?durability="+durability, dir)
+			s := fill(t, spec, dir, durability)
 			crashed := copyDir(t, dir)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
@@ -119,9 +125,9 @@ func compareFiles(t *testing.T, before, after map[string]string) {
 }
 
 func TestCheckNamesDamage(t *testing.T) {
-	everyEngine(t, func(t *testing.T, engine string) {
+	everyIndex(t, func(t *testing.T, spec string) {
 		dir := filepath.Join(t.TempDir(), "s")
-		if err := fill(t, engine, dir).Close(); err != nil {
+		if err := fill(t, spec, dir, statelab.DurabilityCheckpoint).Close(); err != nil {
 			t.Fatal(err)
 		}
 		found := false
@@ -153,9 +159,9 @@ func TestCheckNamesDamage(t *testing.T) {
 }
 
 func TestCheckRefusesAStoreThatIsOpen(t *testing.T) {
-	everyEngine(t, func(t *testing.T, engine string) {
+	everyIndex(t, func(t *testing.T, spec string) {
 		dir := filepath.Join(t.TempDir(), "s")
-		s := fill(t, engine, dir)
+		s := fill(t, spec, dir, statelab.DurabilityCheckpoint)
 		defer s.Close()
 		code, _, stderr := runs("check", dir)
 		if code != exitFailed || !strings.Contains(stderr, "in use by process") || strings.Count(stderr, "\n") != 1 {
@@ -165,9 +171,9 @@ func TestCheckRefusesAStoreThatIsOpen(t *testing.T) {
 }
 
 func TestCheckRefusesAnUnknownPrefix(t *testing.T) {
-	everyEngine(t, func(t *testing.T, engine string) {
+	everyIndex(t, func(t *testing.T, spec string) {
 		dir := filepath.Join(t.TempDir(), "s")
-		s, err := backends.Open(engine, dir, &statelab.Options{Prefix: statelab.Prefix{Name: "odd", Len: func([]byte) int { return 0 }}})
+		s, err := backends.Open(spec, dir, &statelab.Options{Prefix: statelab.Prefix{Name: "odd", Len: func([]byte) int { return 0 }}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -115,31 +115,31 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 	if spec.Negatives.Keep < 1 {
 		o.keepBelow = uint64(math.Ldexp(spec.Negatives.Keep, 64))
 	}
-	return o, o.resume()
+	if err := o.resume(); err != nil {
+		return nil, fmt.Errorf("resume join: %w", err)
+	}
+	return o, nil
 }
 
 // resume takes up what the store holds.
 func (o *Operator) resume() error {
 	meta, err := o.store.Get(nil, metaKey)
 	if err == nil {
-		if err := o.restore(meta); err != nil {
-			return fmt.Errorf("resume join: %w", err)
-		}
-		return nil
+		return o.restore(meta)
 	}
 	if !errors.Is(err, statelab.ErrNotFound) {
-		return fmt.Errorf("resume join: %w", err)
+		return err
 	}
 	it, err := o.store.Iter(statelab.Range{})
 	if err != nil {
-		return fmt.Errorf("resume join: %w", err)
+		return err
 	}
 	found := it.First()
 	if err := it.Close(); err != nil {
-		return fmt.Errorf("resume join: %w", err)
+		return err
 	}
 	if found {
-		return fmt.Errorf("resume join: the store holds records but no join: %w", statelab.ErrMismatch)
+		return fmt.Errorf("the store holds records but no join: %w", statelab.ErrMismatch)
 	}
 	return nil
 }

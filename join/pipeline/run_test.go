@@ -114,6 +114,27 @@ func TestLinesArePrintedAsDocumented(t *testing.T) {
 	}
 }
 
+// TestFormatsMix joins a number of a JSON lines file with its spelling in a csv
+// file. An event without a key joins nothing.
+func TestFormatsMix(t *testing.T) {
+	fsys := vfs.NewMem()
+	put(t, fsys, "left.csv", "id,at,n\n7,10,x\n")
+	put(t, fsys, "right.jsonl", `{"id": 7, "at": 10, "tags": ["a"]}`+"\n"+`{"id":null,"at":11}`+"\n")
+	def := definition(t, "{kind: left_outer, upper: 5us}", temporary)
+	def.Inputs[join.Right].File = "right.jsonl"
+	s, err := run(fsys, def)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"key":["7"],"time":10,"label":1,"left":{"id":"7","at":"10","n":"x"},"right":[{"id":7,"at":10,"tags":["a"]}]}` + "\n"
+	if got := get(t, fsys, "out.jsonl"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if s.RightIn != 2 || s.Rejected != 1 {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestLateEventsGoToTheirFile(t *testing.T) {
 	fsys := vfs.NewMem()
 	put(t, fsys, "left.csv", "id,at,n\na,100,x\na,79,late\na,80,\n")

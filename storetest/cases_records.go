@@ -157,8 +157,8 @@ func operationLimits(l *lab) {
 // recordGrowth takes a record over MaxRecordSize by appending. What counts is
 // what is alive when the operation takes its turn.
 func recordGrowth(l *lab) {
-	const big, small = 200 << 20, 57 << 20 // together one MiB over the limit
-	zeros := make([]byte, big)
+	const big, small = 200 << 20, 56 << 20 // together just within the limit
+	zeros := make([]byte, big+1)
 	app := func(n int, expireAt int64) statelab.Op {
 		return statelab.Op{Kind: statelab.OpAppend, Key: []byte("k"), Value: zeros[:n], ExpireAt: expireAt}
 	}
@@ -178,18 +178,18 @@ func recordGrowth(l *lab) {
 		}
 	}
 	s.apply(app(big, 10))
-	refuse("200 MiB and 57 MiB more", app(small, never))
-	refuse("the same amid others", putOp("a", "v", never), app(small, never), putOp("z", "v", never))
-	refuse("100 MiB and 100 MiB more in one batch", app(big/2, never), app(big/2, never))
+	refuse("200 MiB, and 56 MiB and a byte more", app(small+1, never))
+	refuse("the same amid others", putOp("a", "v", never), app(small+1, never), putOp("z", "v", never))
+	refuse("the same in two steps of one batch", app(small, never), app(1, never))
 	wantSize(big)
 	s.wantNone("a")
 	s.wantNone("z")
 	s.advance(10)
 	s.apply(app(small, never)) // dead elements do not count
 	wantSize(small)
-	refuse("57 MiB and 200 MiB more", app(big, never))
-	s.apply(putOp("k", "small", never), app(big, never)) // a Put begins the count again
-	wantSize(big + len("small"))
+	refuse("56 MiB, and 200 MiB and a byte more", app(big+1, never))
+	s.apply(app(big, never), putOp("k", "small", never), app(small+1, never)) // a Put begins the count again
+	wantSize(len("small") + small + 1)
 	s.del("k")
 	s.wantAll()
 }

@@ -69,6 +69,9 @@ func faultRuns(kinds []faultKind) func(*lab) {
 				seed := l.cfg.Seed + uint64(i)
 				st := l.settingOf(seed, d)
 				st.maintenance = statelab.MaintenanceInline // so that a failure belongs to a call
+				if !l.cfg.MemoryResident {
+					st.memory = statelab.MinMemory // so that reading reads files
+				}
 				steps := generate(seed, max(10, l.cfg.Steps/6), faultMix)
 				for _, kind := range kinds {
 					play := func(steps []step) *failure { return playFaults(l, st, steps, kind) }

@@ -12,15 +12,16 @@ import (
 type mix struct {
 	apply, advance, read, iterate, sync, check, checkpoint, reopen, crash int
 	large                                                                 int // of 1000 values, how many span pages
+	bulk                                                                  int // most batches that fill the store at the beginning
 }
 
 var (
 	// randomMix is for histories that are compared with the model step by step.
-	randomMix = mix{apply: 42, advance: 8, read: 14, iterate: 28, sync: 3, check: 1, checkpoint: 1, reopen: 1, crash: 1, large: 50}
+	randomMix = mix{apply: 42, advance: 8, read: 14, iterate: 28, sync: 3, check: 1, checkpoint: 1, reopen: 1, crash: 1, large: 50, bulk: 24}
 	// crashMix is for histories amid which the power fails.
-	crashMix = mix{apply: 60, advance: 10, read: 3, iterate: 5, sync: 10, checkpoint: 2, reopen: 2, large: 20}
+	crashMix = mix{apply: 60, advance: 10, read: 3, iterate: 5, sync: 10, checkpoint: 2, reopen: 2, large: 20, bulk: 8}
 	// faultMix is for histories amid which a file operation fails.
-	faultMix = mix{apply: 50, advance: 10, read: 10, iterate: 10, sync: 10, check: 2, checkpoint: 5, reopen: 3, large: 20}
+	faultMix = mix{apply: 50, advance: 10, read: 10, iterate: 10, sync: 10, check: 2, checkpoint: 5, reopen: 3, large: 20, bulk: 8}
 )
 
 // A generator makes up a history. It follows the watermark, so that expiries
@@ -31,21 +32,44 @@ type generator struct {
 	now     int64
 	groups  int // of keys with a common prefix
 	members int // of a group
+	fill    int // bytes added to keys, for trees that are deep
 	iters   []int
 	nIters  int
 	nValues int
+	soon    []int64 // expiries given last, to be reached exactly
 }
 
 // generate returns the history that seed stands for.
 func generate(seed uint64, steps int, m mix) []step {
 	g := &generator{Rand: rand.New(rand.NewPCG(seed, 0x5eed)), mix: m}
 	g.groups = 1 + g.IntN(8)
-	g.members = []int{3, 10, 40}[g.IntN(3)]
-	history := make([]step, steps)
-	for i := range history {
-		history[i] = g.step()
+	g.members = []int{3, 10, 40, 200}[g.IntN(4)]
+	g.fill = []int{0, 0, 200, 800}[g.IntN(4)]
+	var history []step
+	if g.members > 10 || g.IntN(3) == 0 {
+		for range m.bulk {
+			history = append(history, g.bulk())
+		}
 	}
-	return history
+	for len(history) < steps {
+		history = append(history, g.step())
+	}
+	return history[:steps]
+}
+
+// bulk returns a batch of some ten KiB, so that a few fill a small budget.
+func (g *generator) bulk() step {
+	s := step{verb: "apply"}
+	for range 20 {
+		g.nValues++
+		o := opText{kind: statelab.OpPut, key: g.key(), expireAt: g.expiry()}
+		o.value = text{head: fmt.Sprint("v", g.nValues, "."), fill: g.IntN(1200)}
+		if g.IntN(4) == 0 {
+			o.kind = statelab.OpAppend
+		}
+		s.ops = append(s.ops, o)
+	}
+	return s
 }
 
 func (g *generator) step() step {
@@ -122,7 +146,7 @@ func (g *generator) key() text {
 		head := fmt.Sprintf("g%d/max", g.IntN(g.groups))
 		return text{head: head, fill: statelab.MaxKeySize - len(head)}
 	}
-	return text{head: fmt.Sprintf("g%d/%02d", g.IntN(g.groups), g.IntN(g.members))}
+	return text{head: fmt.Sprintf("g%d/%02d", g.IntN(g.groups), g.IntN(g.members)), fill: g.fill}
 }
 
 func (g *generator) value() text {
@@ -146,7 +170,9 @@ func (g *generator) expiry() int64 {
 	case at < 40:
 		return never
 	case at < 85:
-		return g.now + 1 + g.Int64N(60)
+		at := g.now + 1 + g.Int64N(60)
+		g.soon = append(g.soon[max(0, len(g.soon)-20):], at)
+		return at
 	case at < 97:
 		return g.now - 3 + g.Int64N(7)
 	case at < 98:
@@ -159,11 +185,13 @@ func (g *generator) expiry() int64 {
 
 func (g *generator) advance() step {
 	at := g.now + g.Int64N(12)
-	switch g.IntN(12) {
-	case 0: // back
+	switch k := g.IntN(12); {
+	case k == 0: // back
 		at = g.now - g.Int64N(20)
-	case 1:
+	case k == 1:
 		at = g.now + 100
+	case k < 8 && len(g.soon) > 0:
+		at = g.soon[g.IntN(len(g.soon))]
 	}
 	g.now = max(g.now, at)
 	return step{verb: "advance", at: at}

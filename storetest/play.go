@@ -14,7 +14,7 @@ type setting struct {
 	durability  statelab.Durability
 	maintenance statelab.Maintenance
 	memory      int64 // bytes; 0 is the store's default
-	readBack    bool  // each Apply is followed by a Get of each key in it
+	readBack    bool  // changes are followed by Gets of what they changed
 }
 
 // A failure is a broken clause, found at a step.
@@ -194,7 +194,7 @@ func (p *player) do(s step) (*failure, error) {
 	case "apply":
 		return p.apply(s)
 	case "advance":
-		return nil, p.change(func(m *model) { m.advance(s.at) }, func() error { return p.store.Advance(s.at) })
+		return p.advance(s.at)
 	case "delete-range":
 		r := s.bounds()
 		return nil, p.change(func(m *model) { m.deleteRange(r) }, func() error { return statelab.DeleteRange(p.store, r) })
@@ -229,6 +229,29 @@ func (p *player) change(model func(*model), call func() error) error {
 	err := call()
 	p.journal.end(err == nil)
 	return err
+}
+
+// advance reads back records of which something has just died.
+func (p *player) advance(watermark int64) (*failure, error) {
+	before := p.journal.now()
+	err := p.change(func(m *model) { m.advance(watermark) }, func() error { return p.store.Advance(watermark) })
+	if err != nil || !p.readBack {
+		return nil, err
+	}
+	const most = 4
+	n := 0
+	for _, key := range before.keys(statelab.Range{}) {
+		if len(before.records[key]) == len(p.journal.now().records[key]) {
+			continue
+		}
+		if n++; n > most {
+			break
+		}
+		if f, err := p.get(key); f != nil || err != nil {
+			return f, err
+		}
+	}
+	return nil, nil
 }
 
 func (p *player) apply(s step) (*failure, error) {

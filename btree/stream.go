@@ -162,7 +162,6 @@ type streamWriter struct {
 	tree   *tree
 	stream stream
 	tail   node
-	err    error
 }
 
 // write appends b. After an error the stream is of no use and the transaction

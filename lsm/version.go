@@ -89,14 +89,6 @@ func (v *version) tables(yield func(*table) bool) {
 	}
 }
 
-func (v *version) size() int64 {
-	total := int64(0)
-	for _, r := range v.runs {
-		total += r.size
-	}
-	return total
-}
-
 // unref gives up a reference. The tables that nobody holds any more are passed
 // to discard.
 func (v *version) unref(discard func(*table)) {

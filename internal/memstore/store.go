@@ -52,7 +52,7 @@ type Store struct {
 
 type counters struct {
 	batches, ops, logical     int64
-	stalls, flushed           int64
+	stalls                    int64
 	stallTime, longestAdvance time.Duration
 }
 

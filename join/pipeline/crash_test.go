@@ -139,7 +139,7 @@ func TestFailuresAreReportedAndSurvived(t *testing.T) {
 
 // TestStoppingCommits cancels the context again and again.
 func TestStoppingCommits(t *testing.T) {
-	fsys, def, want := prepared(t, "skiplist", statelab.DurabilityCheckpoint)
+	fsys, def, _ := prepared(t, "skiplist", statelab.DurabilityCheckpoint)
 	r := rand.New(rand.NewPCG(7, 5))
 	_, left := randomLines(r, 12000)
 	_, right := randomLines(r, 12000)
@@ -149,7 +149,7 @@ func TestStoppingCommits(t *testing.T) {
 	if _, err := run(whole, def); err != nil {
 		t.Fatal(err)
 	}
-	want = get(t, whole, "out.jsonl")
+	want := get(t, whole, "out.jsonl")
 	stops := 0
 	for ; ; stops++ {
 		ctx, cancel := context.WithCancel(context.Background())

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/memstore/indextest"
 	"github.com/statelab/statelab/storetest"
 )
 
@@ -21,3 +23,5 @@ func TestMemoryKeepsTheContract(t *testing.T) {
 		Effort:         storetest.Effort{Seeds: 2, Points: 15},
 	})
 }
+
+func TestMemoryIsAnIndex(t *testing.T) { indextest.Run(t, arena.NewHeap, newMemoryIndex) }

@@ -22,7 +22,17 @@ type Options struct {
 	// MaxHeight and Branching are those of ListOptions, for IndexArena.
 	MaxHeight int
 	Branching int
+
+	// LogLimit is the length in bytes up to which the log is not shortened by a
+	// snapshot, however little is live; zero is 512 KiB.
+	LogLimit int64
 }
+
+// Bounds of Options.
+const (
+	DefaultLogLimit = memstore.DefaultLogLimit
+	MinLogLimit     = 1 << 10
+)
 
 // Index names what keeps the records in order.
 type Index uint8
@@ -53,6 +63,9 @@ func Params() []spec.Param[Options] {
 			func(o *Options) *int { return &o.MaxHeight }),
 		spec.Int("branching", "How many keys of a level of the arena's list there are for one of the next.", fmt.Sprint(defaultBranching), 2, maxBranching,
 			func(o *Options) *int { return &o.Branching }),
+		spec.Size("log_limit", "Length up to which the log is not shortened by a snapshot.",
+			spec.FormatSize(DefaultLogLimit), MinLogLimit, 1<<40,
+			func(o *Options) *int64 { return &o.LogLimit }),
 	}
 }
 
@@ -69,6 +82,9 @@ func (o *Options) resolve() (Options, ListOptions, error) {
 	err := errors.Join(commonErr, listErr, memstore.CheckCompression(r.Compression))
 	if int(r.Index) >= len(indexes) {
 		err = errors.Join(err, fmt.Errorf("options: Index %d is unknown", r.Index))
+	}
+	if r.LogLimit != 0 && r.LogLimit < MinLogLimit {
+		err = errors.Join(err, fmt.Errorf("options: LogLimit is %d bytes, less than the least of %d", r.LogLimit, MinLogLimit))
 	}
 	return r, list, err
 }

@@ -19,7 +19,7 @@ func Open(dir string, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := memstore.Options{Options: r.Options, Engine: Engine}
+	m := memstore.Options{Options: r.Options, Engine: Engine, LogLimit: r.LogLimit}
 	switch r.Index {
 	case IndexHuandu:
 		m.NewArena = arena.NewHeap

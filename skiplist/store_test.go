@@ -1,22 +1,35 @@
 package skiplist
 
 import (
+	"flag"
 	"testing"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/storetest"
 )
 
-// TestStoreKeepsTheContract proves both indexes.
+var effort = storetest.Flags(flag.CommandLine)
+
+// TestStoreKeepsTheContract proves the default store, and once more with
+// snapshots so frequent that crashes and failures meet them.
 func TestStoreKeepsTheContract(t *testing.T) {
-	for _, index := range []Index{IndexArena, IndexHuandu} {
-		t.Run(index.String(), func(t *testing.T) {
-			storetest.Run(t, storetest.Config{
-				Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
-					return Open(dir, &Options{Options: *o, Index: index})
-				},
-				MemoryResident: true,
-			})
-		})
+	for name, limit := range map[string]int64{"default": 0, "snapshots": MinLogLimit} {
+		t.Run(name, func(t *testing.T) { prove(t, Options{LogLimit: limit}, *effort) })
 	}
+}
+
+func TestHuanduVariantKeepsTheContract(t *testing.T) {
+	prove(t, Options{Index: IndexHuandu}, storetest.Effort{Seeds: 2, Points: 15})
+}
+
+func prove(t *testing.T, o Options, effort storetest.Effort) {
+	storetest.Run(t, storetest.Config{
+		Open: func(dir string, common *statelab.Options) (statelab.Store, error) {
+			o := o
+			o.Options = *common
+			return Open(dir, &o)
+		},
+		MemoryResident: true,
+		Effort:         effort,
+	})
 }

@@ -45,11 +45,12 @@ func (s *Store) Advance(watermark int64) error {
 // err: it makes that as durable as it has to be, and sees to the snapshot.
 func (s *Store) finish(call string, pos wal.Pos, err error) error {
 	var image *image
-	if err == nil {
+	logs := s.o.Durability != statelab.DurabilityCheckpoint
+	if err == nil && logs {
 		image, err = s.startSnapshotIfDue()
 	}
 	s.write.Unlock()
-	if err == nil && s.o.Durability != statelab.DurabilityCheckpoint {
+	if err == nil && logs {
 		err = s.failed(s.log.Commit(pos))
 	}
 	if image != nil {

@@ -87,7 +87,7 @@ func (c *checker) lists() error {
 		}
 	}
 	for _, v := range c.r.views {
-		if err := c.garbage(v.held, v.bytes); err != nil {
+		if err := c.garbage(v.held, v); err != nil {
 			return fmt.Errorf("%s: %w", v, err)
 		}
 		c.held += v.bytes
@@ -95,7 +95,7 @@ func (c *checker) lists() error {
 	if c.held != c.r.pinned {
 		return fmt.Errorf("R4: views hold %d bytes, and %d are counted as pinned", c.held, c.r.pinned)
 	}
-	if err := c.garbage(c.r.orphans, -1); err != nil {
+	if err := c.garbage(c.r.orphans, nil); err != nil {
 		return err
 	}
 	prev := arena.Ref(0)
@@ -132,19 +132,22 @@ func (c *checker) slot(level, slot int) error {
 	return nil
 }
 
-// garbage walks a list whose elements take bytes, if that is not negative.
-func (c *checker) garbage(ref arena.Ref, bytes int64) error {
+// garbage walks the list of a view, or of orphans if v is nil.
+func (c *checker) garbage(ref arena.Ref, v *openView) error {
 	n := int64(0)
 	for ; ref != 0; ref = c.r.elem(ref).next {
 		e := c.r.elem(ref)
 		if c.listed[ref] || e.flags&elementGarbage == 0 {
 			return fmt.Errorf("R4: an element is held that is not garbage, or is held twice")
 		}
+		if v != nil && c.r.viewer(e, c.r.lastBefore(e)) != v {
+			return fmt.Errorf("R4: an element is held that the view does not see, or a newer one does too")
+		}
 		c.listed[ref] = true
 		n += int64(c.r.elementSize(e))
 	}
-	if bytes >= 0 && n != bytes {
-		return fmt.Errorf("R4: %d bytes are held, and %d counted", n, bytes)
+	if v != nil && n != v.bytes {
+		return fmt.Errorf("R4: %d bytes are held, and %d counted", n, v.bytes)
 	}
 	return nil
 }

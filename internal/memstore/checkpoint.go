@@ -20,7 +20,7 @@ func (s *Store) Checkpoint(dir string) error {
 		return statelab.ErrClosed
 	}
 	s.calls.Add(1)
-	v := s.openView(true)
+	v := s.openView()
 	s.write.Unlock()
 	err := s.checkpoint(dir, v.view)
 	s.closeView(v)

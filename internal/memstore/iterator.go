@@ -12,7 +12,7 @@ import (
 // up again after that.
 type iterator struct {
 	s     *Store
-	view  *openView
+	view  openView
 	place place
 	buffers
 	hasLower, hasUpper bool
@@ -55,7 +55,7 @@ func (s *Store) Iter(r statelab.Range) (statelab.Iterator, error) {
 	}
 	s.viewsMu.Lock()
 	defer s.viewsMu.Unlock()
-	it.view = s.records.open(false)
+	s.records.open(&it.view, false)
 	if n := len(s.buffers); n > 0 {
 		it.buffers, s.buffers = s.buffers[n-1], s.buffers[:n-1]
 	} else {
@@ -66,11 +66,13 @@ func (s *Store) Iter(r statelab.Range) (statelab.Iterator, error) {
 	return it, nil
 }
 
-// openView opens a view of the present, holding write or mu.
-func (s *Store) openView(internal bool) *openView {
+// openView opens a view of the present for the store itself, holding write.
+func (s *Store) openView() *openView {
 	s.viewsMu.Lock()
 	defer s.viewsMu.Unlock()
-	return s.records.open(internal)
+	v := new(openView)
+	s.records.open(v, true)
+	return v
 }
 
 // closeView closes a view, and reclaims some of what it held if nobody else is
@@ -102,7 +104,7 @@ func (it *iterator) Close() error {
 	}
 	it.closed = true
 	s := it.s
-	s.closeView(it.view)
+	s.closeView(&it.view)
 	it.place = afterLast
 	s.viewsMu.Lock()
 	if len(s.buffers) < spareBuffers && cap(it.key)+cap(it.value) <= maxSpareBuffer {

@@ -50,9 +50,10 @@ func (s *Store) replay(payload []byte) error {
 	kind, payload := payload[0], payload[1:]
 	switch kind {
 	case logBatch, logDelta:
-		if err := s.load(payload); err != nil {
-			return err
+		if _, err := countOps(payload); err != nil {
+			return s.damagedLog(err.Error())
 		}
+		return s.load(payload)
 	case logAdvance:
 		if len(payload) != 8 {
 			return s.damagedLog(fmt.Sprintf("advance of %d bytes", len(payload)))

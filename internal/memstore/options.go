@@ -18,11 +18,18 @@ type Options struct {
 	Engine   string            // as Stats and the directory name it
 	Settings map[string]string // fixed when the directory is made
 
+	// LogLimit is the length of the log in bytes that is worth no snapshot, which
+	// costs a few syncs and files whatever its size; zero is DefaultLogLimit.
+	LogLimit int64
+
 	// NewArena makes the memory of records.
 	NewArena func() *arena.Arena
 	// NewIndex makes the order of records, in that memory.
 	NewIndex func(*arena.Arena) (Index, error)
 }
+
+// DefaultLogLimit is replayed in some milliseconds.
+const DefaultLogLimit = 512 << 10
 
 const (
 	formatVersion = 1

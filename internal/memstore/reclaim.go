@@ -102,16 +102,15 @@ func (r *records) viewer(e *element, ordinal uint64) *openView {
 // view.before can compare them in 32 bits.
 const maxViewDistance = math.MaxInt32 / 2
 
-// open opens a view of the present. If that would leave a view too far behind,
-// that is given up.
-func (r *records) open(internal bool) *openView {
+// open makes v a view of the present. If that would leave another too far
+// behind, that is given up.
+func (r *records) open(v *openView, internal bool) {
 	r.opened++
 	if len(r.views) > 0 && r.opened-r.views[0].ordinal > maxViewDistance {
 		r.giveUp(r.views[0])
 	}
-	v := &openView{view: view{r.opened, r.watermark}, internal: internal}
+	*v = openView{view: view{r.opened, r.watermark}, internal: internal}
 	r.views = append(r.views, v)
-	return v
 }
 
 // close closes a view, which may have been given up. What it held is looked
@@ -177,11 +176,15 @@ func (r *records) reap(limit int) bool {
 func (r *records) adopt(ref arena.Ref) {
 	e := r.elem(ref)
 	r.orphans = e.next
-	// e.prev is the low half of an ordinal that is at most r.opened.
-	ordinal := r.opened - uint64(uint32(r.opened)-uint32(e.prev))
-	if emptied := r.holdOrDrop(ref, e, ordinal); emptied != 0 {
+	if emptied := r.holdOrDrop(ref, e, r.lastBefore(e)); emptied != 0 {
 		r.settle(emptied)
 	}
+}
+
+// lastBefore returns the ordinal of the last view that was opened before e
+// became garbage. The element has its low half.
+func (r *records) lastBefore(e *element) uint64 {
+	return r.opened - uint64(uint32(r.opened)-uint32(e.prev))
 }
 
 // reapAll reclaims all that is dead.

@@ -12,6 +12,9 @@ import (
 
 // Open opens the store in dir, making it if it does not exist. o must be resolved.
 func Open(dir string, o Options) (*Store, error) {
+	if o.LogLimit == 0 {
+		o.LogLimit = DefaultLogLimit
+	}
 	s := &Store{o: o, fs: o.FS, path: dir}
 	s.snapshot.stopped = make(chan struct{})
 	var err error
@@ -73,6 +76,11 @@ func (s *Store) recover() error {
 	r := &s.records
 	r.loading = true
 	if number > 0 {
+		// If a kill came between its rename and the sync of that, only now is it
+		// safe to let go of the log before it (D8).
+		if err := s.fs.SyncDir(s.path); err != nil {
+			return err
+		}
 		setWatermark := func(w int64) { r.watermark = w }
 		size, err := readImage(s.fs, s.path, number, &s.meter, setWatermark, s.load)
 		if err != nil {

@@ -19,29 +19,31 @@ type snapshotter struct {
 	runs    sync.WaitGroup // background ones
 	stopped chan struct{}  // closed when the store closes
 
-	mu     sync.Mutex
-	number uint64 // of the current one; 0 is none
-	bytes  int64  // of it
+	mu       sync.Mutex
+	number   uint64 // of the current one; 0 is none
+	bytes    int64  // of it
+	obsolete int64  // bytes of the log that it makes superfluous and that are still there
 }
 
 // An image is a snapshot in the making.
 type image struct {
 	number uint64
+	before int64 // bytes of the log before it
 	view   *openView
 	done   chan struct{}
 }
 
-// The log is let grow to the size of what is live, or twice that for one that
-// holds deltas and so has less that is obsolete, but at least to leastLog bytes:
-// below that a snapshot costs more in syncs than it saves.
-const leastLog = 512 << 10
-
+// snapshotDue says whether the log has grown to the size of what is live, or
+// twice that for one that holds deltas and so has less that is obsolete, and to
+// Options.LogLimit.
 func (s *Store) snapshotDue() bool {
 	limit := s.records.size
 	if s.o.Durability == statelab.DurabilityCheckpoint {
 		limit *= 2
 	}
-	return s.log.Size() > max(leastLog, limit)
+	s.snapshot.mu.Lock()
+	defer s.snapshot.mu.Unlock()
+	return s.log.Size()-s.snapshot.obsolete > max(s.o.LogLimit, limit)
 }
 
 // startSnapshotIfDue begins a snapshot if the log has grown enough and none is
@@ -56,7 +58,7 @@ func (s *Store) startSnapshotIfDue() (*image, error) {
 	if err != nil {
 		return nil, s.failed(err)
 	}
-	img := &image{number: number, view: s.openView(true), done: make(chan struct{})}
+	img := &image{number: number, before: s.log.Size(), view: s.openView(), done: make(chan struct{})}
 	s.snapshot.done = img.done
 	if s.o.Maintenance == statelab.MaintenanceInline {
 		return img, nil
@@ -110,15 +112,19 @@ func (s *Store) runSnapshot(img *image) error {
 	}
 	s.snapshot.mu.Lock()
 	old := s.snapshot.number
-	s.snapshot.number, s.snapshot.bytes = img.number, bytes
+	s.snapshot.number, s.snapshot.bytes, s.snapshot.obsolete = img.number, bytes, img.before
 	s.snapshot.mu.Unlock()
 	s.o.Logger.Info("memstore: snapshot written", "store", s.path, "number", img.number, "bytes", bytes)
 	if old != 0 {
 		s.remove(imageName(old))
 	}
 	if err := s.log.RemoveBefore(img.number); err != nil {
-		s.o.Logger.Warn("memstore: old log stays until the next opening", "store", s.path, "error", err)
+		s.o.Logger.Warn("memstore: old log stays until the next snapshot", "store", s.path, "error", err)
+		return nil
 	}
+	s.snapshot.mu.Lock()
+	s.snapshot.obsolete = 0
+	s.snapshot.mu.Unlock()
 	return nil
 }
 

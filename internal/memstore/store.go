@@ -75,7 +75,8 @@ func (s *Store) begin() error {
 	s.write.Lock()
 	err := error(statelab.ErrClosed)
 	if !s.closed {
-		err = s.failed(s.log.Err())
+		_ = s.failed(s.log.Err()) // which its clock may have found
+		err = s.latch.Err()
 	}
 	if err != nil {
 		s.write.Unlock()

@@ -134,6 +134,7 @@ type shape struct {
 	valSize  func(*rand.Rand) int
 	ttl      int64
 	appends  bool
+	iterate  bool // keep iterators open meanwhile
 }
 
 func upTo(n int) func(*rand.Rand) int { return func(r *rand.Rand) int { return r.IntN(n + 1) } }
@@ -151,6 +152,7 @@ func often(small, large int) func(*rand.Rand) int {
 func shapes() []shape {
 	return []shape{
 		{name: "small", memory: statelab.MinMemory, steps: 1500, keys: 3000, keySize: upTo(20), valSize: upTo(60), ttl: 300},
+		{name: "snapshots", memory: 2 << 20, steps: 1500, keys: 3000, keySize: upTo(20), valSize: often(60, 3000), ttl: 300, appends: true, iterate: true},
 		{name: "lists", memory: statelab.MinMemory, steps: 1500, keys: 100, keySize: upTo(10), valSize: often(300, 9000), ttl: 300, appends: true},
 		{name: "large", memory: statelab.MinMemory, steps: 600, keys: 60, keySize: often(40, 3000), valSize: often(3000, 60000), ttl: 200, appends: true},
 		{name: "longkeys", memory: statelab.MinMemory, steps: 800, keys: 300, keySize: often(1200, statelab.MaxKeySize-20), valSize: upTo(30), ttl: 300},
@@ -169,8 +171,13 @@ func (sh *shape) key(rng *rand.Rand, i int) []byte {
 	return append(k, fmt.Sprintf("%05d", i)...)
 }
 
-func (sh *shape) batch(rng *rand.Rand, m *model, b *statelab.Batch) {
+// batch fills b. Phases in which the tree grows and shrinks take turns.
+func (sh *shape) batch(rng *rand.Rand, m *model, b *statelab.Batch, shrink bool) {
 	b.Reset()
+	deletes := 2
+	if shrink {
+		deletes = 8
+	}
 	for range 1 + rng.IntN(8)*rng.IntN(4) {
 		key := sh.key(rng, rng.IntN(sh.keys))
 		expireAt := statelab.NoExpiry
@@ -182,9 +189,9 @@ func (sh *shape) batch(rng *rand.Rand, m *model, b *statelab.Batch) {
 			value[i] = byte('a' + (i+len(value))%26)
 		}
 		switch op := rng.IntN(10); {
-		case op < 2:
+		case op < deletes:
 			b.Delete(key)
-		case op < 6 && sh.appends:
+		case op < deletes+(10-deletes)/2 && sh.appends:
 			b.Append(key, value, expireAt)
 		default:
 			b.Put(key, value, expireAt)
@@ -203,6 +210,36 @@ func TestStoreAgreesWithAModel(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A view is an iterator and what it must show.
+type view struct {
+	statelab.Iterator
+	model *model
+}
+
+// look takes the views that were opened and compares one of them, or opens one more.
+func look(t *testing.T, s *Store, m *model, views []view, rng *rand.Rand) []view {
+	t.Helper()
+	i := rng.IntN(8)
+	if i >= len(views) {
+		it, err := s.Iter(statelab.Range{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(views, view{it, m.clone()})
+	}
+	v := views[i]
+	if v.First(); errors.Is(v.Err(), statelab.ErrSnapshotTooOld) {
+		v.Close()
+		return slices.Delete(views, i, i+1)
+	}
+	v.model.compareIterator(t, v)
+	if rng.IntN(2) == 0 {
+		v.Close()
+		return slices.Delete(views, i, i+1)
+	}
+	return views
 }
 
 func runModel(t *testing.T, sh shape, seed uint64) {
@@ -225,10 +262,21 @@ func runModel(t *testing.T, sh shape, seed uint64) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
+	var views []view
+	closeViews := func() {
+		for _, v := range views {
+			v.Close()
+		}
+		views = nil
+	}
+	defer func() { closeViews() }()
 	for step := range sh.steps {
+		if sh.iterate && step%5 == 0 {
+			views = look(t, s, m, views, rng)
+		}
 		switch op := rng.IntN(100); {
 		case op < 90:
-			sh.batch(rng, m, &b)
+			sh.batch(rng, m, &b, step/200%2 == 1)
 			if err := s.Apply(&b); err != nil {
 				t.Fatalf("seed %d, step %d: %v", seed, step, err)
 			}
@@ -246,6 +294,7 @@ func runModel(t *testing.T, sh shape, seed uint64) {
 			synced = m.clone()
 		case rng.IntN(4) == 0:
 			check()
+			closeViews()
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}

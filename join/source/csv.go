@@ -71,7 +71,7 @@ func duplicate(names []string) (string, bool) {
 	return "", false
 }
 
-func (r *csvReader) bind(name string, _ bool) (int, error) { return findColumn(r.names, name) }
+func (r *csvReader) bind(name string) (int, error) { return findColumn(r.names, name) }
 
 // findColumn returns the index of a column, or an error that names those there are.
 func findColumn(names []string, name string) (int, error) {

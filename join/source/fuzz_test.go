@@ -48,7 +48,7 @@ func FuzzMembersAreFound(f *testing.F) {
 		}
 		r := &jsonlReader{}
 		for _, name := range []string{"id", "at"} {
-			if _, err := r.bind(name, true); err != nil {
+			if _, err := r.bind(name); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -56,9 +56,7 @@ func FuzzMembersAreFound(f *testing.F) {
 			line = line[1:]
 		}
 		r.object = line
-		if err := r.findMembers(); err != nil {
-			t.Fatal(err)
-		}
+		r.findMembers()
 		for i, name := range r.names {
 			if got := string(r.raw[i]); got != string(want[name]) {
 				t.Errorf("%s is %q, want %q", name, got, want[name])

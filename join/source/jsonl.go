@@ -18,14 +18,13 @@ import (
 // top; of members that share a name the last one counts. Invalid UTF-8 in a
 // string stands for U+FFFD.
 type jsonlReader struct {
-	in       *bufio.Reader
-	names    []string
-	optional []bool
-	raw      [][]byte // by name, the member's value in object; nil if it has none
-	long     []byte   // a line that outgrew in's buffer
-	object   []byte
-	line     int
-	failure  bool
+	in      *bufio.Reader
+	names   []string
+	raw     [][]byte // by name, the member's value in object; nil if it has none
+	long    []byte   // a line that outgrew in's buffer
+	object  []byte
+	line    int
+	failure bool
 }
 
 func openJSONL(in *input) (reader, error) {
@@ -37,13 +36,12 @@ func openJSONL(in *input) (reader, error) {
 	return &jsonlReader{in: in.stream}, nil
 }
 
-func (r *jsonlReader) bind(name string, optional bool) (int, error) {
+func (r *jsonlReader) bind(name string) (int, error) {
 	i := slices.Index(r.names, name)
 	if i < 0 {
 		i = len(r.names)
-		r.names, r.raw, r.optional = append(r.names, name), append(r.raw, nil), append(r.optional, true)
+		r.names, r.raw = append(r.names, name), append(r.raw, nil)
 	}
-	r.optional[i] = r.optional[i] && optional
 	return i, nil
 }
 
@@ -69,7 +67,8 @@ func (r *jsonlReader) read() error {
 		return errors.New("not a JSON object")
 	}
 	r.object = line
-	return r.findMembers()
+	r.findMembers()
+	return nil
 }
 
 // readLine returns the next line that is not blank, trimmed.
@@ -106,7 +105,7 @@ func (r *jsonlReader) readLine() ([]byte, error) {
 }
 
 // findMembers finds the values of the bound columns in the object, which is valid.
-func (r *jsonlReader) findMembers() error {
+func (r *jsonlReader) findMembers() {
 	clear(r.raw)
 	b := skipSpace(r.object[1:])
 	for b[0] != '}' {
@@ -124,12 +123,6 @@ func (r *jsonlReader) findMembers() error {
 			b = skipSpace(b[1:])
 		}
 	}
-	for i, raw := range r.raw {
-		if raw == nil && !r.optional[i] {
-			return fmt.Errorf("no member %q", r.names[i])
-		}
-	}
-	return nil
 }
 
 // nameIs compares a quoted name.
@@ -197,7 +190,7 @@ func (r *jsonlReader) skip(n uint64) error {
 func (r *jsonlReader) field(i int) ([]byte, bool, error) {
 	raw := r.raw[i]
 	if raw == nil {
-		return nil, true, nil
+		return nil, false, errMissing
 	}
 	switch raw[0] {
 	case 'n':

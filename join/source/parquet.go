@@ -103,7 +103,7 @@ func describeColumn(c *parquet.Column) (parquetColumn, error) {
 	return column, nil
 }
 
-func (r *parquetReader) bind(name string, _ bool) (int, error) { return findColumn(r.names, name) }
+func (r *parquetReader) bind(name string) (int, error) { return findColumn(r.names, name) }
 
 // timeFormat is a timestamp column's own unit; another one given is a mistake.
 func (r *parquetReader) timeFormat(i int, given TimeFormat) (TimeFormat, error) {

@@ -14,7 +14,9 @@
 //
 // Key parts are text in the same sense, so that a number in one file can be
 // joined with its spelling in another. An empty text is a key like any other. A
-// row with a null in its key has no key: it is NoKey, and joins nothing.
+// row with a null in its key has no key: it is NoKey, and joins nothing. A JSON
+// object that lacks a field of the key, or the time, is an error: a misspelt
+// name would look like that.
 //
 // The time is read by its TimeFormat, to whole microseconds.
 //
@@ -117,8 +119,8 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // reader is a format. Fields are named by the index that bind returns.
 type reader interface {
-	// bind finds a column. optional columns may be missing from some rows.
-	bind(name string, optional bool) (int, error)
+	// bind finds a column.
+	bind(name string) (int, error)
 	// timeFormat is the format that the file itself gives for a column.
 	timeFormat(i int, given TimeFormat) (TimeFormat, error)
 	schema() *row.Schema
@@ -126,7 +128,8 @@ type reader interface {
 	read() error
 	// skip passes over n rows.
 	skip(n uint64) error
-	// field returns the text of a field of the current row, valid until the next read.
+	// field returns the text of a field of the current row, valid until the
+	// next read. It is errMissing if the row has no such field.
 	field(i int) (text []byte, null bool, err error)
 	// appendRow appends the current row.
 	appendRow(dst []byte) ([]byte, error)
@@ -134,6 +137,9 @@ type reader interface {
 	where() string
 	close() error
 }
+
+// errMissing says that a row does not have a field that others may have.
+var errMissing = errors.New("is missing from the object")
 
 // A Source is an open source. It is not safe for concurrent use.
 type Source struct {
@@ -186,21 +192,21 @@ func (s *Source) open() error {
 // bind finds the columns that the config names.
 func (s *Source) bind() error {
 	for _, c := range s.config.Where {
-		i, err := s.r.bind(c.Column, true)
+		i, err := s.r.bind(c.Column)
 		if err != nil {
 			return s.failWhole("where", err)
 		}
 		s.where = append(s.where, i)
 	}
 	for _, name := range s.config.Key {
-		i, err := s.r.bind(name, false)
+		i, err := s.r.bind(name)
 		if err != nil {
 			return s.failWhole("key", err)
 		}
 		s.key = append(s.key, i)
 	}
 	var err error
-	if s.time, err = s.r.bind(s.config.Time, false); err != nil {
+	if s.time, err = s.r.bind(s.config.Time); err != nil {
 		return s.failWhole("time", err)
 	}
 	if s.timeFormat, err = s.r.timeFormat(s.time, s.config.TimeFormat); err != nil {
@@ -245,27 +251,62 @@ func (s *Source) Next(r *Row) error {
 	return nil
 }
 
+// fill makes r of the current row.
 func (s *Source) fill(r *Row) error {
-	r.Class = Event
+	holds, err := s.holds()
+	if err != nil {
+		return err
+	}
+	if !holds {
+		r.Class = Filtered
+		return nil
+	}
+	null, err := s.readKey()
+	if err != nil {
+		return err
+	}
+	if null {
+		r.Class = NoKey
+		return nil
+	}
+	if r.Time, err = s.readTime(); err != nil {
+		return fmt.Errorf("field %s: %w", s.config.Time, err)
+	}
+	if s.valueBuf, err = s.r.appendRow(s.valueBuf[:0]); err != nil {
+		return err
+	}
+	r.Class, r.Key, r.Value = Event, s.keyBuf, s.valueBuf
+	return nil
+}
+
+// holds says whether Where holds for the current row.
+func (s *Source) holds() (bool, error) {
 	for i, c := range s.config.Where {
 		text, null, err := s.r.field(s.where[i])
-		if err != nil {
-			return fmt.Errorf("field %s: %w", c.Column, err)
+		if null || errors.Is(err, errMissing) {
+			return false, nil
 		}
-		if null || string(text) != c.Value {
-			r.Class = Filtered
-			return nil
+		if err != nil {
+			return false, fmt.Errorf("field %s: %w", c.Column, err)
+		}
+		if string(text) != c.Value {
+			return false, nil
 		}
 	}
+	return true, nil
+}
+
+// readKey puts the current row's key into keyBuf, and says whether there is a
+// null in it.
+func (s *Source) readKey() (null bool, err error) {
 	s.keyBuf = s.keyBuf[:0]
 	for i, name := range s.config.Key {
 		text, null, err := s.r.field(s.key[i])
 		if err != nil {
-			return fmt.Errorf("field %s: %w", name, err)
+			return false, fmt.Errorf("field %s: %w", name, err)
 		}
 		if null {
-			r.Class = NoKey
-			return nil
+			return true, nil
 		}
 		if i < len(s.key)-1 {
 			s.keyBuf = join.AppendKeyPart(s.keyBuf, text)
@@ -273,21 +314,18 @@ func (s *Source) fill(r *Row) error {
 			s.keyBuf = append(s.keyBuf, text...)
 		}
 	}
+	return false, nil
+}
+
+func (s *Source) readTime() (int64, error) {
 	text, null, err := s.r.field(s.time)
-	if err == nil && null {
-		err = errors.New("the time is null")
-	}
-	if err == nil {
-		r.Time, err = s.timeFormat.parse(text)
-	}
 	if err != nil {
-		return fmt.Errorf("field %s: %w", s.config.Time, err)
+		return 0, err
 	}
-	if s.valueBuf, err = s.r.appendRow(s.valueBuf[:0]); err != nil {
-		return err
+	if null {
+		return 0, errors.New("the time is null")
 	}
-	r.Key, r.Value = s.keyBuf, s.valueBuf
-	return nil
+	return s.timeFormat.parse(text)
 }
 
 // Close closes the file.

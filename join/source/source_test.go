@@ -178,12 +178,14 @@ func TestJSONMembersAsText(t *testing.T) {
 {"id":"a\u0041\"","kind":"view","at":"2"}
 {"id":null,"kind":"view","at":3}
 {"id":true,"at":4}
+{"kind":"other","what":"ever"}
 {"id":1,"id":2.50,"kind":"view","at":5, "t":"\ud83d\ude00 ` + "\xff" + `"}`
 	want := `0 "12345678901234567890" at 1: {"at":1,"id":12345678901234567890,"kind":"view","deep":{"id":["x",{"id":"}"}]}}
 1 "aA\"" at 2: {"id":"a\u0041\"","kind":"view","at":"2"}
 2 no key
 3 filtered
-4 "2.50" at 5: {"id":1,"id":2.50,"kind":"view","at":5,"t":"\ud83d\ude00 \ufffd"}
+4 filtered
+5 "2.50" at 5: {"id":1,"id":2.50,"kind":"view","at":5,"t":"\ud83d\ude00 \ufffd"}
 `
 	if got := mustRead(t, config(writeFile(t, "a.jsonl", data)), 0); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -292,7 +294,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"a.csv.zst", zst[:len(zst)-9], nil, "the compressed file is cut short"},
 		{"a.jsonl", asJSONL + "\n{\"id\":\n", nil, "line 4: not JSON: unexpected end of JSON input"},
 		{"a.jsonl", "[1]", nil, "line 1: not a JSON object"},
-		{"a.jsonl", `{"kind":"view","at":1}`, nil, `line 1: no member "id"`},
+		{"a.jsonl", `{"kind":"view","at":1}`, nil, "line 1: field id: is missing from the object"},
 		{"a.jsonl", `{"id":[1],"kind":"view","at":1}`, nil, "line 1: field id: an array has no text to compare"},
 		{"a.jsonl", `{"id":1,"kind":"view","at":null}`, nil, "line 1: field at: the time is null"},
 		{"a.parquet", "", nil, "is empty"},

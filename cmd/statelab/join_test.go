@@ -205,7 +205,7 @@ func TestAKilledJoinGoesOn(t *testing.T) {
 					if err := errors.Join(os.RemoveAll("state"), os.Remove("out.jsonl")); err != nil {
 						t.Fatal(err)
 					}
-					summary, interrupted := interruptAgainAndAgain(t, binary, signal)
+					summary, interrupted := interruptAgainAndAgain(t, signal, 5*time.Millisecond, binary, "join", "-f", "p.yaml")
 					if summary != want {
 						t.Errorf("the summary is\n%swant\n%s", summary, want)
 					}
@@ -224,11 +224,11 @@ func TestAKilledJoinGoesOn(t *testing.T) {
 
 // interruptAgainAndAgain runs the join until it gets to its end, and sends it a
 // signal after a while that grows. It returns what the last run printed.
-func interruptAgainAndAgain(t *testing.T, binary string, signal syscall.Signal) (stdout string, interrupted int) {
+func interruptAgainAndAgain(t *testing.T, signal syscall.Signal, patience time.Duration, name string, args ...string) (stdout string, interrupted int) {
 	t.Helper()
-	for patience := 30 * time.Millisecond; ; patience = patience * 3 / 2 {
+	for ; ; patience = patience * 3 / 2 {
 		var out, errs bytes.Buffer
-		cmd := exec.Command(binary, "join", "-f", "p.yaml")
+		cmd := exec.Command(name, args...)
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
@@ -247,6 +247,39 @@ func interruptAgainAndAgain(t *testing.T, binary string, signal syscall.Signal) 
 		}
 		if !stopped {
 			t.Fatalf("%v: %s", err, errs.String())
+		}
+	}
+}
+
+// TestAKilledTaxiJoinGoesOn does so to the example over real rides.
+func TestAKilledTaxiJoinGoesOn(t *testing.T) {
+	if os.Getenv("STATELAB_DATA") == "" {
+		t.Skip("STATELAB_DATA is not set, so there are no real inputs: see docs/DATA.md")
+	}
+	binary := build(t)
+	example, err := filepath.Abs("../../examples/taxi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first []byte
+	for _, b := range backends.List() {
+		t.Chdir(t.TempDir())
+		summary, interrupted := interruptAgainAndAgain(t, syscall.SIGKILL, 5*time.Millisecond, binary, "join", "-f", example, "-backend", b.Name)
+		if interrupted == 0 {
+			t.Errorf("%s: the join was never interrupted", b.Name)
+		}
+		if !strings.Contains(summary, "39921 pairs, 53550 samples, 0 negatives dropped; 100000 rows filtered, 0 events rejected") {
+			t.Errorf("%s: %s", b.Name, summary)
+		}
+		output, err := os.ReadFile("samples.jsonl")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = output
+		}
+		if !bytes.Equal(output, first) {
+			t.Errorf("%s: after %d interruptions the output is not that of other backends", b.Name, interrupted)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/statelab/statelab"
@@ -20,12 +21,13 @@ const joinDoc = `Runs the join that FILE describes, from files to a file, on any
 output appears under its name when it is complete. If the definition names a
 state dir, a join that was interrupted, by whatever, goes on when it is run
 again, and its output is the same, byte for byte; SIGINT and SIGTERM make it
-commit first. The package documentation of join/pipeline lists the fields of
-FILE; examples/rides.yaml is one.
+commit first. examples/rides.yaml is a FILE, and its fields are listed below.
 
 The flags override fields of FILE. The summary counts what became of every
 event and ends with the SHA-256 of the output; it goes to stdout (to stderr if
-the output does). On a terminal, progress is shown on stderr.`
+the output does). On a terminal, progress is shown on stderr.
+
+` + pipeline.Reference
 
 // joinFlags are the command line of join, as text; what is empty overrides nothing.
 type joinFlags struct {
@@ -35,10 +37,10 @@ type joinFlags struct {
 
 func runJoin(args []string, stdout, stderr io.Writer) int {
 	var f joinFlags
-	line := newCommandLine(stdout, "join -f FILE [flags]", joinDoc)
+	line := newCommandLine(stdout, "join -f FILE [flags]", strings.TrimSpace(joinDoc))
 	line.StringVar(&f.file, "f", "", "the pipeline `file`")
 	line.StringVar(&f.summary, "summary", "text", "`form` of the summary: text or json")
-	line.StringVar(&f.backend, "backend", "", "`spec` of the backend, such as btree or lsm?compaction=window")
+	line.StringVar(&f.backend, "backend", "", "`spec` of the backend, such as btree or lsm?memory=64MiB")
 	line.StringVar(&f.stateDir, "state-dir", "", "`directory` of the state")
 	line.StringVar(&f.memory, "memory", "", "memory `budget` of the backend, such as 64MiB")
 	line.StringVar(&f.output, "output", "", "output `file`; - is standard output")

@@ -6,42 +6,11 @@
 //	right:  {file: rides.csv.gz, format: csv, columns: [ride, event, at, other], where: {event: END},
 //	         key: [ride], time: at, time_format: "2006-01-02 15:04:05", max_disorder: 10s}
 //	join:   {kind: left_outer, lower: 0s, upper: 20m, late: drop}
-//	state:  {backend: "lsm?compaction=window", dir: state, memory: 64MiB, durability: checkpoint, checkpoint_every: 10s}
+//	state:  {backend: lsm, dir: state, memory: 64MiB, durability: checkpoint, checkpoint_every: 10s}
 //	output: {file: samples.jsonl}
 //
-// # Fields
-//
-// A field that has a default may be left out. Unknown fields are errors. File
-// and directory names are relative to the working directory; ${NAME} in them
-// stands for an environment variable. Anchors, aliases and merge keys (<<) work.
-//
-//	left, right
-//	  file          what to read; "-" is standard input, for one side
-//	  format        csv, jsonl or parquet; default: by the name, less .gz or .zst
-//	  columns       names of the fields of a csv without header
-//	  where         {column: text, ...}; only rows that have these texts are events; default: all rows
-//	  key           [column, ...], the same number on both sides, compared in order
-//	  time          the column of the event time
-//	  time_format   a Go layout, unix_s, unix_ms, unix_us or unix_ns; only parquet timestamps need none
-//	  max_disorder  how far an event may lie behind the latest one before it is late, or unbounded; default: 0s
-//	join
-//	  kind          left_outer or inner
-//	  lower, upper  a pair has left time + lower <= right time <= left time + upper; lower's default: 0s
-//	  late          drop, or {side: FILE}, where late events are then written; default: drop
-//	  emit          watermark (default): a sample is emitted when its window has passed
-//	  negatives     {keep: SHARE, seed: NUMBER} keeps a share of the samples without a pair; default: all
-//	state
-//	  backend       a spec of package backends; default: lsm
-//	  dir           where the state lies; default: a temporary directory, and an interrupted join starts anew
-//	  memory        such as 64MiB; default: the backend's
-//	  durability    checkpoint (default), interval or always
-//	  checkpoint_every  event time between commits; default: 1m with a dir, else only at the end
-//	  partitions    1
-//	output
-//	  file          what to write, as JSON lines; "-" is standard output
-//	  format        jsonl
-//
-// Durations are Go's (10s, 1h30m, -5m).
+// [Reference] lists the fields. One that has a default may be left out; unknown
+// ones are errors. Anchors, aliases and merge keys (<<) work.
 //
 // # Running
 //

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,25 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}
 	if err := got.Validate(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTheReferenceNamesEveryField asks the parser for the fields.
+func TestTheReferenceNamesEveryField(t *testing.T) {
+	for _, text := range []string{"x: 1", "left: {x: 1}", "join: {x: 1}", "join: {negatives: {x: 1}}", "join: {late: {x: 1}}", "state: {x: 1}", "output: {x: 1}"} {
+		_, err := Parse("p.yaml", []byte(text), noEnv)
+		if err == nil {
+			t.Fatal(text)
+		}
+		_, fields, ok := strings.Cut(err.Error(), "; there are ")
+		if !ok {
+			t.Fatal(err)
+		}
+		for _, field := range strings.Split(fields, ", ") {
+			if !regexp.MustCompile(`\b` + field + `\b`).MatchString(Reference) {
+				t.Errorf("%s of %q is not in the reference", field, text)
+			}
+		}
 	}
 }
 

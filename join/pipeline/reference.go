@@ -1,0 +1,32 @@
+package pipeline
+
+// Reference describes the fields of a pipeline file, for whoever writes one.
+const Reference = `left, right
+  file          what to read; - is standard input, for one side
+  format        csv, jsonl or parquet; default: by the name, less .gz or .zst
+  columns       [name, ...] of the fields of a csv without header; further fields are ignored
+  where         {column: text, ...}; only rows that have these texts are events; default: all rows
+  key           [column, ...], as many on both sides, compared in order
+  time          the column of the event time
+  time_format   a Go layout, unix_s, unix_ms, unix_us or unix_ns; only parquet timestamps need none
+  max_disorder  how far behind the latest event one may lie without being late, or unbounded; default: 0s
+join
+  kind          left_outer or inner
+  lower, upper  a pair has left time + lower <= right time <= left time + upper; default of lower: 0s
+  late          drop, or {side: FILE}, where late events are then written; default: drop
+  emit          watermark: a sample is emitted when its window has passed
+  negatives     {keep: SHARE, seed: NUMBER} keeps a share of the samples without a pair; default: all
+state
+  backend       a spec, such as lsm or btree?page_size=8KiB; default: lsm
+  dir           where the state lies; default: a temporary directory, and an interrupted join starts anew
+  memory        such as 64MiB; default: the backend's
+  durability    checkpoint, interval or always; default: checkpoint
+  checkpoint_every  event time between commits; default: 1m with a dir, else only at the end
+  partitions    1
+output
+  file          what to write, as JSON lines; - is standard output
+  format        jsonl
+
+Durations are written 10s, 1h30m or -5m. Names of files and directories are
+relative to the working directory, and ${NAME} in them is an environment variable.
+`

@@ -1,0 +1,110 @@
+package lsm
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/vfs"
+)
+
+// joinPrefix is where the join key ends in the keys of these tests.
+var joinPrefix = statelab.Prefix{Name: "eight", Len: func(key []byte) int { return min(8, len(key)) }}
+
+// filled returns a store of join keys with a few records each, in tables and
+// in a memtable.
+func filled(t testing.TB, o Options, joinKeys int) *Store {
+	t.Helper()
+	if o.FS == nil {
+		o.FS = vfs.NewMem()
+	}
+	o.Maintenance = statelab.MaintenanceInline
+	o.Prefix = joinPrefix
+	s, err := Open("/store", &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Check(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var b statelab.Batch
+	for i := range joinKeys {
+		for j := range 4 {
+			b.Append(recordKey(i, j), []byte("a value of some thirty-two bytes"), int64(joinKeys+i))
+		}
+		if err := s.Apply(&b); err != nil {
+			t.Fatal(err)
+		}
+		b.Reset()
+	}
+	return s
+}
+
+func recordKey(joinKey, i int) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(joinKey)*0x9e3779b97f4a7c15), byte(i))
+}
+
+func TestHotPathsDoNotAllocate(t *testing.T) {
+	const joinKeys = 5000
+	s := filled(t, Options{Options: statelab.Options{Memory: 2 << 20}}, joinKeys)
+	if n := len(s.view.Load().version.runs); n < 2 {
+		t.Fatalf("only %d runs: the test would show little", n)
+	}
+	var buf []byte
+	key, i := make([]byte, 0, 16), 0
+	next := func(joinKey int) []byte {
+		key = binary.BigEndian.AppendUint64(key[:0], uint64(joinKey)*0x9e3779b97f4a7c15)
+		i++
+		return key
+	}
+	var b statelab.Batch
+	for _, c := range []struct {
+		name string
+		most float64
+		do   func()
+	}{
+		{"Get", 0, func() {
+			var err error
+			if buf, err = s.Get(buf[:0], append(next(i%joinKeys), 1)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"Get of what is not there", 0, func() { s.Get(buf[:0], append(next(i), 9)) }},
+		{"probe", 0, func() {
+			r := statelab.Range{Lower: next(i % joinKeys)}
+			r.Upper = statelab.AppendSuccessor(key[len(key):], r.Lower)
+			it, err := s.Iter(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for it.Next() {
+				n++
+			}
+			if n != 4 {
+				t.Fatalf("probe finds %d records", n)
+			}
+			it.Close()
+		}},
+		{"Apply", 0, func() {
+			b.Reset()
+			b.Append(append(next(i%joinKeys), 2), []byte("x"), 1)
+			if err := s.Apply(&b); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"Advance", 0, func() { s.Advance(int64(i)) }},
+	} {
+		for range 200 {
+			c.do()
+		}
+		if got := testing.AllocsPerRun(500, c.do); got > c.most {
+			t.Errorf("%s allocates %v times, want at most %v", c.name, got, c.most)
+		}
+	}
+}

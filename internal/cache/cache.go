@@ -4,7 +4,7 @@
 //	key ──hash──▶ shard: table ──▶ entry ──▶ entry       (a chain)
 //	                     policy: oldest ◀─▶ ... ◀─▶ newest
 //
-//	entry, one piece of the arena:   [ header, 40 bytes | the block ]
+//	entry, one piece of the arena:   [ header, 48 bytes | the block ]
 //
 // An entry is a header and a block, together in one piece of an arena, and its
 // links are arena references; so a million cached blocks are no more objects to
@@ -23,6 +23,7 @@ package cache
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -50,7 +51,7 @@ type Options struct {
 // A shard for each so many bytes of budget, up to the limit: fewer would make
 // readers wait for each other, more would make policies choose among too few.
 const (
-	shardBytes = 1 << 20
+	shardBytes = 4 << 20
 	maxShards  = 16
 )
 
@@ -58,10 +59,13 @@ const (
 type Cache struct {
 	kinds  []string
 	shards []shard
-	shift  uint8 // of a hash, to its shard; 64 gives 0, the only one
+	order  []*shard // the same
+	shift  uint8    // of a hash, to its shard; 64 gives 0, the only one
 
 	budget atomic.Int64
 	used   atomic.Int64
+	time   atomic.Uint64 // counts Allocs
+	turn   atomic.Uint64 // counts evictions
 
 	// mu guards the arena's Alloc, Free and Release, and what follows. It is
 	// taken after a shard's lock.
@@ -83,6 +87,7 @@ func New(o Options) *Cache {
 	c := &Cache{kinds: o.Kinds, arena: arena.NewSlabs(), shards: make([]shard, n), shift: uint8(64 - bits.TrailingZeros(uint(n)))}
 	for i := range c.shards {
 		c.shards[i].init(c.arena, newPolicy(o.Policy, c.arena))
+		c.order = append(c.order, &c.shards[i])
 	}
 	c.budget.Store(o.Budget)
 	return c
@@ -111,6 +116,7 @@ func (c *Cache) Get(key Key, kind Kind) (Handle, bool) {
 		return Handle{}, false
 	}
 	s.hits[kind]++
+	entryOf(c.arena, ref).used = c.time.Load()
 	s.policy.hit(ref)
 	return c.pin(ref), true
 }
@@ -144,7 +150,7 @@ func (c *Cache) Alloc(key Key, n int) (Handle, error) {
 	c.live++
 	c.used.Add(charge)
 	e := entryOf(c.arena, ref)
-	*e = entry{key: key, size: uint32(n), shard: uint8(at)}
+	*e = entry{key: key, size: uint32(n), shard: uint8(at), used: c.time.Add(1)}
 	e.refs.Store(1)
 	return Handle{c: c, ref: ref, block: c.arena.Bytes(ref, headerSize, n)}, nil
 }
@@ -195,20 +201,33 @@ func (c *Cache) Resize(budget int64) {
 }
 
 // makeRoom evicts until need bytes more fit into the budget, or nothing is left
-// to evict. It begins with shard at and holds one lock at a time.
+// to evict. Each time it compares two shards, at and another in turn, and takes
+// from the one whose entries are in less recent use. If it always took from at,
+// a shard that once gave up a large block for a small one would be left with
+// less than the others, and would have to give up what is used most, over and
+// over: filters are hundreds of times as long as other blocks.
 func (c *Cache) makeRoom(at uint64, need int64) {
-	for i := 0; i < len(c.shards) && c.over(need); i++ {
-		s := &c.shards[(at+uint64(i))%uint64(len(c.shards))]
-		s.mu.Lock()
-		for c.over(need) {
-			ref := s.policy.victim()
-			if ref == 0 {
-				break
-			}
-			c.evict(s, ref)
+	for c.over(need) {
+		s := &c.shards[at]
+		if other := &c.shards[c.turn.Add(1)%uint64(len(c.shards))]; other.lastUse() < s.lastUse() {
+			s = other
 		}
-		s.mu.Unlock()
+		if !c.evictFrom(s) && !slices.ContainsFunc(c.order, c.evictFrom) {
+			return
+		}
 	}
+}
+
+// evictFrom evicts one entry of s, if there is one without handles.
+func (c *Cache) evictFrom(s *shard) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ref := s.policy.victim()
+	if ref == 0 {
+		return false
+	}
+	c.evict(s, ref)
+	return true
 }
 
 func (c *Cache) over(need int64) bool { return c.used.Load()+need > c.budget.Load() }

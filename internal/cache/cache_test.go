@@ -418,3 +418,41 @@ func BenchmarkGet(b *testing.B) {
 		})
 	}
 }
+
+// Large blocks that are used all the time, as filters are, stay while small
+// ones stream through, also after files give way to others, as compaction makes
+// them: then shards are left with unequal parts of the budget.
+func TestLargeHotBlocksOutliveAStream(t *testing.T) {
+	c := newCache(t, Options{Budget: 16 << 20, Kinds: []string{"hot", "cold"}})
+	if len(c.shards) < 2 {
+		t.Fatal("one shard shows nothing")
+	}
+	const files, hot, hotBytes = 5, 50, 240 << 10 // three quarters of the budget
+	rng := rand.New(rand.NewPCG(1, 1))
+	misses := 0
+	for i := range uint64(100_000) {
+		file := i / (100_000 / files)
+		if i%(100_000/files) == 0 {
+			c.Drop(file - 1)
+		}
+		key := Key{file, rng.Uint64N(hot)}
+		h, ok := c.Get(key, 0)
+		if !ok {
+			misses++
+			var err error
+			if h, err = c.Alloc(key, hotBytes); err != nil {
+				t.Fatal(err)
+			}
+			h = c.Insert(h)
+		}
+		h.Release()
+		cold, err := c.Add(Key{files, i}, make([]byte, 4<<10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cold.Release()
+	}
+	if most := files * hot * 3 / 2; misses > most {
+		t.Errorf("%d misses of %d files of %d hot blocks, more than %d", misses, files, hot, most)
+	}
+}

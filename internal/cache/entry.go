@@ -11,6 +11,7 @@ import (
 // the arena.
 type entry struct {
 	key          Key
+	used         uint64       // the cache's time at the last use
 	size         uint32       // of the block
 	refs         atomic.Int32 // C1
 	chain        arena.Ref    // next entry of the table's chain

@@ -33,6 +33,8 @@ type policy interface {
 	added(ref arena.Ref)
 	hit(ref arena.Ref)
 	removed(ref arena.Ref)
+	// next returns the entry that victim considers first, or zero.
+	next() arena.Ref
 	// victim returns the entry to evict next, which has no handles, or zero if
 	// there is none.
 	victim() arena.Ref
@@ -55,6 +57,8 @@ type list struct {
 	oldest, newest arena.Ref
 	n              int
 }
+
+func (l *list) next() arena.Ref { return l.oldest }
 
 // push makes an entry the newest.
 func (l *list) push(ref arena.Ref) {

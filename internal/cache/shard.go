@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"math"
 	"sync"
 
 	"github.com/statelab/statelab/internal/arena"
@@ -40,6 +41,17 @@ func (s *shard) find(hash uint64, key Key) arena.Ref {
 		ref = e.chain
 	}
 	return 0
+}
+
+// lastUse returns when the entry was last used that the policy considers next;
+// if there is none it is never old.
+func (s *shard) lastUse() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ref := s.policy.next(); ref != 0 {
+		return entryOf(s.arena, ref).used
+	}
+	return math.MaxUint64
 }
 
 // add lists an entry whose key is not listed.

@@ -10,60 +10,63 @@ import (
 )
 
 // GoBench renders results in Go benchmark format, as golang.org/x/perf's
-// benchfmt specifies it and benchstat reads it: configuration, then units,
-// then a line for each result,
+// benchfmt specifies it and benchstat reads it: configuration, units, and a line
+// for each result,
 //
 //	BenchmarkJ1s/backend=btree-2 250000 12.5 cpu_us_per_event 76000 events_per_s ...
 //
 // in which the number after the name is the count of measured events. The
-// checksum stays out: it is no quantity. Only the order in which
-// results came is kept; they should share machine and settings.
+// checksum stays out: it is no quantity. Results keep their order.
+//
+// Benchstat compares lines whose configuration is equal. So seed, knobs and
+// settings are configuration, given anew wherever they change; Go version and
+// commit, which are what one compares, stand in comments.
 func GoBench(results []Result) []byte {
-	var b bytes.Buffer
 	if len(results) == 0 {
 		return nil
 	}
-	writeConfig(&b, results)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# commit %s, built with %s\n", orUnknown(results[0].Machine.Commit), orUnknown(results[0].Machine.Go))
+	b.WriteString("# benchstat A/results.txt B/results.txt\n")
+	b.WriteString("# benchstat -col /backend -ignore memory results.txt\n")
 	for _, doc := range MetricDocs() {
 		if doc.Better != Neither {
 			fmt.Fprintf(&b, "Unit %s better=%s\n", doc.Name, doc.Better)
 		}
 	}
+	given := map[string]string{}
 	for i := range results {
+		writeConfig(&b, &results[i], given)
 		writeBenchLine(&b, &results[i])
 	}
 	return b.Bytes()
 }
 
-func writeConfig(b *bytes.Buffer, results []Result) {
-	r := &results[0]
-	config := func(key, value string) {
-		if value != "" {
+// writeConfig writes the configuration of a result as far as it is not given
+// already.
+func writeConfig(b *bytes.Buffer, r *Result, given map[string]string) {
+	memory := "default"
+	if r.Settings.Memory > 0 {
+		memory = strconv.FormatInt(r.Settings.Memory, 10)
+	}
+	for _, c := range [][2]string{
+		{"goos", r.Machine.OS},
+		{"goarch", r.Machine.Arch},
+		{"pkg", "github.com/statelab/statelab/bench"},
+		{"cpu", r.Machine.CPU},
+		{"kernel", r.Machine.Kernel},
+		{"fs", r.Machine.FS},
+		{"seed", strconv.FormatUint(r.Seed, 10)},
+		{"knobs", r.Settings.Knobs.String()},
+		{"memory", memory},
+		{"durability", r.Settings.Durability},
+		{"compression", r.Settings.Compression},
+		{"maintenance", r.Settings.Maintenance},
+	} {
+		if key, value := c[0], c[1]; given[key] != value {
 			fmt.Fprintf(b, "%s: %s\n", key, value)
+			given[key] = value
 		}
-	}
-	config("goos", r.Machine.OS)
-	config("goarch", r.Machine.Arch)
-	config("pkg", "github.com/statelab/statelab/bench")
-	config("cpu", r.Machine.CPU)
-	config("cores", strconv.Itoa(r.Machine.Cores))
-	config("memory-bytes", strconv.FormatInt(r.Machine.Memory, 10))
-	config("kernel", r.Machine.Kernel)
-	config("fs", r.Machine.FS)
-	config("go", r.Machine.Go)
-	config("commit", r.Machine.Commit)
-	config("seed", strconv.FormatUint(r.Seed, 10))
-	described := map[string]bool{}
-	once := func(key, value string) {
-		if !described[key] {
-			described[key] = true
-			config(key, value)
-		}
-	}
-	for i := range results {
-		r := &results[i]
-		once(strings.ToLower(r.Workload)+"-knobs", r.Settings.Knobs.String())
-		once(strings.ToLower(benchName(r.Backend))+"-settings", r.Settings.store())
 	}
 }
 

@@ -199,8 +199,8 @@ func TestTheWidestTableFits(t *testing.T) {
 func TestGoBenchFormat(t *testing.T) {
 	text := GoBench(canned())
 	golden(t, "results.txt", text)
-	// What benchfmt takes a line for: configuration, a unit, or a result.
-	syntax := regexp.MustCompile(`^([a-z][^ A-Z]*: .+|Unit \S+ better=(higher|lower)|Benchmark[A-Z]\S* \d+( -?[0-9.]+ \S+)+)$`)
+	// What benchfmt takes a line for: nothing, configuration, a unit, or a result.
+	syntax := regexp.MustCompile(`^(# .+|[a-z][^ A-Z]*: .*|Unit \S+ better=(higher|lower)|Benchmark[A-Z]\S* \d+( -?[0-9.]+ \S+)+)$`)
 	for line := range strings.Lines(string(text)) {
 		if !syntax.MatchString(strings.TrimRight(line, "\n")) {
 			t.Errorf("no line of a benchmark file: %s", line)

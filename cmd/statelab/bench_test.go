@@ -25,8 +25,8 @@ func TestMain(m *testing.M) {
 // small makes every workload run in a moment, with checkpoints that no tick
 // coincides with.
 var small = []string{
-	"-set", "live=4000", "-set", "window_s=10", "-set", "tick_s=0.7", "-set", "checkpoint_s=13", "-set", "delay_median_s=2",
-	"-set", "records=20000", "-set", "warm_lookups=100", "-set", "lookups=2000",
+	"-set", "live=2000", "-set", "warm_checkpoints=1", "-set", "window_s=10", "-set", "tick_s=0.7", "-set", "checkpoint_s=13", "-set", "delay_median_s=2",
+	"-set", "records=10000", "-set", "warm_lookups=100", "-set", "lookups=2000",
 }
 
 // everyBackend returns a spec of each backend and of each variant of its index.
@@ -46,7 +46,7 @@ func everyBackend() []string {
 			}
 		}
 		if !backends.MemoryResident(b.Name) {
-			variants[0] += "?memory=2MiB"
+			variants[0] += "?memory=1MiB"
 		}
 		specs = append(specs, variants...)
 	}
@@ -100,7 +100,7 @@ func TestBenchMeasuresEveryBackendInAProcessOfItsOwn(t *testing.T) {
 func TestASpecOverridesTheFlags(t *testing.T) {
 	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 3, memory: "1MiB"}
 	name := backends.List()[0].Name
-	c, err := f.candidate(name + "?memory=2MiB&durability=always&compression=none&maintenance=inline")
+	c, err := f.candidate(name + "?memory=1MiB&durability=always&compression=none&maintenance=inline")
 	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)

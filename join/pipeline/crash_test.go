@@ -33,11 +33,11 @@ func TestACrashAnywhereChangesNoByte(t *testing.T) {
 		for _, durability := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways} {
 			t.Run(fmt.Sprintf("%s,%v", backend, durability), func(t *testing.T) {
 				fsys, def, want := prepared(t, backend, durability)
-				crashes := crashesOf(t, fsys, def)
+				crashes, undisturbed := crashesOf(t, fsys, def)
 				if len(crashes) < 20 {
 					t.Fatalf("only %d crashes", len(crashes))
 				}
-				late := get(t, fsys, "late.jsonl")
+				late := get(t, undisturbed, "late.jsonl")
 				for _, c := range crashes {
 					if _, err := run(c.fs, def); err != nil {
 						t.Fatalf("after %s: %v", c.at, err)
@@ -60,13 +60,11 @@ type crash struct {
 }
 
 // crashesOf runs a join to its end and returns what crashes along the way
-// would have left.
-func crashesOf(t *testing.T, fsys *vfs.Mem, def *pipeline.Definition) []crash {
+// would have left, and what it left itself.
+func crashesOf(t *testing.T, fsys *vfs.Mem, def *pipeline.Definition) (crashes []crash, undisturbed *vfs.Mem) {
 	t.Helper()
-	every := 1
-	for range 2 {
-		// The first run counts the operations, the second one crashes.
-		var crashes []crash
+	// The first run counts the operations, the second one crashes.
+	for every := 1; ; {
 		n := 0
 		base := fsys.Kill()
 		traced := vfs.NewTrace(base, func(op vfs.TraceOp) {
@@ -91,12 +89,10 @@ func crashesOf(t *testing.T, fsys *vfs.Mem, def *pipeline.Definition) []crash {
 			t.Fatal(err)
 		}
 		if every > 1 {
-			*fsys = *base.Kill()
-			return crashes
+			return crashes, base
 		}
 		every = max(2, n/60)
 	}
-	return nil
 }
 
 func firstDifference(got, want string) string {

@@ -75,7 +75,7 @@ func faultRuns(kinds []faultKind) func(*lab) {
 				steps := generate(seed, max(10, l.cfg.Steps/6), faultMix)
 				for _, kind := range kinds {
 					play := func(steps []step) *failure { return playFaults(l, st, steps, kind) }
-					l.prove("fault-"+kind.String(), seed, st, steps, play)
+					l.prove("fault-"+kind.String(), seed, st, steps, 150, play)
 				}
 			}
 		})

@@ -33,6 +33,7 @@ type generator struct {
 	groups  int // of keys with a common prefix
 	members int // of a group
 	fill    int // bytes added to keys, for trees that are deep
+	heavy   bool
 	iters   []int
 	nIters  int
 	nValues int
@@ -45,6 +46,9 @@ func generate(seed uint64, steps int, m mix) []step {
 	g.groups = 1 + g.IntN(8)
 	g.members = []int{3, 10, 40, 200}[g.IntN(4)]
 	g.fill = []int{0, 0, 200, 800}[g.IntN(4)]
+	if g.heavy = seed%4 == 3; g.heavy { // much is written and little stays: logs are shortened, files merged
+		g.members, g.fill = min(g.members, 10), 0
+	}
 	var history []step
 	if g.members > 10 || g.IntN(3) == 0 {
 		for range m.bulk {
@@ -64,6 +68,9 @@ func (g *generator) bulk() step {
 		g.nValues++
 		o := opText{kind: statelab.OpPut, key: g.key(), expireAt: g.expiry()}
 		o.value = text{head: fmt.Sprint("v", g.nValues, "."), fill: g.IntN(1200)}
+		if g.heavy {
+			o.value.fill *= 3
+		}
 		if g.IntN(4) == 0 {
 			o.kind = statelab.OpAppend
 		}
@@ -110,6 +117,9 @@ func (g *generator) crash() step {
 }
 
 func (g *generator) apply() step {
+	if g.heavy && g.IntN(3) > 0 {
+		return g.bulk()
+	}
 	n := 1 + g.IntN(4)
 	if g.IntN(12) == 0 {
 		n = 1 + g.IntN(40)

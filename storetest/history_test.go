@@ -67,7 +67,7 @@ func TestShrinkKeepsWhatIsNeeded(t *testing.T) {
 	if f == nil {
 		t.Fatal("the history does not fail")
 	}
-	short, f := shrink(steps, f, play)
+	short, f := shrink(steps, f, 600, play)
 	if len(short) != 3 || len(short[0].ops) != 1 || f.step != 2 {
 		t.Fatalf("shrunk to\n%s", printSteps(short))
 	}

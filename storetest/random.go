@@ -18,7 +18,7 @@ func randomRuns(l *lab) {
 			seed := l.cfg.Seed + uint64(i)
 			st := l.settingOf(seed, d)
 			steps := generate(seed, l.cfg.Steps, randomMix)
-			l.prove("random", seed, st, steps, func(steps []step) *failure { return playRandom(l, st, steps) })
+			l.prove("random", seed, st, steps, 600, func(steps []step) *failure { return playRandom(l, st, steps) })
 		}
 	})
 }
@@ -45,14 +45,15 @@ func playRandom(l *lab, st setting, steps []step) *failure {
 	return f
 }
 
-// prove plays the history, and if it fails shrinks it and ends the case.
-func (l *lab) prove(run string, seed uint64, st setting, steps []step, play func([]step) *failure) {
+// prove plays the history, and if it fails shrinks it, in at most so many runs,
+// and ends the case.
+func (l *lab) prove(run string, seed uint64, st setting, steps []step, runs int, play func([]step) *failure) {
 	l.Helper()
 	f := play(steps)
 	if f == nil {
 		return
 	}
-	short, f := shrink(steps, f, play)
+	short, f := shrink(steps, f, runs, play)
 	l.failClause(f.clause, "step %d of %d, %s:\n\t%s\n\tthe history of seed %d, cut down from %d steps to %d, for Replay:\n\n%s%s\n\tagain: %s\n",
 		f.step+1, len(short), lineOf(short, f.step), f.text, seed, len(steps), len(short),
 		st.line(run), printSteps(short), l.cfg.rerun(l.Name(), seed))

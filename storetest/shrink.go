@@ -1,17 +1,14 @@
 package storetest
 
-// shrinkRuns bounds how often a failing history is played again to shrink it.
-const shrinkRuns = 600
-
 // shrink returns a part of the failing history that still breaks the same
-// clause, and its failure. It is delta debugging: it leaves out ever shorter
+// clause, and its failure, having played at most runs times. It is delta debugging: it leaves out ever shorter
 // chunks, down to single steps, and then single operations of batches.
-func shrink(steps []step, f *failure, play func([]step) *failure) ([]step, *failure) {
-	runs := 0
+func shrink(steps []step, f *failure, runs int, play func([]step) *failure) ([]step, *failure) {
 	still := func(candidate []step) bool {
-		if runs++; runs > shrinkRuns {
+		if runs == 0 {
 			return false
 		}
+		runs--
 		g := play(candidate)
 		if g == nil || g.clause != f.clause {
 			return false
@@ -26,7 +23,7 @@ func shrink(steps []step, f *failure, play func([]step) *failure) ([]step, *fail
 		shorter := leaveOut(steps, chunk, still)
 		done := chunk == 1 && len(shorter) == len(steps)
 		steps = shorter
-		if done || runs > shrinkRuns {
+		if done || runs == 0 {
 			break
 		}
 	}

@@ -91,6 +91,14 @@ type encoder struct {
 	head  [8]byte
 }
 
+// reset empties the batch, and gives up its memory if a large record was in it.
+func (enc *encoder) reset() {
+	if len(enc.batch.Bytes()) > 4*partBytes {
+		enc.batch = statelab.Batch{}
+	}
+	enc.batch.Reset()
+}
+
 // appendRecord adds to the encoder's batch the operations that make the record
 // as the view sees it, and says whether there are any.
 func (enc *encoder) appendRecord(r *records, ref arena.Ref, v view) bool {

@@ -94,8 +94,7 @@ func (r *records) elementSize(e *element) int { return r.mem.SizeOf(elementHead 
 // was prepared: views opened in between are not to see it.
 func (r *records) push(recRef, ref arena.Ref) {
 	rec, e := r.rec(recRef), r.elem(ref)
-	e.born = r.opened
-	e.older, e.newer = rec.newest, recRef
+	e.born, e.older, e.newer = r.opened, rec.newest, recRef
 	e.flags |= elementNewest
 	if e.older != 0 {
 		older := r.elem(e.older)

@@ -168,7 +168,7 @@ func (s *Store) writeRecords(w *imageWriter, v view, stopped <-chan struct{}) er
 		last []byte // key of the last record looked at
 	)
 	for first := true; ; first = false {
-		enc.batch.Reset()
+		enc.reset()
 		var more bool
 		last, more = s.encodeFrom(&enc, v, last, first)
 		if enc.batch.Len() > 0 {

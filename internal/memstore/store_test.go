@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/statelab/statelab"
@@ -107,7 +108,7 @@ func TestWhatIsShadowedInFilesStaysGone(t *testing.T) {
 
 // TestDeadElementsAreReclaimedInTime holds the package comment to its word.
 func TestDeadElementsAreReclaimedInTime(t *testing.T) {
-	const n = 4096
+	const n = 8192
 	s := openTest(t, vfs.NewMem(), func(o *Options) { o.Durability = statelab.DurabilityInterval })
 	fill := func() int64 {
 		for i := range n {
@@ -118,7 +119,7 @@ func TestDeadElementsAreReclaimedInTime(t *testing.T) {
 	must(t, s.Advance(0))
 	full := fill()
 	must(t, s.Advance(1<<20))
-	for range 9*n/1024 + 1 {
+	for range 9*n/reapPerAdvance + 1 {
 		must(t, s.Advance(s.records.watermark+1))
 	}
 	if now := s.Stats().Memory; now > full/n {
@@ -127,7 +128,7 @@ func TestDeadElementsAreReclaimedInTime(t *testing.T) {
 	full = fill()
 	must(t, s.Advance(1<<21))
 	apply(t, s, func(b *statelab.Batch) {
-		for range 9*n/16 + 1 {
+		for range 9*n/reapPerOp + 1 {
 			b.Delete([]byte("none"))
 		}
 	})
@@ -139,7 +140,15 @@ func TestDeadElementsAreReclaimedInTime(t *testing.T) {
 // TestOnlyWhatViewsSeeIsPinned opens iterators at several moments, and expects
 // pinned what they see and the store does not.
 func TestOnlyWhatViewsSeeIsPinned(t *testing.T) {
+	// Elements remember only the low half of how many views there were.
+	for _, opened := range []uint64{0, 1<<31 - 2, 1<<32 - 2} {
+		t.Run(fmt.Sprint(opened), func(t *testing.T) { pinnedByThree(t, opened) })
+	}
+}
+
+func pinnedByThree(t *testing.T, opened uint64) {
 	s := openTest(t, vfs.NewMem(), nil)
+	s.records.opened = opened
 	size := int64(s.records.mem.SizeOf(elementHead + 100))
 	value := strings.Repeat("v", 100)
 	iter := func() statelab.Iterator {
@@ -184,6 +193,93 @@ func TestOnlyWhatViewsSeeIsPinned(t *testing.T) {
 	}
 }
 
+func TestViewsTooFarBehindAreGivenUp(t *testing.T) {
+	s := openTest(t, vfs.NewMem(), nil)
+	put(t, s, "k", "v", never)
+	old, err := s.Iter(statelab.Range{})
+	must(t, err)
+	s.records.opened += maxViewDistance
+	late, err := s.Iter(statelab.Range{})
+	must(t, err)
+	if old.Next() || !errors.Is(old.Err(), statelab.ErrSnapshotTooOld) || !errors.Is(old.Close(), statelab.ErrSnapshotTooOld) {
+		t.Errorf("an iterator from %d views ago: %v", uint64(maxViewDistance), old.Err())
+	}
+	if got := walk(late); got != "k=v " {
+		t.Errorf("the late iterator shows %q", got)
+	}
+	must(t, late.Close())
+}
+
+// A slowFile is a file whose writes wait while the file system's gate is shut.
+type slowFile struct {
+	vfs.File
+	g *gate
+}
+
+func (f slowFile) WriteAt(b []byte, off int64) (int, error) {
+	if f.g.shut.Load() {
+		f.g.came <- struct{}{}
+		<-f.g.open
+	}
+	return f.File.WriteAt(b, off)
+}
+
+// TestIteratorOpenedBeforeABatchTakesEffect opens an iterator while the log
+// writes a batch.
+func TestIteratorOpenedBeforeABatchTakesEffect(t *testing.T) {
+	g := newGate(vfs.NewMem())
+	s := openTest(t, g, func(o *Options) { o.Durability = statelab.DurabilityInterval })
+	put(t, s, "k", "old", never)
+	g.shut.Store(true)
+	var writer sync.WaitGroup
+	writer.Go(func() { put(t, s, "k", strings.Repeat("new", 1<<18), never) })
+	<-g.came
+	it, err := s.Iter(statelab.Range{})
+	must(t, err)
+	if got := walk(it); got != "k=old " {
+		t.Errorf("before the batch takes effect an iterator shows %.20q", got)
+	}
+	g.shut.Store(false)
+	close(g.open)
+	writer.Wait()
+	if got := walk(it); got != "k=old " {
+		t.Errorf("after that it shows %.20q", got)
+	}
+	must(t, it.Close())
+}
+
+// TestMovesPassOverManyUnseenRecords lets an iterator come to its records
+// through thousands that it does not see, while those come and go.
+func TestMovesPassOverManyUnseenRecords(t *testing.T) {
+	s := openTest(t, vfs.NewMem(), nil)
+	put(t, s, "a", "1", never)
+	put(t, s, "z", "2", never)
+	it, err := s.Iter(statelab.Range{})
+	must(t, err)
+	fill := func(do func(b *statelab.Batch, key []byte)) {
+		apply(t, s, func(b *statelab.Batch) {
+			for i := range 3 * readAtATime {
+				do(b, fmt.Appendf(nil, "m%05d", i))
+			}
+		})
+	}
+	var writer sync.WaitGroup
+	fill(func(b *statelab.Batch, key []byte) { b.Put(key, nil, never) })
+	writer.Go(func() {
+		for range 5 {
+			fill(func(b *statelab.Batch, key []byte) { b.Delete(key) })
+			fill(func(b *statelab.Batch, key []byte) { b.Put(key, nil, never) })
+		}
+	})
+	for range 20 {
+		if !it.First() || !it.Next() || string(it.Key()) != "z" || !it.Prev() || string(it.Key()) != "a" || it.Prev() {
+			t.Fatalf("stands on %q, error %v", it.Key(), it.Err())
+		}
+	}
+	writer.Wait()
+	must(t, it.Close())
+}
+
 func TestDeadElementsBetweenShadowedOnesHideNothing(t *testing.T) {
 	s := openTest(t, vfs.NewMem(), nil)
 	put(t, s, "k", "1", never)
@@ -213,6 +309,7 @@ type gate struct {
 	came chan struct{} // gets one when a snapshot begins
 	open chan struct{} // closed to let it go on
 	fail error         // what it then returns
+	shut atomic.Bool   // whether writes wait too
 }
 
 func newGate(fs vfs.FS) *gate {
@@ -227,7 +324,8 @@ func (g *gate) Create(name string) (vfs.File, error) {
 			return nil, g.fail
 		}
 	}
-	return g.FS.Create(name)
+	f, err := g.FS.Create(name)
+	return slowFile{f, g}, err
 }
 
 // logUntilSnapshot makes the log long enough for a snapshot to begin.

@@ -48,7 +48,7 @@ func (s *Store) appendDelta() error {
 	if r.dirtyFirst == 0 && r.watermark == s.saved {
 		return nil
 	}
-	s.encoder.batch.Reset()
+	s.encoder.reset()
 	for ref := r.dirtyFirst; ref != 0; ref = r.rec(ref).dirtyNext {
 		s.encodeDirty(ref)
 		if len(s.encoder.batch.Bytes()) >= partBytes {
@@ -92,7 +92,7 @@ func (s *Store) appendPart() error {
 	}
 	s.encoder.kind[0] = logDelta
 	_, err := s.log.AppendPending(s.encoder.kind[:], s.encoder.batch.Bytes())
-	s.encoder.batch.Reset()
+	s.encoder.reset()
 	return s.failed(err)
 }
 

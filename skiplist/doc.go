@@ -7,8 +7,7 @@
 // A [Store] holds all records in memory. Its files are a log and a snapshot
 // that shortens it; package internal/memstore, which the store is built on,
 // says how they work, what an Advance costs at most, and what Options.Memory
-// bounds. Ten million records are a few hundred objects to the garbage
-// collector.
+// bounds. Ten million records are some sixty objects to the garbage collector.
 //
 // Any number of goroutines may use a Store. Reads share a lock that changes
 // take exclusively for the time it takes to link what they bring.
@@ -21,9 +20,10 @@
 //	skiplist?index=huandu   github.com/huandu/skiplist, with nodes, keys and
 //	                        elements on the Go heap
 //
-// They make the same files and open each other's. In the second a record is
-// found through two look-ups in a table that the arena's links do without,
-// a percent or two of what a Get costs.
+// They make the same files and open each other's. The second keeps references
+// where pointers would do, so that it can share the rest of the store: a record
+// is found through two look-ups in a table that a store made for pointers alone
+// would not need.
 //
 // # The list
 //

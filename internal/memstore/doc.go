@@ -51,7 +51,9 @@
 // Options.Memory bounds the bytes of the arena that are in use, as Stats.Memory
 // tells them. A batch that would exceed it is refused, after everything that is
 // dead has been reclaimed. Deletes and Advances take no memory, so they always
-// work. What replaces an element needs room beside it until it has taken effect.
+// work; of a deleted record that the files have, under checkpoint, the key
+// stays until the next Sync. What replaces an element needs room beside it until
+// it has taken effect. Opening is not refused for what is in the files.
 // Beyond the budget come the holes that freed elements leave until others of
 // their size fill them, some KiB for each file, and the batch in flight. With no
 // budget nothing bounds what iterators pin.

@@ -44,17 +44,17 @@ func (s *Store) Advance(watermark int64) error {
 // finish ends a call that added to the history up to pos, unless it failed with
 // err: it makes that as durable as it has to be, and sees to the snapshot.
 func (s *Store) finish(call string, pos wal.Pos, err error) error {
-	var image *image
+	var img *image
 	logs := s.o.Durability != statelab.DurabilityCheckpoint
 	if err == nil && logs {
-		image, err = s.startSnapshotIfDue()
+		img, err = s.startSnapshotIfDue()
 	}
 	s.write.Unlock()
 	if err == nil && logs {
 		err = s.failed(s.log.Commit(pos))
 	}
-	if image != nil {
-		if ierr := s.runSnapshot(image); err == nil {
+	if img != nil {
+		if ierr := s.runSnapshot(img); err == nil {
 			err = ierr
 		}
 	}

@@ -13,20 +13,20 @@ func (s *Store) Sync() error {
 		return fmt.Errorf("sync: %w", err)
 	}
 	var (
-		image *image
-		err   error
+		img *image
+		err error
 	)
 	if s.o.Durability == statelab.DurabilityCheckpoint {
 		if err = s.appendDelta(); err == nil {
-			image, err = s.startSnapshotIfDue()
+			img, err = s.startSnapshotIfDue()
 		}
 	}
 	s.write.Unlock()
 	if err == nil {
 		err = s.failed(s.log.Sync())
 	}
-	if image != nil {
-		if ierr := s.runSnapshot(image); err == nil {
+	if img != nil {
+		if ierr := s.runSnapshot(img); err == nil {
 			err = ierr
 		}
 	}

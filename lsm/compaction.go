@@ -56,7 +56,7 @@ func (s *Store) mergeRuns(v *version, begin, end int) error {
 	defer m.close()
 	for _, r := range v.runs[begin:end] {
 		c := new(runCursor)
-		c.open(r.tables, uncached)
+		c.open(r.tables, fromFile)
 		m.sources = append(m.sources, c)
 	}
 	m.reset()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/spec"
@@ -30,10 +31,10 @@ func (s *Store) Dump(to io.Writer) error {
 		if i == 0 {
 			name = "memtable"
 		}
-		fmt.Fprintf(w, "%s: %d keys, %s\n", name, m.list.Len(), sizeText(m.bytes()))
+		fmt.Fprintf(w, "%s: %s, %s\n", name, count(int64(m.list.Len()), "key"), sizeText(m.bytes()))
 	}
 	for _, r := range v.runs {
-		fmt.Fprintf(w, "run %d: %d records, %s\n", r.id, r.records, sizeText(r.size))
+		fmt.Fprintf(w, "run %d: %s, %s\n", r.id, count(r.records, "record"), sizeText(r.size))
 		for i, t := range r.tables {
 			branch := "├─"
 			if i == len(r.tables)-1 {
@@ -47,13 +48,30 @@ func (s *Store) Dump(to io.Writer) error {
 
 // describe says in one line what a table holds.
 func (t *table) describe() string {
-	expiry := "no elements"
-	if t.elements > 0 {
-		expiry = fmt.Sprintf("expiries %s to %s", timeText(t.minExpiry), timeText(t.maxExpiry))
+	parts := []string{tableName(t.number), sizeText(t.size), count(t.records, "record")}
+	if t.tombstones > 0 {
+		parts = append(parts, count(t.tombstones, "tombstone"))
 	}
-	return fmt.Sprintf("%s  %s, %d records, %d of them bases and %d tombstones, %d elements, %s, keys %s to %s",
-		tableName(t.number), sizeText(t.size), t.records, t.bases, t.tombstones, t.elements, expiry,
-		keyText(t.first), keyText(t.last))
+	if t.elements > 0 {
+		parts = append(parts, "expiring "+span(timeText(t.minExpiry), timeText(t.maxExpiry)))
+	}
+	return strings.Join(append(parts, span(keyText(t.first), keyText(t.last))), "  ")
+}
+
+// count writes a number of things.
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// span writes a range by its ends.
+func span(first, last string) string {
+	if first == last {
+		return first
+	}
+	return first + " to " + last
 }
 
 // sizeText writes a number of bytes for a person: exactly if it is small.

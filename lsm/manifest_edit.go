@@ -25,6 +25,15 @@ type tableState struct {
 	tableMeta
 }
 
+// tables returns the number of tables.
+func (s *state) tables() int {
+	n := 0
+	for _, r := range s.runs {
+		n += len(r.tables)
+	}
+	return n
+}
+
 // An edit takes a manifest from one state to the next. It names all runs, in
 // their order, which costs a few bytes for each; the tables of a run are
 // described only by the first edit that names it.

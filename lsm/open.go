@@ -32,7 +32,14 @@ func Open(dir string, o *Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store %s: %w", dir, err)
 	}
-	s := &Store{options: options, budget: options.budget(), policy: policyOf(options.Compaction), fs: options.FS, path: dir}
+	s := &Store{
+		options:     options,
+		budget:      options.budget(),
+		policy:      policyOf(options.Compaction),
+		fs:          options.FS,
+		path:        dir,
+		recordLimit: statelab.MaxRecordSize,
+	}
 	if s.dir, err = storedir.Open(s.fs, dir, identity(&options), &s.meter); err != nil {
 		return nil, err
 	}
@@ -82,7 +89,7 @@ func (s *Store) create() error {
 	if err := s.show(st); err != nil {
 		return err
 	}
-	if err := s.removeLeftovers(st, 0); err != nil {
+	if err := s.removeLeftovers(st); err != nil {
 		return err
 	}
 	if err := s.beginLog(); err != nil {
@@ -116,21 +123,27 @@ func (s *Store) recover() error {
 	s.durable = s.view.Load().version
 	s.durable.refs.Add(1)
 	s.versionMu.Unlock()
-	if err := s.removeLeftovers(st, number); err != nil {
-		return err
-	}
-	// What was found must stay found (D8). An edit that no slot counts may be
-	// one whose sync failed, so it is written again; CURRENT may have been
+	// What was found must stay found (D8), and so it must be durable before
+	// the files of an older state are removed. An edit that no slot counts may
+	// be one whose sync failed, so it is written again; CURRENT may have been
 	// renamed without its directory being synced.
 	if !counted {
 		err = s.recommit()
 	} else {
 		err = s.fs.SyncDir(s.path)
 	}
+	if err == nil {
+		err = s.removeLeftovers(st)
+	}
+	if err == nil {
+		err = s.recoverLog()
+	}
 	if err != nil {
 		return err
 	}
-	return s.recoverLog()
+	s.options.Logger.Info("lsm: opened", "store", s.path, "tables", st.tables(), "watermark", s.watermark.Load(),
+		"batches from the log", s.seq.Load())
+	return nil
 }
 
 // requireTables finds tables that are missing or cut short.
@@ -162,6 +175,7 @@ func (s *Store) show(st *state) error {
 	for _, r := range st.runs {
 		var tables []*table
 		for _, t := range r.tables {
+			s.files.resize(tableName(t.number), t.size)
 			tables = append(tables, &table{tableMeta: t.tableMeta, number: t.number, size: t.size, env: s.env})
 		}
 		runs = append(runs, newRun(r.id, tables))
@@ -176,17 +190,13 @@ func (s *Store) show(st *state) error {
 	return nil
 }
 
-// removeLeftovers removes the files of the store's own kinds that the state
-// does not need: what was not committed before a crash.
-func (s *Store) removeLeftovers(st *state, manifest uint64) error {
-	needed := map[string]bool{currentName: true}
-	if manifest != 0 {
-		needed[manifestName(manifest)] = true
-	}
+// removeLeftovers removes the files of the store's own kinds that neither the
+// state nor the manifest needs: what was not committed before a crash.
+func (s *Store) removeLeftovers(st *state) error {
+	needed := map[string]bool{manifestName(s.manifestNumber): true}
 	for _, r := range st.runs {
 		for _, t := range r.tables {
 			needed[tableName(t.number)] = true
-			s.files.resize(tableName(t.number), t.size)
 		}
 	}
 	names, err := s.fs.List(s.path)

@@ -31,6 +31,8 @@ type Store struct {
 	format  *tableFormat
 	failed  latch.Latch
 
+	recordLimit int64 // statelab.MaxRecordSize; tests lower it
+
 	gate   sync.RWMutex // calls in flight hold it for reading
 	closed bool         // guarded by gate
 

@@ -81,9 +81,8 @@ func (r *blockRef) release() {
 type access uint8
 
 const (
-	cached   access = iota // blocks are cached: what was read will be read again
-	uncached               // blocks that are not cached stay so: compactions read once
-	fromFile               // the cache is passed by: Check wants to see what is in the file
+	cached   access = iota // blocks are cached: what was read may be read again
+	fromFile               // the cache is passed by: a compaction reads once, and Check wants to see the file
 )
 
 // readBlock gets a block into ref.

@@ -144,11 +144,21 @@ func (s *Store) relieve() error {
 		}
 		return s.compactAll()
 	}
+	s.stallWhile(s.crowded)
+	return s.failed.Err()
+}
+
+// stallWhile waits for the worker's goroutines until the condition is false,
+// or the store has failed.
+func (s *Store) stallWhile(condition func() bool) {
+	if !condition() {
+		return
+	}
 	start := time.Now()
 	w := &s.worker
 	w.mu.Lock()
 	w.waiting++
-	for s.failed.Err() == nil && s.crowded() {
+	for s.failed.Err() == nil && condition() {
 		w.wake()
 		w.changed.Wait()
 	}
@@ -156,16 +166,16 @@ func (s *Store) relieve() error {
 	w.mu.Unlock()
 	s.counts.stalls.Add(1)
 	s.counts.stallNanos.Add(time.Since(start).Nanoseconds())
-	return s.failed.Err()
 }
 
-// crowded says whether a memtable cannot be rotated yet. Where compaction
-// cannot go on, for want of readable tables, waiting for it would be for ever.
+// crowded says whether a memtable cannot be rotated yet.
 func (s *Store) crowded() bool {
-	w := s.view.Load()
-	if len(w.immutable()) > 0 {
-		return true
-	}
-	background := s.options.Maintenance == statelab.MaintenanceBackground
-	return background && !s.worker.broken.Load() && len(w.version.runs) >= maxRuns
+	return len(s.view.Load().immutable()) > 0 || s.tooManyRuns()
+}
+
+// tooManyRuns says whether background compaction has to catch up. Where it
+// cannot go on, for want of readable tables, waiting for it would be for ever.
+func (s *Store) tooManyRuns() bool {
+	return s.options.Maintenance == statelab.MaintenanceBackground && !s.worker.broken.Load() &&
+		len(s.view.Load().version.runs) >= maxRuns
 }

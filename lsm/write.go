@@ -164,7 +164,7 @@ func (s *Store) requireRoom(b *statelab.Batch) error {
 	for _, r := range w.version.runs {
 		bound += r.maxRecord
 	}
-	if bound <= statelab.MaxRecordSize {
+	if bound <= s.recordLimit {
 		return nil
 	}
 	return s.requireRecordRoom(b)
@@ -191,9 +191,9 @@ func (s *Store) requireRecordRoom(b *statelab.Batch) error {
 		if op.Kind != statelab.OpDelete && !statelab.Expired(op.ExpireAt, snap.watermark) {
 			size += int64(len(op.Value))
 		}
-		if size > statelab.MaxRecordSize {
+		if size > s.recordLimit {
 			return fmt.Errorf("apply: the record at key %.32x would be %d bytes, over the limit of %d: %w",
-				op.Key, size, statelab.MaxRecordSize, statelab.ErrTooLarge)
+				op.Key, size, s.recordLimit, statelab.ErrTooLarge)
 		}
 		sizes[string(op.Key)] = size
 	}
@@ -220,6 +220,7 @@ func (s *Store) Sync() error {
 	if s.log != nil {
 		return s.logFailed(s.log.Sync())
 	}
+	s.stallWhile(s.tooManyRuns)
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
 	err := s.flushAll()

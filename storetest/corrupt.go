@@ -29,12 +29,6 @@ func corruptionRuns(l *lab) {
 	})
 }
 
-// A damage is done to a file.
-type damage struct {
-	name string
-	do   func(vfs.File) error // nil: the file is removed
-}
-
 func (l *lab) corrupt(seed uint64, st setting) {
 	l.Helper()
 	p := newPlayer(l, st, nil)
@@ -50,16 +44,14 @@ func (l *lab) corrupt(seed uint64, st setting) {
 		accepted = append(accepted, p.journal.history[len(p.journal.history)-2])
 	}
 	before := offheap.InUse()
-	for _, path := range filesBelow(l, mem, p.dir) {
-		for _, d := range damages(l, mem, path) {
-			damaged := mem.Kill()
-			if err := d.doTo(damaged, path); err != nil {
-				l.Fatal(err)
-			}
-			if f := readDamaged(playerOn(l, st, damaged, nil), accepted); f != nil {
-				l.failClause(f.clause, "%s of %s: %s\n\tthe history of seed %d, %s\tagain: %s", d.name, path, f.text,
-					seed, st.line("corrupt"), l.cfg.rerun(l.Name(), seed))
-			}
+	for _, d := range l.damagesBelow(mem, p.dir) {
+		damaged := mem.Kill()
+		if err := d.doTo(damaged); err != nil {
+			l.Fatal(err)
+		}
+		if f := readDamaged(playerOn(l, st, damaged, nil), accepted); f != nil {
+			l.failClause(f.clause, "%s of %s: %s\n\tthe history of seed %d, %s\tagain: %s", d.name, d.path, f.text,
+				seed, st.line("corrupt"), l.cfg.rerun(l.Name(), seed))
 		}
 	}
 	if left := offheap.InUse() - before; left != 0 {
@@ -88,15 +80,39 @@ func filesBelow(l *lab, fsys vfs.FS, dir string) (files []string) {
 	return files
 }
 
-// damages returns what is tried on a file: at its beginning and its end
-// closely, since that is where headers, roots and footers are.
-func damages(l *lab, fsys vfs.FS, path string) []damage {
-	info, err := fsys.Stat(path)
-	if err != nil {
-		l.Fatal(err)
+// A damage is done to a file.
+type damage struct {
+	path string
+	name string
+	do   func(vfs.File) error // nil: the file is removed
+}
+
+// damagesBelow returns what is tried on the files in dir: the coarse on each
+// of them, and of the fine as much as the effort allows.
+func (l *lab) damagesBelow(fsys vfs.FS, dir string) []damage {
+	var coarse, fine []damage
+	for _, path := range filesBelow(l, fsys, dir) {
+		info, err := fsys.Stat(path)
+		if err != nil {
+			l.Fatal(err)
+		}
+		coarse = append(coarse, damage{path, "loss", nil}, resize(path, info.Size, 0), resize(path, info.Size, info.Size-1), resize(path, info.Size, info.Size+100))
+		fine = append(fine, l.fineDamages(path, info.Size)...)
 	}
+	points := *l.cfg
+	if points.Points > 0 {
+		points.Points *= 4
+	}
+	for _, i := range points.sample(len(fine)) {
+		coarse = append(coarse, fine[i])
+	}
+	return coarse
+}
+
+// fineDamages flips bits, cuts and blanks: at the beginning and the end of the
+// file closely, since that is where headers, roots and footers are.
+func (l *lab) fineDamages(path string, size int64) (fine []damage) {
 	const close = 48 // bytes
-	size := info.Size
 	var offsets []int64
 	for i := range min(close, size) {
 		offsets = append(offsets, i, size-1-i)
@@ -105,22 +121,20 @@ func damages(l *lab, fsys vfs.FS, path string) []damage {
 		offsets = append(offsets, int64(i))
 	}
 	slices.Sort(offsets)
-	offsets = slices.Compact(offsets)
-	ds := []damage{{name: "loss"}, resize(0, size), resize(size+1, size), resize(size+5000, size)}
-	for i, off := range offsets {
-		ds = append(ds, flip(off, byte(1)<<(off*3%8)))
-		if i%6 == 0 && off > 0 {
-			ds = append(ds, resize(off, size))
+	for i, off := range slices.Compact(offsets) {
+		fine = append(fine, flip(path, off, byte(1)<<(off*3%8)))
+		if i%5 == 0 {
+			fine = append(fine, resize(path, size, off))
 		}
-		if i%16 == 0 {
-			ds = append(ds, blank(off, min(512, size-off)))
+		if i%13 == 0 {
+			fine = append(fine, blank(path, off, min(512, size-off)))
 		}
 	}
-	return ds
+	return fine
 }
 
-func flip(off int64, bit byte) damage {
-	return damage{fmt.Sprintf("a flip of bit %#x at offset %d", bit, off), func(f vfs.File) error {
+func flip(path string, off int64, bit byte) damage {
+	return damage{path, fmt.Sprintf("a flip of bit %#x at offset %d", bit, off), func(f vfs.File) error {
 		var b [1]byte
 		if _, err := f.ReadAt(b[:], off); err != nil {
 			return err
@@ -131,22 +145,23 @@ func flip(off int64, bit byte) damage {
 	}}
 }
 
-func blank(off, n int64) damage {
-	return damage{fmt.Sprintf("the blanking of %d bytes at offset %d", n, off), func(f vfs.File) error {
+func blank(path string, off, n int64) damage {
+	return damage{path, fmt.Sprintf("the blanking of %d bytes at offset %d", n, off), func(f vfs.File) error {
 		_, err := f.WriteAt(make([]byte, n), off)
 		return err
 	}}
 }
 
-func resize(to, from int64) damage {
-	return damage{fmt.Sprintf("the change from %d to %d bytes", from, to), func(f vfs.File) error { return f.Truncate(to) }}
+func resize(path string, from, to int64) damage {
+	to = max(to, 0)
+	return damage{path, fmt.Sprintf("the change from %d to %d bytes", from, to), func(f vfs.File) error { return f.Truncate(to) }}
 }
 
-func (d damage) doTo(fsys vfs.FS, path string) error {
+func (d damage) doTo(fsys vfs.FS) error {
 	if d.do == nil {
-		return fsys.Remove(path)
+		return fsys.Remove(d.path)
 	}
-	f, err := fsys.OpenReadWrite(path)
+	f, err := fsys.OpenReadWrite(d.path)
 	if err != nil {
 		return err
 	}

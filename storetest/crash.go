@@ -119,7 +119,7 @@ func takeCuts(l *lab, st setting, steps []step, chosen map[int]bool) (cuts []*cu
 				return
 			}
 			if chosen[n] {
-				cuts = append(cuts, newCut(mem, op, n, p.journal))
+				cuts = append(cuts, newCut(mem, op, n, len(cuts)%4 == 1, p.journal))
 			}
 			n++
 		})
@@ -128,18 +128,16 @@ func takeCuts(l *lab, st setting, steps []step, chosen map[int]bool) (cuts []*cu
 	return cuts, p.journal.history, f
 }
 
-// newCut crashes now: strictly, by two seeds, and now and then by killing the process.
-func newCut(mem *vfs.Mem, op vfs.TraceOp, n int, j *journal) *cut {
+// newCut crashes now: strictly, by a seed, and if told so by killing the process.
+func newCut(mem *vfs.Mem, op vfs.TraceOp, n int, kill bool, j *journal) *cut {
 	c := &cut{
 		after:   fmt.Sprintf("operation %d on files (%s %s)", n, op.Op, filepath.Base(op.Path)),
 		allowed: j.allowed(),
 		copies:  j.copiesNow(),
 		left:    []left{{how: "a power cut that leaves only what is sure", mem: mem.PowerCutStrict()}},
 	}
-	for _, seed := range []int64{int64(2 * n), int64(2*n + 1)} {
-		c.left = append(c.left, left{how: fmt.Sprintf("power cut %d", seed), mem: mem.PowerCut(seed)})
-	}
-	if n%3 == 0 {
+	c.left = append(c.left, left{how: fmt.Sprintf("power cut %d", n), mem: mem.PowerCut(int64(n))})
+	if kill {
 		c.left = append(c.left, left{how: "a kill", mem: mem.Kill(), killed: true})
 	}
 	for _, m := range j.allowed() { // the history may go on meanwhile, if maintenance is in the background
@@ -153,7 +151,7 @@ func newCut(mem *vfs.Mem, op vfs.TraceOp, n int, j *journal) *cut {
 // verify opens what each crash left, and crashes a part of them again.
 func (c *cut) verify(l *lab, st setting, i int, history []*model) *failure {
 	for k, left := range c.left {
-		f := c.verifyOne(l, st, left, (i+k)%4 == 0, history)
+		f := c.verifyOne(l, st, left, left.killed || (i+k)%6 == 0, history)
 		if f != nil {
 			f.text = left.how + ": " + f.text
 			return f
@@ -204,7 +202,7 @@ func (c *cut) verifyOne(l *lab, st setting, left left, again bool, history []*mo
 		allowed = c.allowed
 	}
 	for i, mem := range during {
-		if i%3 != 0 && i != len(during)-1 {
+		if i%4 != 1 && i != len(during)-1 {
 			continue
 		}
 		if _, f := playerOn(l, st, mem, nil).recovers("D8", allowed, history); f != nil {

@@ -67,20 +67,15 @@ func (e Effort) part(n int) *Effort {
 	return &e
 }
 
-// sample returns at most e.Points of the numbers 0 to n-1, spread evenly, first
-// and last among them.
+// sample returns at most e.Points of the numbers 0 to n-1, spread evenly.
 func (e *Effort) sample(n int) []int {
 	points := e.Points
 	if points < 0 || points > n {
 		points = n
 	}
-	picked := make([]int, 0, points)
-	for i := range points {
-		at := 0
-		if points > 1 {
-			at = i * (n - 1) / (points - 1)
-		}
-		picked = append(picked, at)
+	picked := make([]int, points)
+	for i := range picked {
+		picked[i] = (2*i + 1) * n / (2 * points)
 	}
 	return picked
 }

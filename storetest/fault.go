@@ -47,6 +47,15 @@ func (k faultKind) harmless() bool {
 	return k.op == vfs.OpRead || k.op == vfs.OpOpen || k.op == vfs.OpStat || k.op == vfs.OpLock
 }
 
+// effort returns how many operations to fail: fewer where the first failure
+// shows most of what there is to see.
+func (k faultKind) effort(cfg *Config) *Effort {
+	if k.sticky || k.op == vfs.OpStat || k.op == vfs.OpLock || k.op == vfs.OpMkdir {
+		return cfg.part(30)
+	}
+	return cfg.part(10)
+}
+
 // faultKinds returns the kinds of failure of these operations.
 func faultKinds(ops ...vfs.Op) []faultKind {
 	var kinds []faultKind
@@ -90,7 +99,7 @@ func playFaults(l *lab, st setting, steps []step, kind faultKind) *failure {
 	if f := playerOn(l, st, nil, nil).on(counting).play(steps); f != nil {
 		return f
 	}
-	for _, i := range l.cfg.part(10).sample(int(counting.Count(kind.op))) {
+	for _, i := range kind.effort(l.cfg).sample(int(counting.Count(kind.op))) {
 		mem := vfs.NewMem()
 		fault := vfs.Fault{Op: kind.op, N: int64(i + 1), Sticky: kind.sticky, Short: kind.short, Err: errInjected}
 		r := &faultRun{l: l, st: st, kind: kind, mem: mem, faulty: vfs.NewFaulty(mem, fault)}
@@ -343,7 +352,7 @@ func openFaulty(l *lab, st setting, mem *vfs.Mem, kind faultKind, allowed []*mod
 	if _, f := playerOn(l, st, nil, nil).on(counting).recovers("F7", allowed, nil); f != nil {
 		return f
 	}
-	for _, i := range l.cfg.part(10).sample(int(counting.Count(kind.op))) {
+	for _, i := range kind.effort(l.cfg).sample(int(counting.Count(kind.op))) {
 		copied := mem.Kill()
 		faulty := vfs.NewFaulty(copied, vfs.Fault{Op: kind.op, N: int64(i + 1), Sticky: kind.sticky, Short: kind.short, Err: errInjected})
 		f := openOnce(playerOn(l, st, nil, nil).on(faulty), allowed)

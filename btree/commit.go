@@ -136,6 +136,7 @@ func (t *tree) recover() (firstLog uint64, err error) {
 		return 0, &statelab.CorruptError{File: t.name, Offset: size, Reason: fmt.Sprintf("the file has %d bytes, not %d pages of %d", size, r.pages, t.pageSize)}
 	}
 	if repair {
+		t.logger.Warn("btree: root slots are made equal again", "file", t.name, "epoch", r.epoch)
 		if err := t.writeRoots(r); err != nil {
 			return 0, fmt.Errorf("repair root slot of %s: %w", t.name, err)
 		}

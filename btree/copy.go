@@ -17,8 +17,8 @@ import (
 // which no bound of pinned pages ends, while readers and writers go on; the
 // pages it is made in are taken beside Options.Memory, 16 of them.
 func (s *Store) Checkpoint(dir string) error {
-	s.copying.RLock() // Close waits for it
-	defer s.copying.RUnlock()
+	s.calls.RLock() // Close waits for it
+	defer s.calls.RUnlock()
 	if err := s.checkpoint(dir); err != nil {
 		return fmt.Errorf("checkpoint to %s: %w", dir, err)
 	}

@@ -8,28 +8,26 @@ import "github.com/statelab/statelab"
 const expireLimit = 64
 
 // expire takes leaves out of the tree in which everything is dead (B5 leads to
-// them), at most expireLimit of them, and says whether there may be more. A leaf
-// is read only if it owns overflow pages.
-func (t *tree) expire() (more bool, err error) {
+// them), at most expireLimit of them. A leaf is read only if it owns overflow pages.
+func (t *tree) expire() error {
 	sum, err := t.rootSummary()
 	if err != nil || !statelab.Expired(sum.firstDeath, t.watermark) {
-		return false, err
+		return err
 	}
 	t.begin()
 	for left := expireLimit; left > 0; {
 		n, err := t.expireSome(left)
 		if err != nil {
 			t.rollback()
-			return false, err
+			return err
 		}
 		if n == 0 {
-			t.commit()
-			return false, nil
+			break
 		}
 		left -= n
 	}
 	t.commit()
-	return true, nil
+	return nil
 }
 
 func (t *tree) rootSummary() (summary, error) {

@@ -48,10 +48,15 @@ func (s *Store) openLog(first uint64) error {
 		s.log = log
 		return s.tree.persist(1)
 	}
-	log, err := wal.Open(s.logOptions(), first, s.replay)
+	records := 0
+	log, err := wal.Open(s.logOptions(), first, func(payload []byte) error {
+		records++
+		return s.replay(payload)
+	})
 	if err != nil {
 		return err
 	}
+	s.options.Logger.Info("btree: log replayed", "dir", s.dir.Path, "records", records)
 	s.log = log
 	if s.options.Durability != statelab.DurabilityCheckpoint {
 		return nil

@@ -34,16 +34,18 @@ type Store struct {
 	dir     *storedir.Dir
 	meter   *meter.Meter
 
-	// writer is held by whoever changes the tree or commits it, and taken before
-	// mu. mu is held for reading by whoever reads pages, and for writing while
-	// pages change; a commit changes none, so readers go on beside its syncs.
-	writer  sync.Mutex
-	copying sync.RWMutex // held for reading by Checkpoint, and by Close before anything else
-	mu      sync.RWMutex
-	closed  bool // guarded by mu
-	tree    tree
-	log     *wal.Log // nil under DurabilityCheckpoint
-	dirty   bool     // something was applied or advanced since the last commit
+	// calls is held for reading by calls that give up the locks below in between,
+	// and for writing by Close, which so waits for them. It is taken first.
+	// writer is held by whoever changes the tree or commits it. mu is held for
+	// reading by whoever reads pages, and for writing while pages change; a
+	// commit changes none, so readers go on beside its syncs. It is taken last.
+	calls  sync.RWMutex
+	writer sync.Mutex
+	mu     sync.RWMutex
+	closed bool // guarded by mu
+	tree   tree
+	log    *wal.Log // nil under DurabilityCheckpoint
+	dirty  bool     // something was applied or advanced since the last commit
 
 	iterators sync.Pool // of *cursor
 
@@ -197,6 +199,8 @@ func (s *Store) Apply(b *statelab.Batch) error {
 	if b.Len() == 0 {
 		return s.usable()
 	}
+	s.calls.RLock()
+	defer s.calls.RUnlock()
 	pos, err := s.applyLocked(b)
 	if err != nil {
 		return fmt.Errorf("apply: %w", err)
@@ -233,12 +237,16 @@ func (s *Store) change(tree func() error, log func() (wal.Pos, error)) (wal.Pos,
 		return wal.Pos{}, err
 	}
 	s.dirty = true
-	s.boundSnapshots()
-	if s.log == nil {
-		return wal.Pos{}, nil
+	var pos wal.Pos
+	if s.log != nil {
+		var err error
+		if pos, err = log(); err != nil {
+			return pos, s.tree.failed.Set(err)
+		}
 	}
-	pos, err := log()
-	return pos, s.tree.failed.Set(err)
+	err := s.expire()
+	s.boundSnapshots()
+	return pos, err
 }
 
 // boundSnapshots fails the oldest iterators while pages held for iterators
@@ -266,6 +274,8 @@ func logicalBytes(b *statelab.Batch) int64 {
 // taken out by later Applies and Advances.
 func (s *Store) Advance(watermark int64) error {
 	start := time.Now()
+	s.calls.RLock()
+	defer s.calls.RUnlock()
 	pos, err := s.advanceLocked(watermark)
 	if err != nil {
 		return fmt.Errorf("advance: %w", err)
@@ -310,24 +320,19 @@ func (s *Store) usable() error {
 	return s.tree.failed.Err()
 }
 
-// maintain does what is due after a change: dead leaves are taken out, and a
-// log that is long enough is cut short by a commit. The writer's lock is held.
+// maintain cuts a log that is long enough short by a commit. The writer's lock is held.
 func (s *Store) maintain() error {
-	if err := s.expire(); err != nil {
-		return err
-	}
 	if s.log != nil && s.log.Size() >= s.options.LogLimit {
 		return s.commit()
 	}
 	return nil
 }
 
-// expire takes dead leaves out. That it cannot read one fails nobody's change,
-// which has taken effect: whoever asks for what is in it will be told.
+// expire takes some dead leaves out. That it cannot read one fails nobody's
+// change, which has taken effect: whoever asks for what is in it will be told.
+// mu is held.
 func (s *Store) expire() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, err := s.tree.expire()
+	err := s.tree.expire()
 	if err == nil || s.tree.failed.Err() != nil {
 		return s.tree.failed.Err()
 	}
@@ -370,22 +375,27 @@ func (s *Store) acknowledge(pos wal.Pos) error {
 // Sync implements statelab.Store. With a log it syncs that; else it commits the
 // tree, unless nothing has changed since it last did.
 func (s *Store) Sync() error {
-	s.writer.Lock()
-	defer s.writer.Unlock()
-	if err := s.usable(); err != nil {
-		return err
-	}
-	var err error
-	switch {
-	case s.log != nil:
-		err = s.tree.failed.Set(s.log.Sync())
-	case s.dirty:
-		err = s.commit()
-	}
-	if err != nil {
+	s.calls.RLock()
+	defer s.calls.RUnlock()
+	if err := s.sync(); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
 	return nil
+}
+
+func (s *Store) sync() error {
+	if err := s.usable(); err != nil {
+		return err
+	}
+	if s.log != nil {
+		return s.tree.failed.Set(s.log.Sync())
+	}
+	s.writer.Lock()
+	defer s.writer.Unlock()
+	if err := s.tree.failed.Err(); err != nil || !s.dirty {
+		return err
+	}
+	return s.commit()
 }
 
 // Stats implements statelab.Store.
@@ -424,8 +434,8 @@ func (s *Store) Stats() statelab.Stats {
 
 // Close implements statelab.Store.
 func (s *Store) Close() error {
-	s.copying.Lock()
-	defer s.copying.Unlock()
+	s.calls.Lock()
+	defer s.calls.Unlock()
 	s.writer.Lock()
 	defer s.writer.Unlock()
 	err := s.usable()

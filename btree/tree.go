@@ -1,6 +1,8 @@
 package btree
 
 import (
+	"log/slog"
+
 	"github.com/statelab/statelab/internal/latch"
 	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/pool"
@@ -19,6 +21,7 @@ type position struct {
 type tree struct {
 	*pager
 	position
+	logger  *slog.Logger
 	snaps   snapshots
 	failed  latch.Latch // of writes
 	maps    []ref       // map pages, by stretch; the zero ref where there is none yet
@@ -49,6 +52,7 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 	if err != nil {
 		return err
 	}
+	t.logger = o.Logger
 	size := o.PageSize
 	images := imageCount(int(o.Memory / int64(size)))
 	t.txn.images = make([]byte, images*size)

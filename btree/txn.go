@@ -29,6 +29,9 @@ const (
 	maxImages = 16
 )
 
+// keepList is the longest list that a transaction leaves to the next one, in pages.
+const keepList = 16 << 10
+
 func imageCount(frames int) int { return max(minImages, min(maxImages, frames/64)) }
 
 // Stamps on pages in the pool, by which the writer knows what it has done to
@@ -74,6 +77,9 @@ func (t *tree) rollback() {
 
 func (x *txn) end() {
 	x.no, x.kept, x.born, x.freed = 0, x.kept[:0], x.born[:0], x.freed[:0]
+	if cap(x.born)+cap(x.freed) > keepList {
+		x.born, x.freed = nil, nil
+	}
 }
 
 // discard makes a page that is no longer reachable free, unless a snapshot sees it.

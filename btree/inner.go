@@ -18,6 +18,10 @@ import (
 //	14     8    dieAt of the child's subtree
 //	22     8    firstDeath of the child's subtree
 //	30          separator
+//
+// So "m" in front of page 3, born in epoch 2, where the first leaf dies at 5 and
+// the last element at 9, is
+// 01 00 03 00 00 00 02 00 00 00 00 00 00 00 09 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00 6d.
 const (
 	innerCellHeader = 30
 	innerLengthMask = 0x3fff

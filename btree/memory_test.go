@@ -9,15 +9,10 @@ import (
 	"github.com/statelab/statelab/storetest"
 )
 
-// TestMemoryKeepsTheContract proves the memory-resident variant.
-func TestMemoryKeepsTheContract(t *testing.T) {
+func TestMemoryVariantKeepsTheContract(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
-			r, err := o.Resolve()
-			if err != nil {
-				return nil, err
-			}
-			return openMemory(dir, r)
+			return Open(dir, &Options{Options: *o, Index: IndexMemory})
 		},
 		MemoryResident: true,
 		Effort:         storetest.Effort{Seeds: 2, Points: 15},

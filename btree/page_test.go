@@ -10,8 +10,20 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// TestPageIsAsDocumented holds the worked examples of page.go, leaf.go and element.go.
-func TestPageIsAsDocumented(t *testing.T) {
+// TestFormatIsAsDocumented holds the worked examples of page.go, leaf.go,
+// element.go, inner.go and root.go.
+func TestFormatIsAsDocumented(t *testing.T) {
+	r := root{position: position{ref{5, 6}, 2, 7}, epoch: 6, pageSize: 4096, pages: 9, maps: []ref{{4, 6}}}
+	wantBytes(t, "root.go", r.encode()[4:0x50],
+		0x74, 0x72, 0x65, 0x65, 1, 0, 0, 0, 0, 0x10, 0, 0,
+		6, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0,
+		0, 0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0,
+		4, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+	e := entry{child: ref{3, 2}, sum: summary{dieAt: 9, firstDeath: 5}, key: []byte("m")}
+	wantBytes(t, "inner.go", e.appendCell(nil),
+		1, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0x6d)
+
 	body := append(appendElementHeader(nil, 2, statelab.NoExpiry), "ab"...)
 	body = append(appendElementHeader(body, 1, 5), 'c')
 	wantBytes(t, "element.go", body, 0x04, 0x61, 0x62, 0x03, 5, 0, 0, 0, 0, 0, 0, 0, 0x63)

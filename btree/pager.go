@@ -71,7 +71,7 @@ func (g *pager) getKind(r ref, kind byte, level int) (node, error) {
 	}
 	n := node{h, h.Bytes()}
 	if n.birth() != r.birth || n.kind() != kind || n.level() != level {
-		err := g.corrupt(r.id, fmt.Sprintf("page %d is of kind %d, level %d, epoch %d where kind %d, level %d, epoch %d is referred to",
+		err := g.corrupt(r.id, fmt.Sprintf("B3: page %d is of kind %d, level %d, epoch %d where kind %d, level %d, epoch %d is referred to",
 			r.id, n.kind(), n.level(), n.birth(), kind, level, r.birth))
 		n.release()
 		return node{}, err
@@ -88,7 +88,7 @@ func (g *pager) corrupt(id uint32, reason string) error {
 // knowing what it should be.
 func (g *pager) readRaw(id uint32, buf page) error {
 	if id < firstPage || id >= g.space.end.Load() {
-		return g.corrupt(id, fmt.Sprintf("page %d is referred to, of %d", id, g.space.end.Load()))
+		return g.corrupt(id, fmt.Sprintf("B2: page %d is referred to, of %d", id, g.space.end.Load()))
 	}
 	n, err := g.file.ReadAt(buf, int64(id)*int64(g.pageSize))
 	switch {
@@ -99,10 +99,10 @@ func (g *pager) readRaw(id uint32, buf page) error {
 		return fmt.Errorf("read page %d of %s: %w", id, g.name, err)
 	}
 	if !buf.sealed() {
-		return g.corrupt(id, fmt.Sprintf("page %d has a wrong checksum", id))
+		return g.corrupt(id, fmt.Sprintf("B3: page %d has a wrong checksum", id))
 	}
 	if buf.ref().id != id {
-		return g.corrupt(id, fmt.Sprintf("page %d says that it is page %d", id, buf.ref().id))
+		return g.corrupt(id, fmt.Sprintf("B3: page %d says that it is page %d", id, buf.ref().id))
 	}
 	return nil
 }

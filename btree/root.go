@@ -28,6 +28,15 @@ import (
 //	64     12*n references to the map pages, in the order of their stretches
 //	            zero, to byte 4095
 //
+// So the commit of epoch 6 that has its root in page 5, over leaves, and its one
+// map in page 4, with the watermark at 7 and no log, is
+//
+//	00  xx xx xx xx 74 72 65 65  01 00 00 00 00 10 00 00  |....tree........|
+//	10  06 00 00 00 00 00 00 00  05 00 00 00 06 00 00 00  |................|
+//	20  00 00 00 00 02 00 00 00  07 00 00 00 00 00 00 00  |................|
+//	30  00 00 00 00 00 00 00 00  09 00 00 00 01 00 00 00  |................|
+//	40  04 00 00 00 06 00 00 00  00 00 00 00 00 00 00 00  |................|
+//
 // A commit writes everything else first and syncs, then writes slot 0 and syncs,
 // then slot 1 with the same bytes and syncs. So both slots are the same but
 // during a commit, and what a reopening finds tells what happened:

@@ -1,0 +1,94 @@
+package btree
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/vfs"
+)
+
+// benchKeys is small enough that `go test -bench . -benchtime 1x` is quick.
+const benchKeys = 20_000
+
+// benchKey spreads keys over the whole range.
+func benchKey(dst []byte, i int) []byte {
+	return binary.BigEndian.AppendUint64(dst[:0], uint64(i)*0x9e3779b97f4a7c15)
+}
+
+func benchStore(b *testing.B, memory int64) *Store {
+	s := mustOpen(b, vfs.NewMem(), Options{Options: statelab.Options{Memory: memory}})
+	b.Cleanup(func() {
+		if err := s.Check(); err != nil {
+			b.Error(err)
+		}
+		s.Close()
+	})
+	var batch statelab.Batch
+	var key []byte
+	for i := range benchKeys {
+		batch.Reset()
+		key = benchKey(key, i)
+		batch.Put(key, key, statelab.NoExpiry)
+		mustDo(b, s.Apply(&batch))
+	}
+	mustDo(b, s.Sync())
+	b.ReportAllocs()
+	b.ResetTimer()
+	return s
+}
+
+// The pool of a benchmark holds the whole tree, or an eighth of it.
+var benchPools = []struct {
+	name   string
+	memory int64
+}{{"cached", 8 << 20}, {"eighth", 160 << 10}}
+
+func BenchmarkGet(b *testing.B) {
+	for _, p := range benchPools {
+		b.Run(p.name, func(b *testing.B) {
+			s := benchStore(b, p.memory)
+			var key, value []byte
+			for i := 0; b.Loop(); i++ {
+				key = benchKey(key, i%benchKeys)
+				var err error
+				if value, err = s.Get(value[:0], key); err != nil || string(value) != string(key) {
+					b.Fatalf("Get(%x) = %x, %v", key, value, err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkProbe(b *testing.B) {
+	s := benchStore(b, 8<<20)
+	var key []byte
+	for i := 0; b.Loop(); i++ {
+		key = benchKey(key, i%benchKeys)
+		it, err := s.Iter(statelab.PrefixRange(key))
+		mustDo(b, err)
+		if !it.Next() || string(it.Value()) != string(key) || it.Next() {
+			b.Fatalf("probe of %x ends on %x, %v", key, it.Key(), it.Err())
+		}
+		it.Close()
+	}
+}
+
+func BenchmarkPut(b *testing.B) {
+	for _, p := range benchPools {
+		b.Run(p.name, func(b *testing.B) {
+			s := benchStore(b, p.memory)
+			var batch statelab.Batch
+			var key []byte
+			for i := 0; b.Loop(); i++ {
+				batch.Reset()
+				key = benchKey(key, i*7%(2*benchKeys))
+				batch.Put(key, key, int64(i+benchKeys))
+				mustDo(b, s.Apply(&batch))
+				if i%1000 == 0 {
+					mustDo(b, s.Advance(int64(i)))
+				}
+			}
+		})
+	}
+}

@@ -60,7 +60,7 @@ func (s *Store) readBody(key []byte) ([]byte, int64, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("elements: %w", err)
 	}
-	if !validBody(body) {
+	if _, ok := validBody(body); !ok {
 		return nil, 0, t.corrupt(stream.top.id, "a spilled body is no sequence of elements")
 	}
 	return body, t.watermark, nil

@@ -187,16 +187,19 @@ func validateLeafCell(b page, pageSize int) (int, summary, error) {
 	if err := validateKeyField(r.key, r.long, pageSize); err != nil {
 		return 0, summary{}, err
 	}
-	switch {
-	case r.spilled && len(r.body) != spillSize:
-		return 0, summary{}, errors.New("its body is spilled and no spill")
-	case r.spilled:
-		if s := getSpill(r.body); s.payload < 0 || s.payload > s.stream.length || !s.stream.valid(pageSize) {
+	if r.spilled {
+		if len(r.body) != spillSize {
+			return 0, summary{}, errors.New("its body is spilled and no spill")
+		}
+		s := getSpill(r.body)
+		if s.payload < 0 || s.payload > s.stream.length || !s.stream.valid(pageSize) {
 			return 0, summary{}, errors.New("its spill is no stream")
 		}
-	case !validBody(r.body):
+		return size, summary{s.dieAt, s.dieAt, true}, nil
+	}
+	dieAt, ok := validBody(r.body)
+	if !ok {
 		return 0, summary{}, errors.New("its body is no sequence of elements")
 	}
-	dieAt := r.dieAt()
-	return size, summary{dieAt, dieAt, r.spills()}, nil
+	return size, summary{dieAt, dieAt, r.long}, nil
 }

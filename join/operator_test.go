@@ -125,7 +125,11 @@ func TestAStoreThatLosesEverySnapshotEndsTheJoin(t *testing.T) {
 // point of its history, with the output cut to what the note says, goes on to
 // the same output.
 func TestEveryPrefixOfTheHistoryResumes(t *testing.T) {
-	for seed := range uint64(5) {
+	seeds := uint64(5)
+	if testing.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 2))
 		spec, in := randomSpec(r), randomInput(r, 150)
 		if seed == 0 {

@@ -253,6 +253,9 @@ func interruptAgainAndAgain(t *testing.T, signal syscall.Signal, patience time.D
 
 // TestAKilledTaxiJoinGoesOn does so to the example over real rides.
 func TestAKilledTaxiJoinGoesOn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute; TestAKilledJoinGoesOn runs")
+	}
 	if os.Getenv("STATELAB_DATA") == "" {
 		t.Skip("STATELAB_DATA is not set, so there are no real inputs: see docs/DATA.md")
 	}

@@ -17,12 +17,15 @@ import (
 )
 
 // everyBackend returns a spec for each engine and for each of its variants that
-// stores data in another way.
+// stores data in another way, but for short tests.
 func everyBackend(t testing.TB) []string {
 	t.Helper()
 	var specs []string
 	for _, b := range backends.List() {
 		specs = append(specs, b.Name)
+		if testing.Short() {
+			continue
+		}
 		for _, p := range b.Params {
 			if slices.Contains([]string{"index", "memtable"}, p.Name) {
 				for _, v := range p.Values {

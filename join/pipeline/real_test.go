@@ -21,6 +21,9 @@ import (
 // realData returns the directory of the real inputs (see docs/DATA.md).
 func realData(t *testing.T) string {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	dir := os.Getenv("STATELAB_DATA")
 	if dir == "" {
 		t.Skip("STATELAB_DATA is not set, so there are no real inputs: see docs/DATA.md")
@@ -63,9 +66,6 @@ const taxiFile = "${STATELAB_DATA}/nyc_taxi_rides.csv.gz"
 func TestTaxiRides(t *testing.T) {
 	realData(t)
 	for minutes, pairs := range map[int]int64{5: 8670, 10: 22693, 20: 39921, 30: 45116, 60: 46427, 120: 46450} {
-		if testing.Short() && minutes != 20 {
-			continue
-		}
 		window := time.Duration(minutes) * time.Minute
 		text := taxi(join.Inner, window, taxiFile, 0)
 		var first string

@@ -108,7 +108,7 @@ func (d *Dir) identify(want Identity) error {
 	case found.Prefix != want.Prefix:
 		return fmt.Errorf("open store %s: made with prefix %q, not %q: %w", d.Path, found.Prefix, want.Prefix, statelab.ErrMismatch)
 	}
-	return d.made()
+	return d.takeOver()
 }
 
 // begin guards what is there, and says durably that a store is being made.
@@ -154,12 +154,14 @@ func createEmpty(fsys vfs.FS, name string) error {
 	return f.Close()
 }
 
-// made removes NEW, which an attempt cut short after STORE stood has left.
-func (d *Dir) made() error {
-	name := filepath.Join(d.Path, newName)
-	ok, err := vfs.Exists(d.fs, name)
+// takeOver ends the making of a store whose maker was killed after it had named
+// STORE: before NEW goes, the name must be durable.
+func (d *Dir) takeOver() error {
+	ok, err := vfs.Exists(d.fs, filepath.Join(d.Path, newName))
 	if ok {
-		err = d.fs.Remove(name)
+		if err = d.fs.SyncDir(d.Path); err == nil {
+			err = d.made()
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("open store %s: %w", d.Path, err)
@@ -167,13 +169,19 @@ func (d *Dir) made() error {
 	return nil
 }
 
+// made says that the store is made.
+func (d *Dir) made() error { return d.fs.Remove(filepath.Join(d.Path, newName)) }
+
 // WriteIdentity makes a fresh directory a store, durably.
 func (d *Dir) WriteIdentity(id Identity) error {
 	if err := Write(d.fs, d.Path, id, d.meter, meter.Meta); err != nil {
 		return err
 	}
 	d.Fresh, d.Found = false, id
-	return d.made()
+	if err := d.made(); err != nil {
+		return fmt.Errorf("make store %s: %w", d.Path, err)
+	}
+	return nil
 }
 
 // Close releases the lock.

@@ -163,3 +163,37 @@ func TestAnAttemptCutShortIsTakenUpAgain(t *testing.T) {
 		}
 	}
 }
+
+// TestAStoreWhoseMakerWasKilledStays kills the maker at each of its steps, and
+// cuts the power once the next process has opened the store.
+func TestAStoreWhoseMakerWasKilledStays(t *testing.T) {
+	for n := range 20 {
+		mem := vfs.NewMem()
+		var killed *vfs.Mem
+		d, err := Open(vfs.NewTrace(mem, func(vfs.TraceOp) {
+			if n--; n == -1 {
+				killed = mem.Kill()
+			}
+		}), "s", id, new(meter.Meter))
+		if err == nil {
+			err = d.WriteIdentity(id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if killed == nil {
+			return
+		}
+		d, err = Open(killed, "s", id, new(meter.Meter))
+		if err == nil && d.Fresh {
+			err = d.WriteIdentity(id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Read(killed.PowerCutStrict(), "s"); err != nil {
+			t.Fatalf("after the second process had opened the store and the power failed: %v", err)
+		}
+	}
+	t.Fatal("the maker took more steps than were tried")
+}

@@ -24,6 +24,7 @@ func durabilityCases() []testCase {
 		{"D6", "durable on return", needsFS, checkpointDurable},
 		{"D7", "an existing directory", 0, checkpointRefuses},
 		{"D8", "a second crash", needsFS, secondCrash},
+		{"D8", "a store that was killed while it was made", needsFS, killedWhileMade},
 	}
 }
 
@@ -343,6 +344,37 @@ func secondCrash(l *lab) {
 			again.wantAll(want...)
 			again.close()
 			r.close()
+		}
+	})
+}
+
+// killedWhileMade kills the process that makes a store at each operation on
+// files. Whoever opens the directory next gets a store that keeps what it syncs.
+func killedWhileMade(l *lab) {
+	l.eachDurability(func(l *lab, d statelab.Durability) {
+		var killed []*vfs.Mem
+		o := l.options()
+		o.Durability = d
+		o.FS = vfs.NewTrace(l.mem, func(op vfs.TraceOp) {
+			if changes(op.Op) {
+				killed = append(killed, l.mem.Kill())
+			}
+		})
+		l.openWith(o).close()
+		for i, mem := range killed {
+			o.FS = mem
+			s := l.openWith(o)
+			s.wantAll()
+			s.put("k", "v", never)
+			s.advance(3)
+			s.sync()
+			o.FS = mem.PowerCutStrict()
+			c := l.openWith(o)
+			if got, err := c.Get(nil, []byte("k")); err != nil || string(got) != "v" || c.Stats().Watermark != 3 {
+				l.fail("killed after operation %d on files, opened again, filled, synced and cut from power: Get gives %s, %v", i, quote(got), err)
+			}
+			c.close()
+			s.close()
 		}
 	})
 }

@@ -134,9 +134,9 @@ func keepNames(changes []nameChange, seed int64) []bool {
 			keep[i] = true
 		}
 	case 3: // all but one inode's
-		spared := d.IntN(len(keep) + 1)
+		lost := d.IntN(len(keep) + 1)
 		for i := range keep {
-			keep[i] = spared == len(keep) || changes[i].node != changes[spared].node
+			keep[i] = lost == len(keep) || changes[i].node != changes[lost].node
 		}
 	default: // a beginning of each inode's
 		over := map[*inode]bool{}

@@ -284,11 +284,11 @@ func (c *checker) checkSpace() error {
 
 // checkSlots reads the root slots (B8).
 func (c *checker) checkSlots() error {
-	r, repair, err := c.readRoots()
+	r, _, same, err := c.readRoots()
 	if err != nil {
 		return err
 	}
-	if repair || r.epoch != c.durable.epoch || r.position != c.durable.position {
+	if !same || r.epoch != c.durable.epoch || r.position != c.durable.position {
 		return c.corrupt(0, fmt.Sprintf("B8: the root slots do not both name the commit of epoch %d", c.durable.epoch))
 	}
 	return nil

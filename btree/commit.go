@@ -34,7 +34,7 @@ func (t *tree) persist(firstLog uint64) error {
 		firstLog: firstLog, pages: t.space.usedEnd(), maps: t.maps,
 	}
 	if err == nil {
-		err = t.writeRoots(r)
+		err = t.writeRoots(r, 0)
 	}
 	if err != nil {
 		return t.failed.Set(fmt.Errorf("commit %s: %w", t.name, err))
@@ -91,11 +91,11 @@ func (t *tree) writeMaps(placed []bool) error {
 	return nil
 }
 
-// writeRoots writes the one slot, then the other.
-func (g *pager) writeRoots(r root) error {
+// writeRoots writes one slot, then the other.
+func (g *pager) writeRoots(r root, first int) error {
 	b := r.encode()
-	for i := range int64(2) {
-		if _, err := g.roots.WriteAt(b, i*int64(g.pageSize)); err != nil {
+	for _, slot := range [2]int{first, 1 - first} {
+		if _, err := g.roots.WriteAt(b, int64(slot)*int64(g.pageSize)); err != nil {
 			return err
 		}
 		if err := g.roots.Sync(); err != nil {
@@ -128,18 +128,18 @@ func (t *tree) recover() (firstLog uint64, err error) {
 		return 0, fmt.Errorf("open %s: %w", t.name, err)
 	}
 	t.size.Store(size)
-	r, repair, err := t.readRoots()
+	r, slot, same, err := t.readRoots()
 	if err != nil {
 		return 0, err
 	}
 	if int64(r.pages)*int64(t.pageSize) > size {
 		return 0, &statelab.CorruptError{File: t.name, Offset: size, Reason: fmt.Sprintf("the file has %d bytes, not %d pages of %d", size, r.pages, t.pageSize)}
 	}
-	if repair {
-		t.logger.Warn("btree: root slots are made equal again", "file", t.name, "epoch", r.epoch)
-		if err := t.writeRoots(r); err != nil {
-			return 0, fmt.Errorf("repair root slot of %s: %w", t.name, err)
-		}
+	if !same {
+		t.logger.Warn("btree: root slots differ and are made equal again", "file", t.name, "epoch", r.epoch)
+	}
+	if err := t.writeRoots(r, slot); err != nil {
+		return 0, fmt.Errorf("confirm root slots of %s: %w", t.name, err)
 	}
 	t.position, t.maps, t.durable = r.position, slices.Clone(r.maps), r
 	t.space.grow(r.pages)

@@ -50,9 +50,13 @@ import (
 //     slot 1 is the same state.
 //   - Neither is whole: damage.
 //
-// In all but the first case the slots are made equal again before anything
-// else is done. The third sync is what it costs that damage to one slot can
-// never bring an older state back.
+// An opening writes the slot it goes by once more, and then the other, before
+// anything else is done: what it found may stand in the kernel's memory only, if
+// a process was killed between a write and its sync, or the sync failed. Over a
+// slot that is durable this writes the bytes that are there.
+//
+// The third sync of a commit is what it costs that damage to one slot can never
+// bring an older state back.
 const (
 	rootSize    = 4096
 	rootMagic   = "tree"
@@ -125,16 +129,16 @@ func decodeRoot(b []byte) (root, error) {
 	return r, nil
 }
 
-// readRoots returns the root to open with and whether the slots must be made
-// equal again.
-func (g *pager) readRoots() (r root, repair bool, err error) {
+// readRoots returns the root to open with, the slot it was found in, and
+// whether the other slot is the same.
+func (g *pager) readRoots() (r root, slot int, same bool, err error) {
 	var found [2]root
 	var faults [2]error
 	for i := range found {
 		b := make([]byte, rootSize)
 		n, err := g.file.ReadAt(b, int64(i)*int64(g.pageSize))
 		if err != nil && !errors.Is(err, io.EOF) {
-			return root{}, false, fmt.Errorf("read root slot %d of %s: %w", i, g.name, err)
+			return root{}, 0, false, fmt.Errorf("read root slot %d of %s: %w", i, g.name, err)
 		}
 		if found[i], faults[i] = decodeRoot(b[:n]); faults[i] == nil && found[i].pageSize != g.pageSize {
 			faults[i] = fmt.Errorf("root slot says pages have %d bytes", found[i].pageSize)
@@ -142,13 +146,9 @@ func (g *pager) readRoots() (r root, repair bool, err error) {
 	}
 	switch {
 	case faults[0] != nil && faults[1] != nil:
-		return root{}, false, &statelab.CorruptError{File: g.name, Offset: 0, Reason: fmt.Sprintf("slot 0: %v; slot 1: %v", faults[0], faults[1])}
-	case faults[0] != nil:
-		return found[1], true, nil
-	case faults[1] != nil:
-		return found[0], true, nil
-	case found[1].epoch > found[0].epoch:
-		return found[1], true, nil
+		return root{}, 0, false, &statelab.CorruptError{File: g.name, Offset: 0, Reason: fmt.Sprintf("slot 0: %v; slot 1: %v", faults[0], faults[1])}
+	case faults[0] != nil || faults[1] == nil && found[1].epoch > found[0].epoch:
+		return found[1], 1, false, nil
 	}
-	return found[0], found[0].epoch != found[1].epoch, nil
+	return found[0], 0, faults[1] == nil && found[0].epoch == found[1].epoch, nil
 }

@@ -219,3 +219,42 @@ func FuzzRoot(f *testing.F) {
 		}
 	})
 }
+
+// TestWhatAnOpeningFoundStays fails each sync of a commit in turn, kills the
+// process, and cuts the power when the next one has opened the store: what it
+// found must still be there (D8), also in the commit after that, cut short.
+func TestWhatAnOpeningFoundStays(t *testing.T) {
+	for n := int64(1); n <= 3; n++ {
+		for seed := range int64(40) {
+			mem := vfs.NewMem()
+			faulty := vfs.NewFaulty(mem)
+			s := mustOpen(t, faulty, Options{})
+			mustPut(t, s, "k", "old", statelab.NoExpiry)
+			mustDo(t, s.Sync())
+			mustPut(t, s, "k", "new", statelab.NoExpiry)
+			faulty.Fail(vfs.Fault{Op: vfs.OpSync, N: n})
+			if err := s.Sync(); err == nil {
+				t.Fatalf("sync %d did not fail", n)
+			}
+			s.Close()
+
+			mem = mem.Kill()
+			faulty = vfs.NewFaulty(mem)
+			s = mustOpen(t, faulty, Options{})
+			found, err := s.Get(nil, []byte("k"))
+			mustDo(t, err)
+			cut := mem.PowerCut(seed)
+			mustPut(t, s, "l", "later", statelab.NoExpiry)
+			faulty.Fail(vfs.Fault{Op: vfs.OpSync, N: 2}) // of slot 0
+			s.Sync()
+			later := mem.PowerCut(seed)
+			s.Close()
+			for _, fs := range []vfs.FS{cut, later} {
+				s := mustOpen(t, fs, Options{})
+				mustGet(t, s, "k", string(found))
+				mustDo(t, s.Check())
+				mustDo(t, s.Close())
+			}
+		}
+	}
+}

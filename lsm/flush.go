@@ -91,14 +91,13 @@ func (s *Store) install(v *version, flushed []*memtable) error {
 	if err := s.prepare(v, flushed); err != nil {
 		return err
 	}
-	s.viewMu.Lock()
-	w := s.view.Load()
 	for _, m := range flushed {
 		m.retired.Store(true)
 		s.pinned.Add(m.bytes())
 	}
-	s.setView(w.memtables[:len(w.memtables)-len(flushed)], v)
-	s.viewMu.Unlock()
+	s.setView(func(w *view) *view {
+		return newView(w.memtables[:len(w.memtables)-len(flushed)], v)
+	})
 	s.worker.progress()
 	return nil
 }

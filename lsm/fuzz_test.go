@@ -63,6 +63,7 @@ func FuzzTableEnd(f *testing.F) {
 	f.Add(footer{index: blockHandle{100, 20}, properties: blockHandle{10, 20}, keyFilter: blockHandle{30, 1}}.append(nil), int64(1000))
 	p := properties{tableMeta: tableMeta{records: 2, first: []byte("a"), last: []byte("b")}, prefixName: "p"}
 	f.Add(p.append(nil), int64(64))
+	f.Add([]byte("00"), int64(-26))
 	f.Fuzz(func(t *testing.T, data []byte, size int64) {
 		if foot, damage := decodeFooter(data, size); damage == "" && !bytes.Equal(foot.append(nil), data) {
 			t.Fatalf("footer %x is written as %x", data, foot.append(nil))

@@ -59,8 +59,9 @@ func (in *iteration) open(s *Store) error {
 		}
 	}
 	prefix := in.wholePrefix(s.options.Prefix)
+	hash := hashKey(prefix)
 	for i, r := range runs {
-		tables, err := in.worthOpening(r, prefix, i == len(runs)-1)
+		tables, err := in.worthOpening(r, i == len(runs)-1, prefix != nil, hash)
 		if err != nil {
 			return err
 		}
@@ -84,14 +85,14 @@ func grow[T any](s []T, n int) []T {
 // worthOpening returns the tables of r that bounds, expiry and prefix filter do
 // not exclude, in scratch memory. An all-dead table still counts if it hides
 // what is older.
-func (in *iteration) worthOpening(r *run, prefix []byte, oldest bool) ([]*table, error) {
+func (in *iteration) worthOpening(r *run, oldest, hasPrefix bool, prefixHash uint64) ([]*table, error) {
 	tables := in.tables[:0]
 	for _, t := range r.overlapping(in.lower, in.upper) {
 		if t.dead(in.watermark) && (oldest || t.bases == 0) {
 			continue
 		}
-		if prefix != nil {
-			may, err := t.mayHoldPrefix(hashKey(prefix))
+		if hasPrefix {
+			may, err := t.mayHoldPrefix(prefixHash)
 			if err != nil {
 				return nil, err
 			}

@@ -59,7 +59,7 @@ func (s *Store) begin() error {
 	s.env = &tableEnv{
 		files:      newFilePool(s.fs, s.path, &s.meter),
 		cache:      cache.New(cache.Options{Budget: s.budget.cache, Policy: s.options.CachePolicy, Kinds: blockKinds}),
-		cacheLimit: int(min(s.budget.cache/8, math.MaxInt32)),
+		cacheLimit: int(min(s.budget.cache/4, math.MaxInt32)),
 		compressor: compressor,
 		prefix:     s.options.Prefix,
 	}

@@ -102,9 +102,9 @@ func TestIteratorsPassByDeadTablesThatHideNothing(t *testing.T) {
 	}
 	b.Append([]byte("k"), []byte("old"), 5)
 	flushBatch()
-	b.Append([]byte("k"), []byte("merge"), 5)
-	flushBatch()
 	b.Put([]byte("k"), []byte("base"), 5)
+	flushBatch()
+	b.Append([]byte("k"), []byte("merge"), 5)
 	flushBatch()
 	if err := s.Advance(5); err != nil {
 		t.Fatal(err)

@@ -152,9 +152,13 @@ func (s *Store) releaseMemtable(m *memtable) {
 	m.list.Release()
 }
 
-// setView replaces the view, holding viewMu.
-func (s *Store) setView(memtables []*memtable, v *version) {
-	old := s.view.Swap(newView(memtables, v))
+// setView replaces the view by what next makes of it. The old one is released
+// without the lock, since that may remove files.
+func (s *Store) setView(next func(w *view) *view) {
+	s.viewMu.Lock()
+	old := s.view.Load()
+	s.view.Store(next(old))
+	s.viewMu.Unlock()
 	s.release(old)
 }
 

@@ -84,7 +84,7 @@ func decodeHandle(data []byte) (blockHandle, bool) {
 
 // within says whether the block ends before end.
 func (h blockHandle) within(end int64) bool {
-	room := uint64(end)
+	room := uint64(max(end, 0))
 	return h.offset <= room && uint64(h.length)+blockTrailerSize <= room-h.offset
 }
 

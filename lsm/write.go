@@ -144,10 +144,9 @@ func (s *Store) rotate() error {
 		fresh.list.Release()
 		return err
 	}
-	s.viewMu.Lock()
-	w := s.view.Load()
-	s.setView(append([]*memtable{fresh}, w.memtables...), w.version)
-	s.viewMu.Unlock()
+	s.setView(func(w *view) *view {
+		return newView(append([]*memtable{fresh}, w.memtables...), w.version)
+	})
 	s.worker.wake()
 	return nil
 }

@@ -11,6 +11,9 @@ import (
 	"github.com/statelab/statelab/vfs"
 )
 
+// joinPrefix is where the join key ends in the keys of these tests.
+var joinPrefix = statelab.Prefix{Name: "eight", Len: func(key []byte) int { return min(8, len(key)) }}
+
 // sourcesOf opens an iterator on a range and says how many layers and tables it
 // has to look into.
 func sourcesOf(t *testing.T, s *Store, r statelab.Range) (layers, tables int) {

@@ -103,15 +103,14 @@ func (s *Store) open() error {
 	if err := s.tree.open(s.options, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
 		return err
 	}
-	firstLog := uint64(1)
-	if !s.dir.Fresh {
-		var err error
-		if firstLog, err = s.tree.recover(); err != nil {
-			return err
-		}
-		return s.openLog(firstLog)
+	if s.dir.Fresh {
+		return s.create()
 	}
-	return s.create()
+	firstLog, err := s.tree.recover()
+	if err != nil {
+		return err
+	}
+	return s.openLog(firstLog)
 }
 
 // settle compares the options with the fixed settings of a directory that is not fresh.

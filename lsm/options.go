@@ -26,10 +26,20 @@ type Options struct {
 	// opening to the next.
 	BloomBits int
 
-	// CachePolicy chooses what the block cache gives up first; zero is
-	// cache.LRU. Backend specs name the policies.
-	CachePolicy cache.Policy
+	// CachePolicy chooses what the block cache gives up first; zero is CacheLRU.
+	CachePolicy CachePolicy
 }
+
+// CachePolicy names a policy of the block cache.
+type CachePolicy = cache.Policy
+
+const (
+	// CacheLRU gives up the block that was not used for longest.
+	CacheLRU = cache.LRU
+	// CacheClock gives up the first block in order of arrival that was not used
+	// since it was last considered.
+	CacheClock = cache.Clock
+)
 
 // Compaction names a policy of compaction.
 type Compaction uint8
@@ -67,7 +77,7 @@ func Params() []spec.Param[Options] {
 		spec.Int("bloom_bits", "Bits per key in the filters.", fmt.Sprint(DefaultBloomBits), 1, MaxBloomBits,
 			func(o *Options) *int { return &o.BloomBits }),
 		spec.Enum("cache", "What the block cache gives up first.", "lru", cache.PolicyNames(),
-			func(o *Options) *cache.Policy { return &o.CachePolicy }),
+			func(o *Options) *CachePolicy { return &o.CachePolicy }),
 	}
 }
 

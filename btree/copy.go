@@ -3,13 +3,11 @@ package btree
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/storedir"
-	"github.com/statelab/statelab/vfs"
 )
 
 // Checkpoint implements statelab.Store. The copy holds live elements only, in
@@ -31,29 +29,7 @@ func (s *Store) checkpoint(dir string) error {
 		return err
 	}
 	defer s.tree.snaps.closeKept(c.snap)
-	fsys := s.options.FS
-	exists, err := vfs.Exists(fsys, dir)
-	if err != nil {
-		return err
-	}
-	if exists {
-		return fs.ErrExist
-	}
-	if err := fsys.MkdirAll(dir); err != nil {
-		return err
-	}
-	if err = fsys.SyncDir(filepath.Dir(dir)); err == nil {
-		err = s.writeCopy(dir, c)
-	}
-	if err == nil {
-		err = storedir.Write(fsys, dir, s.identity(), s.meter, meter.Checkpoint)
-	}
-	if err != nil {
-		// What cannot be removed is no store, as it has no identity.
-		_ = fsys.Remove(filepath.Join(dir, treeName))
-		_ = fsys.Remove(dir)
-	}
-	return err
+	return storedir.Copy(s.options.FS, dir, s.identity(), s.meter, func() error { return s.writeCopy(dir, c) })
 }
 
 // openCopy returns a cursor over all there is now.

@@ -1,7 +1,6 @@
 package lsm
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -27,29 +26,11 @@ func (s *Store) Checkpoint(dir string) error {
 }
 
 func (s *Store) checkpoint(snap snapshot, dir string) error {
-	exists, err := vfs.Exists(s.fs, dir)
-	if err != nil {
-		return err
-	}
-	if exists {
-		return errors.New("the target exists")
-	}
-	if err := s.fs.MkdirAll(dir); err != nil {
-		return err
-	}
-	if err := s.fillCheckpoint(snap, dir); err != nil {
-		s.removeCheckpoint(dir)
-		return err
-	}
-	return nil
+	return storedir.Copy(s.fs, dir, identity(&s.options), &s.meter, func() error { return s.fillCheckpoint(snap, dir) })
 }
 
-// fillCheckpoint makes the empty directory dir a store. Its identity comes
-// last, so that what is cut short is no store.
+// fillCheckpoint writes the files of a store that holds what the snapshot does.
 func (s *Store) fillCheckpoint(snap snapshot, dir string) error {
-	if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil {
-		return err
-	}
 	memory, err := s.writeMemory(snap, dir)
 	if err != nil {
 		return err
@@ -69,10 +50,7 @@ func (s *Store) fillCheckpoint(snap snapshot, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := man.file.Close(); err != nil {
-		return err
-	}
-	return storedir.Write(s.fs, dir, identity(&s.options), &s.meter, meter.Checkpoint)
+	return man.file.Close()
 }
 
 // writeMemory writes what the memtables of the snapshot hold to tables in dir.
@@ -142,21 +120,4 @@ func (s *Store) copyTable(t *table, to vfs.File) error {
 		}
 	}
 	return nil
-}
-
-// removeCheckpoint removes what a failed checkpoint has made. What it cannot
-// remove is not a store.
-func (s *Store) removeCheckpoint(dir string) {
-	names, err := s.fs.List(dir)
-	for _, name := range names {
-		if err == nil {
-			err = s.fs.Remove(filepath.Join(dir, name))
-		}
-	}
-	if err == nil {
-		err = s.fs.Remove(dir)
-	}
-	if err != nil {
-		s.options.Logger.Warn("lsm: remains of a failed checkpoint stay", "dir", dir, "error", err)
-	}
 }

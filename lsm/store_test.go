@@ -10,7 +10,7 @@ import (
 
 var effort = storetest.Flags(flag.CommandLine)
 
-func TestConformance(t *testing.T) {
+func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
 			s, err := Open(dir, &Options{Options: *o})

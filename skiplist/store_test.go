@@ -10,9 +10,9 @@ import (
 
 var effort = storetest.Flags(flag.CommandLine)
 
-// TestStoreKeepsTheContract lets snapshots be so frequent that crashes and
+// TestStore lets snapshots be so frequent that crashes and
 // failures meet them.
-func TestStoreKeepsTheContract(t *testing.T) {
+func TestStore(t *testing.T) {
 	prove(t, Options{LogLimit: MinLogLimit}, *effort)
 }
 

@@ -1,7 +1,6 @@
 package memstore
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -9,7 +8,6 @@ import (
 	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/storedir"
 	"github.com/statelab/statelab/internal/wal"
-	"github.com/statelab/statelab/vfs"
 )
 
 // Checkpoint implements statelab.Store. The copy is a snapshot and an empty log.
@@ -32,29 +30,11 @@ func (s *Store) Checkpoint(dir string) error {
 }
 
 func (s *Store) checkpoint(dir string, v view) error {
-	exists, err := vfs.Exists(s.fs, dir)
-	if err != nil {
-		return err
-	}
-	if exists {
-		return errors.New("the target exists")
-	}
-	if err := s.fs.MkdirAll(dir); err != nil {
-		return err
-	}
-	if err := s.fillCheckpoint(dir, v); err != nil {
-		s.removeCheckpoint(dir)
-		return err
-	}
-	return nil
+	return storedir.Copy(s.fs, dir, s.o.identity(), &s.meter, func() error { return s.fillCheckpoint(dir, v) })
 }
 
-// fillCheckpoint makes the empty directory dir a store. Its identity comes
-// last, so that what is cut short is no store.
+// fillCheckpoint writes the files of a store that holds what the view sees.
 func (s *Store) fillCheckpoint(dir string, v view) error {
-	if err := s.fs.SyncDir(filepath.Dir(dir)); err != nil {
-		return err
-	}
 	if _, err := s.writeImage(filepath.Join(dir, imageName(firstSegment)), firstSegment, v, meter.Checkpoint, nil); err != nil {
 		return err
 	}
@@ -62,38 +42,5 @@ func (s *Store) fillCheckpoint(dir string, v view) error {
 	if err != nil {
 		return err
 	}
-	if err := log.Close(); err != nil {
-		return err
-	}
-	return storedir.Write(s.fs, dir, s.o.identity(), &s.meter, meter.Checkpoint)
-}
-
-// removeCheckpoint removes what a failed checkpoint has made. What it cannot
-// remove is not a store.
-func (s *Store) removeCheckpoint(dir string) {
-	err := removeAll(s.fs, filepath.Join(dir, logDirName))
-	if err == nil {
-		err = removeAll(s.fs, dir)
-	}
-	if err != nil {
-		s.o.Logger.Warn("memstore: remains of a failed checkpoint stay", "dir", dir, "error", err)
-	}
-}
-
-// removeAll removes a directory and the files in it, if it exists.
-func removeAll(fsys vfs.FS, dir string) error {
-	exists, err := vfs.Exists(fsys, dir)
-	if err != nil || !exists {
-		return err
-	}
-	names, err := fsys.List(dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := fsys.Remove(filepath.Join(dir, name)); err != nil {
-			return err
-		}
-	}
-	return fsys.Remove(dir)
+	return log.Close()
 }

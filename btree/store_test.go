@@ -10,7 +10,7 @@ import (
 
 var effort = storetest.Flags(flag.CommandLine)
 
-func TestStoreKeepsTheContract(t *testing.T) {
+func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
 			return Open(dir, &Options{Options: *o, LogLimit: MinLogLimit})

@@ -45,33 +45,42 @@ type DeleteRangeStore interface {
 const deleteRangeChunk = 1024
 
 // DeleteRange removes all records of r. Stores with the ability do so
-// atomically; the fallback deletes in batches of 1024 what it finds in a snapshot.
+// atomically; the fallback looks for records and deletes them, 1024 at a time.
 func DeleteRange(s Store, r Range) error {
 	if d, ok := s.(DeleteRangeStore); ok {
 		return d.DeleteRange(r)
 	}
+	var b Batch
+	for {
+		b.Reset()
+		from, err := deleteSome(s, r, &b)
+		if b.Len() > 0 && (err == nil || errors.Is(err, ErrSnapshotTooOld)) {
+			err = s.Apply(&b) // and go on from there: an iterator held meanwhile would pin what is deleted
+		}
+		if err != nil || from == nil {
+			return err
+		}
+		r.Lower = from
+	}
+}
+
+// deleteSome adds deletions of the first records of r to b. It returns the key
+// to go on from, or nil if that was all.
+func deleteSome(s Store, r Range, b *Batch) (from []byte, err error) {
 	it, err := s.Iter(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var b Batch
-	for it.Next() {
+	var last []byte
+	for b.Len() < deleteRangeChunk && it.Next() {
 		b.Delete(it.Key())
-		if b.Len() == deleteRangeChunk {
-			if err := s.Apply(&b); err != nil {
-				it.Close()
-				return err
-			}
-			b.Reset()
-		}
+		last = append(last[:0], it.Key()...)
 	}
-	if err := it.Close(); err != nil {
-		return err
+	err = it.Close()
+	if b.Len() < deleteRangeChunk && err == nil {
+		return nil, nil
 	}
-	if b.Len() == 0 {
-		return nil
-	}
-	return s.Apply(&b)
+	return append(last, 0), err
 }
 
 // ElementStore can tell the elements of a record apart.

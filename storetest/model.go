@@ -181,8 +181,20 @@ func (m *model) sum(apart bool) uint64 {
 }
 
 // stateOf reads all that a store holds, forwards, backwards and by Get, and
-// returns its state; or what is inconsistent in it.
+// returns its state; or what is inconsistent in it. It reads again if the
+// iterator has become too old, which maintenance in the background may do to
+// it, but not for ever.
 func stateOf(s statelab.Store, apart bool) (state, error) {
+	const most = 10
+	for n := 0; ; n++ {
+		st, err := readState(s, apart)
+		if n == most || !errors.Is(err, statelab.ErrSnapshotTooOld) {
+			return st, err
+		}
+	}
+}
+
+func readState(s statelab.Store, apart bool) (state, error) {
 	m := newModel()
 	m.watermark = s.Stats().Watermark
 	it, err := s.Iter(statelab.Range{})
@@ -209,8 +221,11 @@ func stateOf(s statelab.Store, apart bool) (state, error) {
 			return state{}, fmt.Errorf("backwards an iterator reads %s: %s, which is not what it reads forwards", quote(it.Key()), quote(it.Value()))
 		}
 	}
-	if err := it.Err(); err != nil || i != 0 {
-		return state{}, fmt.Errorf("backwards an iterator misses %d records: %w", i, err)
+	if err := it.Err(); err != nil {
+		return state{}, fmt.Errorf("reading backwards: %w", err)
+	}
+	if i != 0 {
+		return state{}, fmt.Errorf("backwards an iterator misses %d records", i)
 	}
 	for _, key := range keys {
 		if err := m.readBack(s, key, apart); err != nil {

@@ -40,6 +40,7 @@ type player struct {
 	journal *journal
 	iters   map[int]*openIter
 	copies  int
+	writes  int    // calls that may have written, and so have made an iterator pin memory
 	tried   *model // what the last change would have led to, done or not
 	// beforeEnd, if not nil, is called before the store is closed for good.
 	beforeEnd func()
@@ -54,6 +55,7 @@ type openIter struct {
 	statelab.Iterator
 	cursor cursor
 	model  *model // as it was at the opening
+	writes int    // of the player at the opening
 	failed error  // it is, as it may be, too old
 }
 
@@ -190,6 +192,10 @@ func clauseOf(verb string) string {
 // do makes a step. The error is the store's; a failure is that it said
 // something else than the model.
 func (p *player) do(s step) (*failure, error) {
+	switch s.verb {
+	case "apply", "advance", "delete-range", "sync", "checkpoint":
+		p.writes++
+	}
 	switch s.verb {
 	case "apply":
 		return p.apply(s)
@@ -501,7 +507,7 @@ func (p *player) iterate(s step) (*failure, error) {
 			old.Close()
 		}
 		m := p.journal.now()
-		p.iters[s.iter] = &openIter{Iterator: it, cursor: cursor{keys: m.keys(r)}, model: m}
+		p.iters[s.iter] = &openIter{Iterator: it, cursor: cursor{keys: m.keys(r)}, model: m, writes: p.writes}
 		return nil, nil
 	}
 	it := p.iters[s.iter]
@@ -518,7 +524,7 @@ func (p *player) iterate(s step) (*failure, error) {
 func (p *player) move(it *openIter, s step) (*failure, error) {
 	got, want := doMove(it.Iterator, s), doMove(&it.cursor, s)
 	if err := it.Err(); err != nil {
-		if !errors.Is(err, statelab.ErrSnapshotTooOld) || it.model == p.journal.now() || p.o.Memory == 0 {
+		if !errors.Is(err, statelab.ErrSnapshotTooOld) || !p.mayBeOld(it) {
 			return nil, fmt.Errorf("iterator %d: %w", s.iter, err)
 		}
 		it.failed = err
@@ -543,6 +549,12 @@ func (p *player) move(it *openIter, s step) (*failure, error) {
 		return failed(clause, "iterator %d stands on %s: %s, want %s", s.iter, quote(it.Key()), quote(it.Value()), quote(value)), nil
 	}
 	return nil, nil
+}
+
+// mayBeOld says whether memory may be held only for the iterator: what it reads
+// was replaced, or written to files, since it was opened.
+func (p *player) mayBeOld(it *openIter) bool {
+	return p.o.Memory > 0 && (p.writes > it.writes || p.o.Maintenance == statelab.MaintenanceBackground)
 }
 
 func doMove(it statelab.Iterator, s step) bool {

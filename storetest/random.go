@@ -18,7 +18,7 @@ func randomRuns(l *lab) {
 			seed := l.cfg.Seed + uint64(i)
 			st := l.settingOf(seed, d)
 			steps := generate(seed, l.cfg.Steps, randomMix)
-			l.prove("random", seed, st, steps, 600, func(steps []step) *failure { return playRandom(l, st, steps) })
+			l.prove("random", seed, st, steps, 300, func(steps []step) *failure { return playRandom(l, st, steps) })
 		}
 	})
 }

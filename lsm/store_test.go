@@ -19,6 +19,7 @@ func TestStore(t *testing.T) {
 			}
 			return s, nil
 		},
-		Effort: *effort,
+		Compressions: []statelab.Compression{statelab.CompressionNone, statelab.CompressionS2, statelab.CompressionZstd},
+		Effort:       *effort,
 	})
 }

@@ -233,7 +233,11 @@ func churn(l *lab, write func(s *store, window int)) {
 				s.sync()
 			}
 			st := s.Stats()
-			if most := int64(1<<20 + 2*churnMemory + 4*churnAlive); st.Memory > most {
+			most := int64(1<<20 + 4*churnAlive)
+			if !l.cfg.MemoryResident {
+				most = 2 * churnMemory
+			}
+			if st.Memory > most {
 				l.fail("after %d windows the store holds %d bytes of memory, more than %d; at most %d are alive", window, st.Memory, most, churnAlive)
 			}
 			if most := int64(4*churnMemory + 16*churnAlive); st.Disk > most {

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -14,7 +15,9 @@ type setting struct {
 	durability  statelab.Durability
 	maintenance statelab.Maintenance
 	memory      int64 // bytes; 0 is the store's default
-	readBack    bool  // changes are followed by Gets of what they changed
+	compression statelab.Compression
+	prefix      bool // the join key of "g0/17" is "g0/"
+	readBack    bool // changes are followed by Gets of what they changed
 }
 
 // A failure is a broken clause, found at a step.
@@ -73,7 +76,10 @@ func newPlayer(l *lab, st setting, wrap func(vfs.FS) vfs.FS) *player {
 // playerOn returns a player on a file system on which its store may exist.
 func playerOn(l *lab, st setting, mem *vfs.Mem, wrap func(vfs.FS) vfs.FS) *player {
 	p := &player{cfg: l.cfg, mem: mem, dir: "/store", journal: newJournal(st.durability), iters: map[int]*openIter{}, readBack: st.readBack}
-	p.o = statelab.Options{Durability: st.durability, Maintenance: st.maintenance, Memory: st.memory, SyncInterval: noInterval}
+	p.o = statelab.Options{Durability: st.durability, Maintenance: st.maintenance, Memory: st.memory, SyncInterval: noInterval, Compression: st.compression}
+	if st.prefix {
+		p.o.Prefix = groupPrefix
+	}
 	switch {
 	case mem != nil && wrap != nil:
 		p.o.FS = wrap(mem)
@@ -82,6 +88,9 @@ func playerOn(l *lab, st setting, mem *vfs.Mem, wrap func(vfs.FS) vfs.FS) *playe
 	}
 	return p
 }
+
+// groupPrefix ends the join key after the first slash. Keys without one have none.
+var groupPrefix = statelab.Prefix{Name: "group", Len: func(key []byte) int { return bytes.IndexByte(key, '/') + 1 }}
 
 // noInterval keeps syncs by the clock out of runs that should be repeatable.
 const noInterval = 1 << 62

@@ -23,9 +23,17 @@ func randomRuns(l *lab) {
 	})
 }
 
-// settingOf varies memory and maintenance by the seed.
+// settingOf varies the options by the seed.
 func (l *lab) settingOf(seed uint64, d statelab.Durability) setting {
-	st := setting{durability: d, memory: []int64{64 << 10, 128 << 10, 512 << 10}[seed%3], readBack: seed%2 == 0}
+	st := setting{
+		durability: d,
+		memory:     []int64{64 << 10, 128 << 10, 512 << 10}[seed%3],
+		prefix:     seed%5 < 3,
+		readBack:   seed%2 == 0,
+	}
+	if n := seed / 2 % uint64(len(l.cfg.Compressions)+1); n > 0 {
+		st.compression = l.cfg.Compressions[n-1]
+	}
 	if l.cfg.MemoryResident {
 		st.memory = []int64{0, 0, 256 << 10}[seed%3]
 	}
@@ -73,7 +81,8 @@ func lineOf(steps []step, i int) string {
 
 // line prints the setting for Replay.
 func (st setting) line(run string) string {
-	return fmt.Sprintf("with run=%s durability=%s maintenance=%s memory=%d readback=%v\n", run, st.durability, st.maintenance, st.memory, st.readBack)
+	return fmt.Sprintf("with run=%s durability=%s maintenance=%s memory=%d compression=%s prefix=%v readback=%v\n",
+		run, st.durability, st.maintenance, st.memory, st.compression, st.prefix, st.readBack)
 }
 
 // Replay plays a history that a failure printed, under the setting in its first line.
@@ -129,6 +138,10 @@ func parseSetting(line string) (run string, st setting, err error) {
 			st.maintenance, err = statelab.ParseMaintenance(value)
 		case "memory":
 			_, err = fmt.Sscan(value, &st.memory)
+		case "compression":
+			st.compression, err = statelab.ParseCompression(value)
+		case "prefix":
+			_, err = fmt.Sscan(value, &st.prefix)
 		case "readback":
 			_, err = fmt.Sscan(value, &st.readBack)
 		default:

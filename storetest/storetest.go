@@ -51,6 +51,9 @@ type Config struct {
 	// Durabilities are those that the store supports; nil means all.
 	Durabilities []statelab.Durability
 
+	// Compressions are those that the store knows beside the default.
+	Compressions []statelab.Compression
+
 	// Waive maps the ids of clauses, and "random", that the store does not
 	// claim to keep to the reason why. Their subtests are skipped with it.
 	Waive map[string]string

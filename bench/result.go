@@ -28,6 +28,13 @@ type Result struct {
 	Machine  Machine  `json:"machine"`
 	Settings Settings `json:"settings"`
 	Metrics  Metrics  `json:"metrics"`
+
+	// Notes are what a reader must know of this run: that its neighbours
+	// disturbed it, that its memory was not bounded, that its setting does not
+	// survive a crash. Each is a short phrase.
+	Notes    []string  `json:"notes,omitempty"`
+	Curves   []Curve   `json:"curves,omitempty"`
+	Timeline *Timeline `json:"timeline,omitempty"`
 }
 
 // WriteResult appends a result's line.
@@ -88,7 +95,7 @@ func pathReason(err error) string {
 }
 
 // maxLine bounds a line of results: a hundred times what one is.
-const maxLine = 1 << 20
+const maxLine = 16 << 20
 
 func readResults(name string, r io.Reader) ([]Result, error) {
 	var results []Result

@@ -32,6 +32,9 @@ type Settings struct {
 	Maintenance string `json:"maintenance"`
 	SampleEvery int    `json:"sample_every"` // one Get, probe or Apply in so many is timed
 	Knobs       Knobs  `json:"knobs"`        // of the workload
+
+	// Watch names the instruments that watch the run.
+	Watch []string `json:"watch,omitempty"`
 }
 
 // Validate says what is wrong with the settings that a store takes; the knobs are
@@ -66,6 +69,10 @@ type Measurement struct {
 	Metrics  Metrics `json:"metrics"`
 	Events   int64   `json:"events"`   // of the measured phase
 	Checksum uint64  `json:"checksum"` // of the whole output
+
+	Notes    []string  `json:"notes,omitempty"`
+	Curves   []Curve   `json:"curves,omitempty"`
+	Timeline *Timeline `json:"timeline,omitempty"`
 }
 
 // Execute runs a job in this process: it opens the store, warms up, measures,
@@ -89,6 +96,12 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 		return m, err
 	}
 	opts.Prefix = w.prefix
+	watch, err := newInstruments(job)
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, watch.close()) }()
+	watch.attach(opts)
 	store, err := openStore(job, opts, open)
 	if err != nil {
 		return m, err
@@ -103,7 +116,7 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 	if err != nil {
 		return m, err
 	}
-	return measureDriver(ctx, d, store, rec)
+	return measureDriver(ctx, d, store, rec, watch)
 }
 
 func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, error) {
@@ -114,7 +127,7 @@ func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, er
 }
 
 // measureDriver runs both phases and reads the counters around the second.
-func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *recorder) (Measurement, error) {
+func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *recorder, watch instruments) (Measurement, error) {
 	if err := d.warmUp(ctx); err != nil {
 		return Measurement{}, fmt.Errorf("warm-up: %w", err)
 	}
@@ -122,6 +135,9 @@ func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *rec
 	clock := clockCost()
 	runtime.GC() // the warm-up's garbage is not the measured phase's
 	rec.reset()
+	if err := watch.begin(store); err != nil {
+		return Measurement{}, err
+	}
 	before := takeReading(store)
 	if err := d.measure(ctx); err != nil {
 		return Measurement{}, err
@@ -139,7 +155,8 @@ func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *rec
 	m.set("memory_bytes", float64(after.store.Memory))
 	m.set("output_checksum", float64(done.checksum))
 	emitMemory(m)
-	return Measurement{Metrics: m, Events: events, Checksum: done.checksum}, nil
+	measured := Measurement{Metrics: m, Events: events, Checksum: done.checksum}
+	return measured, watch.end(store, &measured)
 }
 
 // judge compares a measurement with the truth, and completes its metrics with

@@ -159,6 +159,7 @@ func (s *Suite) runJob(ctx context.Context, job Job, y yardstick) (Result, error
 	return Result{
 		Backend: job.Backend, Workload: job.Workload, Rep: job.Rep, Seed: job.Seed,
 		Machine: s.Machine, Settings: job.Settings, Metrics: m.Metrics,
+		Notes: m.Notes, Curves: m.Curves, Timeline: m.Timeline,
 	}, nil
 }
 

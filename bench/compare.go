@@ -191,7 +191,7 @@ func (c *Comparison) compareGroups(a, b *Group, judged []string, threshold float
 		if doc.Better == Neither || !isJudged && !slices.Contains(headline, doc.Name) {
 			continue
 		}
-		va, vb := a.values(doc.Name), b.values(doc.Name)
+		va, vb := a.Values(doc.Name), b.Values(doc.Name)
 		ma, okA := medianOf(va)
 		mb, okB := medianOf(vb)
 		if !okA || !okB {
@@ -278,5 +278,5 @@ func (ch *Change) row() []string {
 		ratio = fmt.Sprintf("%.3f", ch.B/ch.A)
 	}
 	return []string{"  " + ch.Metric.Name, ch.Metric.Better.String(),
-		humanMetric(ch.Metric.Unit, ch.A), humanMetric(ch.Metric.Unit, ch.B), ratio, ch.verdict()}
+		FormatMetric(ch.Metric.Unit, ch.A), FormatMetric(ch.Metric.Unit, ch.B), ratio, ch.verdict()}
 }

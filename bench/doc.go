@@ -11,7 +11,7 @@
 //	    │                   digest              ▼
 //	    └──────► equal? ◄──────┘             Metrics ──► Result
 //	                                                       │
-//	       results.jsonl, Table, GoBench, Report, Compare ◄┘
+//	       results.jsonl, Table, GoBench, Compare, report/ ◄┘
 //
 // # Words
 //

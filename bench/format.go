@@ -37,9 +37,9 @@ func grouped(digits string) string {
 	return sign + digits
 }
 
-// humanMetric prints a metric's value with its unit where that is shorter than
+// FormatMetric prints a metric's value with its unit where that is shorter than
 // its digits.
-func humanMetric(unit string, v float64) string {
+func FormatMetric(unit string, v float64) string {
 	switch unit {
 	case "bytes":
 		return humanBytes(v)

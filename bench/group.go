@@ -41,8 +41,8 @@ func distinct(results []Result, field func(*Result) string) []string {
 	return values
 }
 
-// values returns a metric's values in all repetitions that have it, ascending.
-func (g *Group) values(metric string) []float64 {
+// Values returns a metric's values in all repetitions that have it, ascending.
+func (g *Group) Values(metric string) []float64 {
 	var values []float64
 	for i := range g.Results {
 		if m, ok := g.Results[i].Metrics[metric]; ok {
@@ -53,9 +53,9 @@ func (g *Group) values(metric string) []float64 {
 	return values
 }
 
-// median returns the middle of a metric's values; false if there are none.
-func (g *Group) median(metric string) (float64, bool) {
-	return medianOf(g.values(metric))
+// Median returns the middle of a metric's values; false if there are none.
+func (g *Group) Median(metric string) (float64, bool) {
+	return medianOf(g.Values(metric))
 }
 
 // medianOf returns the middle of values in ascending order.

@@ -78,15 +78,15 @@ func writeBlock(b *strings.Builder, groups []Group) {
 	b.WriteByte('\n')
 	b.WriteString(grid(cells(groups, latencyColumns())))
 	b.WriteString("  latencies in us, each with one clock reading of ")
-	clock, _ := groups[0].median("clock_ns")
+	clock, _ := groups[0].Median("clock_ns")
 	fmt.Fprintf(b, "%s ns", humanFloat(clock))
 	if every := first.Settings.SampleEvery; every > 1 {
 		fmt.Fprintf(b, "; one call in %d was timed", every)
 	}
-	if harness, ok := groups[0].median("harness_us_per_event"); ok {
+	if harness, ok := groups[0].Median("harness_us_per_event"); ok {
 		fmt.Fprintf(b, "; harness alone (store that keeps nothing): %s CPU us/ev", humanFloat(harness))
 	}
-	fmt.Fprintf(b, "\n  output checksum %s\n%s\n", checksums(groups), indent(settingsText(groups)))
+	fmt.Fprintf(b, "\n  output checksum %s\n%s\n", checksums(groups), indent(SettingsText(groups)))
 }
 
 // checksums says what came out. The oracle has agreed with every result, so
@@ -94,7 +94,7 @@ func writeBlock(b *strings.Builder, groups []Group) {
 func checksums(groups []Group) string {
 	var texts []string
 	for i := range groups {
-		v, _ := groups[i].median("output_checksum")
+		v, _ := groups[i].Median("output_checksum")
 		if text := checksumText(v); !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}
@@ -105,8 +105,8 @@ func checksums(groups []Group) string {
 	return strings.Join(texts, ", ") + ": THE BACKENDS DIFFER"
 }
 
-// settingsText says how each backend was set, in as few lines as that takes.
-func settingsText(groups []Group) string {
+// SettingsText says how each backend was set, in as few lines as that takes.
+func SettingsText(groups []Group) string {
 	var texts, whose []string
 	for i := range groups {
 		text := groups[i].Results[0].Settings.store()
@@ -157,7 +157,7 @@ func cells(groups []Group, columns []column) [][]string {
 		cell := make([]string, len(groups))
 		for i := range groups {
 			cell[i] = "-"
-			if v, ok := groups[i].median(c.metric); ok {
+			if v, ok := groups[i].Median(c.metric); ok {
 				cell[i], any = c.show(v), true
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/backends"
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/bench/report"
 	"github.com/statelab/statelab/internal/spec"
 )
 
@@ -240,7 +241,7 @@ func writeFiles(dir string, results []bench.Result) error {
 	if err := writeWhole(filepath.Join(dir, bench.GoBenchFile), bench.GoBench(results)); err != nil {
 		return err
 	}
-	html, err := bench.Report(results)
+	html, err := report.HTML(results)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/bench/report"
 )
 
 const reportDoc = `Makes a page with charts of the results in DIR, or in a file of JSON lines. The
@@ -16,17 +17,17 @@ func runReport(args []string, stdout, stderr io.Writer) int {
 	out := line.String("o", "", "`file` to write; - is stdout (default report.html beside the results)")
 	paths, err := line.parse(args, 1, 1)
 	if err == nil {
-		err = report(stdout, paths[0], *out)
+		err = writeReport(stdout, paths[0], *out)
 	}
 	return finish(stderr, "report", err)
 }
 
-func report(w io.Writer, path, out string) error {
+func writeReport(w io.Writer, path, out string) error {
 	results, err := loadResults(path)
 	if err != nil {
 		return err
 	}
-	html, err := bench.Report(results)
+	html, err := report.HTML(results)
 	if err != nil {
 		return err
 	}

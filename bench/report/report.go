@@ -1,22 +1,25 @@
-package bench
+// Package report makes a page with charts of results. It depends on the results
+// alone: the same ones give the same bytes.
+package report
 
 import (
 	"bytes"
 	_ "embed"
 	"fmt"
 	"html/template"
+
+	"github.com/statelab/statelab/bench"
 )
 
 // The page is one file: style and drawings are in it, and it loads nothing.
 //
 //go:embed report.html.tmpl
-var reportTemplate string
+var pageTemplate string
 
-// Report renders results as one HTML page that needs no network: for each
-// workload bars of the main metrics, and a table of all. It depends on
-// the results alone: the same ones give the same bytes.
-func Report(results []Result) ([]byte, error) {
-	t, err := template.New("report").Parse(reportTemplate)
+// HTML renders results as one page that needs no network: for each workload bars
+// of the main metrics, and a table of all.
+func HTML(results []bench.Result) ([]byte, error) {
+	t, err := template.New("report").Parse(pageTemplate)
 	if err != nil {
 		return nil, fmt.Errorf("read the report's template: %w", err)
 	}
@@ -48,9 +51,9 @@ type metricRow struct {
 	Cells                   []string
 }
 
-func makePage(results []Result) page {
-	p := page{Origin: Describe(results)}
-	groups := GroupResults(results)
+func makePage(results []bench.Result) page {
+	p := page{Origin: bench.Describe(results)}
+	groups := bench.GroupResults(results)
 	for from := 0; from < len(groups); {
 		to := from
 		for to < len(groups) && groups[to].Workload == groups[from].Workload {
@@ -62,26 +65,26 @@ func makePage(results []Result) page {
 	return p
 }
 
-func makeSection(groups []Group) section {
+func makeSection(groups []bench.Group) section {
 	s := section{
 		Name:     groups[0].Workload,
 		Knobs:    groups[0].Results[0].Settings.Knobs.String(),
-		Settings: settingsText(groups),
+		Settings: bench.SettingsText(groups),
 		Reps:     mostReps(groups),
 	}
-	if w, err := FindWorkload(s.Name); err == nil { // results of a later version may name others
+	if w, err := bench.FindWorkload(s.Name); err == nil { // results of a later version may name others
 		s.Doc = w.Doc
 	}
 	for i := range groups {
 		s.Backends = append(s.Backends, groups[i].Backend)
 	}
-	for _, doc := range MetricDocs() {
+	for _, doc := range bench.MetricDocs() {
 		if row, ok := makeRow(doc, groups); ok {
 			s.Rows = append(s.Rows, row)
 		}
 	}
 	for _, name := range charted {
-		if doc, ok := FindMetric(name); ok {
+		if doc, ok := bench.FindMetric(name); ok {
 			if c, ok := makeChart(doc, groups); ok {
 				s.Charts = append(s.Charts, c)
 			}
@@ -90,13 +93,13 @@ func makeSection(groups []Group) section {
 	return s
 }
 
-func makeRow(doc MetricDoc, groups []Group) (metricRow, bool) {
+func makeRow(doc bench.MetricDoc, groups []bench.Group) (metricRow, bool) {
 	row := metricRow{Name: doc.Name, Unit: doc.Unit, Better: doc.Better.String(), Doc: doc.Doc}
 	any := false
 	for i := range groups {
 		cell := "–"
-		if v, ok := groups[i].median(doc.Name); ok {
-			cell, any = humanMetric(doc.Unit, v), true
+		if v, ok := groups[i].Median(doc.Name); ok {
+			cell, any = bench.FormatMetric(doc.Unit, v), true
 		}
 		row.Cells = append(row.Cells, cell)
 	}
@@ -136,14 +139,14 @@ type bar struct {
 	LabelX, ValueX, High int
 }
 
-func makeChart(doc MetricDoc, groups []Group) (chart, bool) {
+func makeChart(doc bench.MetricDoc, groups []bench.Group) (chart, bool) {
 	c := chart{
 		Name: doc.Name, Unit: doc.Unit, Better: doc.Better.String(), Doc: doc.Doc,
 		Width: chartWidth, Height: barDistance * len(groups),
 	}
 	most, any := 0.0, false
 	for i := range groups {
-		if values := groups[i].values(doc.Name); len(values) > 0 {
+		if values := groups[i].Values(doc.Name); len(values) > 0 {
 			most, any = max(most, values[len(values)-1]), true
 		}
 	}
@@ -156,19 +159,19 @@ func makeChart(doc MetricDoc, groups []Group) (chart, bool) {
 	return c, true
 }
 
-func makeBar(doc MetricDoc, g *Group, row int, most float64) bar {
+func makeBar(doc bench.MetricDoc, g *bench.Group, row int, most float64) bar {
 	b := bar{
 		Label: shorten(g.Backend, 18), Value: "–",
 		Y: row * barDistance, TextY: row*barDistance + barHeight - 5, LineY: row*barDistance + barHeight/2,
 		X: coordinate(labelWidth), Width: "0",
 		LabelX: labelWidth - 8, ValueX: chartWidth - valueWidth + 8, High: barHeight,
 	}
-	values := g.values(doc.Name)
-	median, ok := medianOf(values)
+	values := g.Values(doc.Name)
+	median, ok := g.Median(doc.Name)
 	if !ok {
 		return b
 	}
-	b.Value = humanMetric(doc.Unit, median)
+	b.Value = bench.FormatMetric(doc.Unit, median)
 	if most > 0 {
 		b.Width = coordinate(barsWidth * median / most)
 		if len(values) > 1 {
@@ -187,4 +190,12 @@ func shorten(s string, most int) string {
 		return s
 	}
 	return s[:most-1] + "…"
+}
+
+func mostReps(groups []bench.Group) int {
+	n := 0
+	for _, g := range groups {
+		n = max(n, len(g.Results))
+	}
+	return n
 }

@@ -41,6 +41,12 @@ type Options struct {
 	// Maintenance says who runs flushes, compactions and sweeps; zero is
 	// MaintenanceBackground.
 	Maintenance Maintenance
+
+	// OnMaintenance is called when a flush, a compaction, a stall or the like
+	// has ended, if it is not nil. Any goroutine may call it, several may at a time, and
+	// they may hold locks of the store: it must be quick, and must not call the
+	// store. What a store reports, and whether it does, is up to it.
+	OnMaintenance func(MaintenanceEvent)
 }
 
 // Defaults and bounds of Options.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/meter"
@@ -30,6 +31,9 @@ func (s *Store) logOptions() wal.Options {
 		FS: s.options.FS, Dir: filepath.Join(s.dir.Path, logName), Meter: s.meter, Purpose: meter.Log,
 		Policy: s.options.Durability, Interval: s.options.SyncInterval,
 		Deterministic: s.options.Maintenance == statelab.MaintenanceInline,
+		OnTick: func(start time.Time) {
+			s.options.ReportMaintenance(statelab.EventLogSync, start, 0)
+		},
 	}
 }
 

@@ -341,6 +341,7 @@ func (s *Store) expire() error {
 
 // commit makes the tree durable and cuts the log short. The writer's lock is held.
 func (s *Store) commit() error {
+	start, before := time.Now(), s.pageBytes()
 	segment := uint64(0)
 	if s.log != nil {
 		var err error
@@ -353,6 +354,7 @@ func (s *Store) commit() error {
 	}
 	s.dirty = false
 	s.commits.Add(1)
+	s.options.ReportMaintenance(statelab.EventCommit, start, s.pageBytes()-before)
 	if s.log != nil {
 		// The next opening removes what could not be removed.
 		if err := s.log.RemoveBefore(segment); err != nil {
@@ -360,6 +362,13 @@ func (s *Store) commit() error {
 		}
 	}
 	return nil
+}
+
+// pageBytes returns how many bytes of pages were written so far.
+func (s *Store) pageBytes() int64 {
+	var st statelab.Stats
+	s.meter.Fill(&st)
+	return st.Written.Page
 }
 
 // acknowledge waits until what the log holds up to pos is as durable as a

@@ -2,7 +2,9 @@ package btree
 
 import (
 	"log/slog"
+	"time"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/latch"
 	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/pool"
@@ -61,8 +63,12 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size), func(n int) pool.Policy { return pool.NewClock(n) })
 	if err != nil {
 		t.close()
+		return err
 	}
-	return err
+	t.pool.Cleaned = func(start time.Time, bytes int64) {
+		o.ReportMaintenance(statelab.EventWriteBack, start, bytes)
+	}
+	return nil
 }
 
 // close gives up what open took; of a tree that was not opened that is nothing.

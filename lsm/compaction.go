@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/meter"
 )
 
@@ -52,6 +54,7 @@ func (s *Store) compact() (done bool, err error) {
 
 // mergeRuns merges the runs [begin, end) of v into one.
 func (s *Store) mergeRuns(v *version, begin, end int) error {
+	start := time.Now()
 	var m merger
 	defer m.close()
 	for _, r := range v.runs[begin:end] {
@@ -77,6 +80,7 @@ func (s *Store) mergeRuns(v *version, begin, end int) error {
 		return err
 	}
 	s.counts.compactions.Add(1)
+	s.options.ReportMaintenance(statelab.EventCompaction, start, r.bytes())
 	return nil
 }
 

@@ -2,7 +2,9 @@ package lsm
 
 import (
 	"fmt"
+	"time"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/meter"
 )
 
@@ -13,6 +15,7 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 	if len(memtables) == 0 {
 		return s.noteWatermark(watermark)
 	}
+	start := time.Now()
 	var m merger
 	defer m.close()
 	for _, mem := range memtables {
@@ -35,6 +38,7 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 		return s.failed.Set(fmt.Errorf("flush: %w", err))
 	}
 	s.counts.flushes.Add(1)
+	s.options.ReportMaintenance(statelab.EventFlush, start, r.bytes())
 	s.counts.droppedDead.Add(w.dropped)
 	s.trimLog()
 	s.boundPinned()

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/meter"
@@ -40,6 +41,9 @@ func (s *Store) logOptions() wal.Options {
 		Policy:        s.options.Durability,
 		Interval:      s.options.SyncInterval,
 		Deterministic: s.options.Maintenance == statelab.MaintenanceInline,
+		OnTick: func(start time.Time) {
+			s.options.ReportMaintenance(statelab.EventLogSync, start, 0)
+		},
 	}
 }
 

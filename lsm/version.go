@@ -30,6 +30,14 @@ func newRun(id uint64, tables []*table) *run {
 	return r
 }
 
+// bytes returns the size of the run's files; that of no run is zero.
+func (r *run) bytes() int64 {
+	if r == nil {
+		return 0
+	}
+	return r.size
+}
+
 // find returns the one table that may hold key, or nil.
 func (r *run) find(key []byte) *table {
 	i := r.search(key)

@@ -166,6 +166,7 @@ func (s *Store) stallWhile(condition func() bool) {
 	w.mu.Unlock()
 	s.counts.stalls.Add(1)
 	s.counts.stallNanos.Add(time.Since(start).Nanoseconds())
+	s.options.ReportMaintenance(statelab.EventStall, start, 0)
 }
 
 // crowded says whether a memtable cannot be rotated yet.

@@ -131,6 +131,7 @@ func (s *Store) awaitSnapshot() bool {
 	s.mu.Lock()
 	s.counters.stalls++
 	s.counters.stallTime += time.Since(start)
+	s.o.ReportMaintenance(statelab.EventStall, start, 0)
 	return true
 }
 

@@ -3,6 +3,7 @@ package memstore
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
@@ -59,5 +60,8 @@ func (s *Store) logOptions(dir string, purpose meter.Purpose) wal.Options {
 		Policy:        s.o.Durability,
 		Interval:      s.o.SyncInterval,
 		Deterministic: s.o.Maintenance == statelab.MaintenanceInline,
+		OnTick: func(start time.Time) {
+			s.o.ReportMaintenance(statelab.EventLogSync, start, 0)
+		},
 	}
 }

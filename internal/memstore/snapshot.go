@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
@@ -102,6 +103,7 @@ var errStopped = errors.New("the store is being closed")
 // runSnapshot writes a snapshot and drops what it makes superfluous.
 func (s *Store) runSnapshot(img *image) error {
 	defer close(img.done)
+	start := time.Now()
 	bytes, err := s.writeSnapshot(img)
 	s.closeView(img.view)
 	if errors.Is(err, errStopped) {
@@ -114,6 +116,7 @@ func (s *Store) runSnapshot(img *image) error {
 	old := s.snapshot.number
 	s.snapshot.number, s.snapshot.bytes, s.snapshot.obsolete = img.number, bytes, img.before
 	s.snapshot.mu.Unlock()
+	s.o.ReportMaintenance(statelab.EventSnapshot, start, bytes)
 	s.o.Logger.Info("memstore: snapshot written", "store", s.path, "number", img.number, "bytes", bytes)
 	if old != 0 {
 		s.remove(imageName(old))

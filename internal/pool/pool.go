@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/statelab/statelab/internal/offheap"
 )
@@ -56,6 +57,10 @@ type Counts struct{ Hits, Misses int64 }
 
 // A Pool is safe for concurrent use within P3.
 type Pool struct {
+	// Cleaned, if set before the pool is used, is told whenever pages were
+	// written to make room: when that began, and how many bytes of pages.
+	Cleaned func(start time.Time, bytes int64)
+
 	backing  Backing
 	pageSize int
 	memory   []byte // the frames
@@ -328,12 +333,22 @@ func (p *Pool) makeRoom() error {
 	if p.dirty < p.dirtyLimit {
 		return nil
 	}
-	want := max(1, len(p.frames)/16)
+	start, before := time.Now(), p.dirty
+	p.orderDirty(max(1, len(p.frames)/16))
+	err := p.write()
+	if p.Cleaned != nil {
+		p.Cleaned(start, int64(before-p.dirty)*int64(p.pageSize))
+	}
+	return err
+}
+
+// orderDirty puts up to want dirty frames that are not pinned into order.
+func (p *Pool) orderDirty(want int) {
 	p.order = p.order[:0]
 	for _, coldOnly := range []bool{true, false} {
 		for range p.frames {
 			if len(p.order) == want {
-				return p.write()
+				return
 			}
 			f := p.sweep
 			if p.sweep++; p.sweep == len(p.frames) {
@@ -345,7 +360,6 @@ func (p *Pool) makeRoom() error {
 			}
 		}
 	}
-	return p.write()
 }
 
 // write writes the frames in order, runs of neighbours at once. It is called

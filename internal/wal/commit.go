@@ -117,8 +117,12 @@ func (l *Log) startClock() {
 // tick syncs what was appended. A failure is latched, so whoever appends next
 // is told.
 func (l *Log) tick() {
+	start := time.Now()
 	if pos, err := l.bodyEnd(); err == nil {
 		_ = l.syncTo(pos, !l.o.Deterministic)
+	}
+	if l.o.OnTick != nil {
+		l.o.OnTick(start)
 	}
 }
 

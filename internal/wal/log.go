@@ -34,6 +34,10 @@ type Options struct {
 	// DefaultSegmentSize.
 	SegmentSize int64
 
+	// OnTick, if set, is told when a sync by the interval's clock began that has
+	// just ended.
+	OnTick func(start time.Time)
+
 	// Deterministic makes the bytes written depend on the calls alone: frames
 	// testify to syncs that the calls asked for, and not to those of the
 	// interval's clock. Damage to what only the clock has synced then counts

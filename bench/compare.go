@@ -133,7 +133,7 @@ func (c *Comparison) admit(a, b *Group, force bool) error {
 
 // difference says what, beside the program, sets two results apart; empty if nothing.
 func difference(a, b *Result) string {
-	if field, same := a.Machine.sameAs(&b.Machine); !same {
+	if field, same := a.Machine.SameAs(&b.Machine); !same {
 		return "the machines differ in " + field
 	}
 	if a.Seed != b.Seed {

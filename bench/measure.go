@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/host"
 )
 
 // A reading is what the counters of process, runtime and store say at a
 // moment. Metrics are made of the difference of two.
 type reading struct {
 	at    time.Time
-	cpu   time.Duration
-	io    ioCounters
+	usage host.Usage
+	io    host.IO
 	ioOK  bool
 	gc    gcReading
 	store statelab.Stats
@@ -22,8 +23,8 @@ type reading struct {
 
 func takeReading(s statelab.Store) reading {
 	r := reading{store: s.Stats(), gc: readGC()}
-	r.io, r.ioOK = readIO()
-	r.cpu = processCPU()
+	r.io, r.ioOK = host.ReadIO()
+	r.usage = host.ReadUsage()
 	r.at = time.Now()
 	return r
 }
@@ -32,7 +33,7 @@ func takeReading(s statelab.Store) reading {
 // handled that brought logical bytes of state.
 func (r *reading) since(before *reading, events, logical int64, m Metrics) {
 	elapsed := r.at.Sub(before.at).Seconds()
-	cpu := (r.cpu - before.cpu).Seconds()
+	cpu := (r.usage.CPU - before.usage.CPU).Seconds()
 	m.set("events", float64(events))
 	m.set("elapsed_s", elapsed)
 	m.set("logical_bytes", float64(logical))
@@ -57,7 +58,7 @@ func (r *reading) emitWrites(before *reading, logical int64, m Metrics) {
 	m.set("stall_us", float64((r.store.StallTime - before.store.StallTime).Microseconds()))
 	engine := now.Total() - then.Total()
 	m.setRatio("write_amp_engine", float64(engine), float64(logical))
-	below := r.io.sentDown() - before.io.sentDown()
+	below := r.io.SentDown() - before.io.SentDown()
 	if r.ioOK && before.ioOK && (below > 0 || engine == 0) { // a file system in memory reports nothing
 		m.setRatio("write_amp_fs", float64(max(0, below)), float64(logical))
 	}
@@ -123,9 +124,9 @@ func (g *gcReading) since(before *gcReading, cpuSeconds float64, m Metrics) {
 // emitMemory adds what the process holds now. Resident memory is read
 // before the collection that precedes the heap's figures.
 func emitMemory(m Metrics) {
-	if now, peak, ok := readRSS(); ok {
-		m.set("rss_bytes", float64(now))
-		m.set("rss_peak_bytes", float64(peak))
+	if mem, ok := host.ReadMemory(); ok {
+		m.set("rss_bytes", float64(mem.Resident))
+		m.set("rss_peak_bytes", float64(mem.Peak))
 	}
 	runtime.GC()
 	samples := []rtmetrics.Sample{

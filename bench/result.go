@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/statelab/statelab/bench/host"
 )
 
 // Names of the files in a result's directory.
@@ -21,13 +23,13 @@ const (
 
 // A Result is one run that the oracle agreed with: one line of results.jsonl.
 type Result struct {
-	Backend  string   `json:"backend"` // a spec, with its parameters
-	Workload string   `json:"workload"`
-	Rep      int      `json:"rep"` // from 1
-	Seed     uint64   `json:"seed"`
-	Machine  Machine  `json:"machine"`
-	Settings Settings `json:"settings"`
-	Metrics  Metrics  `json:"metrics"`
+	Backend  string       `json:"backend"` // a spec, with its parameters
+	Workload string       `json:"workload"`
+	Rep      int          `json:"rep"` // from 1
+	Seed     uint64       `json:"seed"`
+	Machine  host.Machine `json:"machine"`
+	Settings Settings     `json:"settings"`
+	Metrics  Metrics      `json:"metrics"`
 
 	// Notes are what a reader must know of this run: that its neighbours
 	// disturbed it, that its memory was not bounded, that its setting does not

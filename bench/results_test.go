@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/statelab/statelab/bench/host"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -35,7 +37,7 @@ func golden(t *testing.T, name string, got []byte) {
 // canned returns results that no machine has measured: two backends and two
 // repetitions of two workloads.
 func canned() []Result {
-	machine := Machine{
+	machine := host.Machine{
 		CPU: "Example 3000", Cores: 2, Memory: 25 << 30, OS: "linux", Arch: "amd64",
 		Kernel: "6.1.0", FS: "ext4", Go: "go1.26", Commit: "0123456789abcdef",
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/statelab/statelab/bench/host"
 )
 
 // A Suite runs workloads on backends, several times over.
@@ -17,7 +19,7 @@ type Suite struct {
 	Reps      int
 	Seed      uint64
 	Dir       string // for results and, while they run, stores; must exist
-	Machine   Machine
+	Machine   host.Machine
 
 	// Run runs a job, in a process of its own if memory and processor time are
 	// to be told apart.

@@ -17,6 +17,7 @@ import (
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/backends"
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/bench/host"
 	"github.com/statelab/statelab/bench/report"
 	"github.com/statelab/statelab/internal/spec"
 )
@@ -80,7 +81,7 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 		return err
 	}
 	suite.Dir, suite.Progress, suite.Run = dir, stderr, runInProcess
-	suite.Machine = bench.DescribeMachine(dir)
+	suite.Machine = host.Describe(dir)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	out, err := suite.RunAll(ctx)

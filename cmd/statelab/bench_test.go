@@ -11,6 +11,7 @@ import (
 
 	"github.com/statelab/statelab/backends"
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/bench/host"
 )
 
 // TestMain lets the test binary stand for the command where the command starts
@@ -180,7 +181,7 @@ func writeResults(t *testing.T, name string, cpu float64, commit string) {
 	t.Helper()
 	r := bench.Result{
 		Backend: "lsm", Workload: "J1s", Rep: 1, Seed: 1,
-		Machine: bench.Machine{CPU: "x", Cores: 2, Commit: commit},
+		Machine: host.Machine{CPU: "x", Cores: 2, Commit: commit},
 		Metrics: bench.Metrics{"cpu_us_per_event": {Value: cpu, Unit: "us"}},
 	}
 	var b bytes.Buffer

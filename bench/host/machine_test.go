@@ -1,4 +1,4 @@
-package bench
+package host
 
 import (
 	"os/exec"
@@ -8,7 +8,7 @@ import (
 )
 
 func TestTheMachineIsDescribed(t *testing.T) {
-	m := DescribeMachine(t.TempDir())
+	m := Describe(t.TempDir())
 	if m.Cores < 1 || m.OS != runtime.GOOS || m.Arch != runtime.GOARCH || m.Go == "" {
 		t.Errorf("machine %+v", m)
 	}
@@ -18,13 +18,13 @@ func TestTheMachineIsDescribed(t *testing.T) {
 }
 
 func TestFSTypeIsThatOfTheInnermostMount(t *testing.T) {
-	mountinfo := []byte(`22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+	mounts := parseMounts([]byte(`22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 22 0:25 / /tmp rw - tmpfs tmpfs rw
 31 22 8:1 / /data rw shared:2 master:1 - xfs /dev/sdb rw
 32 31 8:2 / /data/a\040b rw - btrfs /dev/sdc rw
 33 30 0:30 / /tmp rw - overlay overlay rw
 broken line
-`)
+`))
 	for path, want := range map[string]string{
 		"/":             "ext4",
 		"/home/x":       "ext4",
@@ -34,7 +34,7 @@ broken line
 		"/data/x":       "xfs",
 		"/data/a b/c/d": "btrfs",
 	} {
-		if got := fsType(mountinfo, path); got != want {
+		if got := fsType(mounts, path); got != want {
 			t.Errorf("%s is on %q, not %q", path, got, want)
 		}
 	}
@@ -42,10 +42,10 @@ broken line
 
 func TestCPUModel(t *testing.T) {
 	text := []byte("processor\t: 0\nmodel name\t: Example  CPU @ 3.00GHz \nflags : x\n\nmodel name\t: other\n")
-	if got := cpuModel(text); got != "Example CPU @ 3.00GHz" {
+	if got := cpuField(text, "model name"); got != "Example CPU @ 3.00GHz" {
 		t.Errorf("model %q", got)
 	}
-	if got := cpuModel([]byte("Features : x")); got != "" {
+	if got := cpuField([]byte("Features : x"), "model name"); got != "" {
 		t.Errorf("model %q of a machine that names none", got)
 	}
 }
@@ -67,32 +67,42 @@ func TestTheCommitIsFoundWithinTheModule(t *testing.T) {
 	}
 }
 
-func TestProcFields(t *testing.T) {
-	c, ok := parseIO([]byte("rchar: 1\nwrite_bytes: 8192\ncancelled_write_bytes: 4096\n"))
-	if !ok || c.sentDown() != 4096 {
-		t.Errorf("counters %+v, found %v", c, ok)
-	}
-	if _, ok := parseIO([]byte("write_bytes: 8192\n")); ok {
-		t.Error("counters are taken for complete that are not")
-	}
-	for _, text := range []string{"", "VmRSS:", "VmRSS: many kB", "XVmRSS: 1 kB"} {
-		if n, ok := procField([]byte(text), "VmRSS"); ok {
-			t.Errorf("%q gives %d", text, n)
+// The firmware of a real machine names a maker too.
+func TestOnlyAGuestIsVirtual(t *testing.T) {
+	guest, host := []byte("flags\t\t: fpu hypervisor lm\n"), []byte("flags\t\t: fpu lm\n")
+	for _, c := range []struct {
+		cpuinfo               []byte
+		vendor, product, want string
+	}{
+		{guest, "Example", "Cloud 1", "Example Cloud 1"},
+		{guest, "", "", "hypervisor"},
+		{host, "Example", "Desktop", ""},
+		{nil, "", "", ""},
+	} {
+		if got := virtual(c.cpuinfo, c.vendor, c.product); got != c.want {
+			t.Errorf("%q on %q %q is %q, not %q", c.cpuinfo, c.vendor, c.product, got, c.want)
 		}
-	}
-	if n, ok := procField([]byte("VmPeak:\t 5 kB\nVmRSS:\t   17 kB\n"), "VmRSS"); !ok || n != 17<<10 {
-		t.Errorf("%d, found %v", n, ok)
 	}
 }
 
-func TestTheProcessIsMeasured(t *testing.T) {
-	if processCPU() <= 0 {
-		t.Error("a running process has used no processor time")
+// Results that were made before a field was known can still be compared.
+func TestMachinesDifferOnlyInWhatBothTell(t *testing.T) {
+	for _, c := range []struct{ a, b, want string }{
+		{"", "performance", ""},
+		{"performance", "performance", ""},
+		{"performance", "powersave", "governor"},
+	} {
+		a, b := Machine{Governor: c.a}, Machine{Governor: c.b}
+		if field, same := a.SameAs(&b); field != c.want || same != (c.want == "") {
+			t.Errorf("%q and %q differ in %q", c.a, c.b, field)
+		}
 	}
-	if runtime.GOOS != "linux" {
-		return
+	a, b := Machine{Virtual: "x", Go: "1", Commit: "1"}, Machine{Virtual: "y", Go: "2", Commit: "2"}
+	if field, _ := a.SameAs(&b); field != "virtual machine" {
+		t.Errorf("they differ in %q", field)
 	}
-	if now, peak, ok := readRSS(); !ok || now <= 0 || peak < now {
-		t.Errorf("resident %d, peak %d, found %v", now, peak, ok)
+	b.Virtual = "x"
+	if field, same := a.SameAs(&b); !same {
+		t.Errorf("machines of another commit and Go version differ in %q", field)
 	}
 }

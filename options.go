@@ -47,6 +47,16 @@ type Options struct {
 	// they may hold locks of the store: it must be quick, and must not call the
 	// store. What a store reports, and whether it does, is up to it.
 	OnMaintenance func(MaintenanceEvent)
+
+	// OnBlockAccess, if not nil, is told of every look-up of a block in the
+	// engine's own cache, and of blocks that come into being and go. Each
+	// look-up that Stats.Cache counts is told once, but for those whose read
+	// failed. It is called on the goroutine that the store works on,
+	// from several at a time if several do, and with locks of the store held:
+	// it must be safe for that, quick, and must not call the store. With
+	// MaintenanceInline and a single caller, two runs of the same calls tell the
+	// same in the same order. Memory-resident stores have no blocks and tell nothing.
+	OnBlockAccess func(BlockAccess)
 }
 
 // Defaults and bounds of Options.

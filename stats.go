@@ -23,8 +23,10 @@ type Stats struct {
 	LongestAdvance time.Duration
 
 	// Reads.
-	Cache  []CacheStats // by kind of block or page
-	Filter FilterStats
+	Cache       []CacheStats // by kind of block or page
+	CacheBytes  int64        // memory that blocks or pages may take in the cache
+	CachePolicy string       // what the cache gives up first: "lru", "clock"
+	Filter      FilterStats
 
 	// Gauges, in bytes unless said otherwise.
 	Memory  int64 // held in caches, buffers and memory-resident state

@@ -14,7 +14,10 @@ import (
 )
 
 func TestHotPathsDoNotAllocate(t *testing.T) {
-	s := mustOpen(t, vfs.NewMem(), Options{Options: statelab.Options{Memory: 1 << 20}})
+	told := 0
+	s := mustOpen(t, vfs.NewMem(), Options{Options: statelab.Options{
+		Memory: 1 << 20, OnBlockAccess: func(a statelab.BlockAccess) { told += a.Bytes },
+	}})
 	defer s.Close()
 	keys := make([][]byte, 2000)
 	for i := range keys {
@@ -57,5 +60,8 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		if n := testing.AllocsPerRun(500, p.run); n > p.most {
 			t.Errorf("%s: %v allocations, want %v", p.name, n, p.most)
 		}
+	}
+	if told == 0 {
+		t.Error("nothing was told of pages")
 	}
 }

@@ -21,6 +21,8 @@ const (
 	countOverflow
 )
 
+var countNames = [pool.Kinds]string{countLeaf: "leaf", countInner: "inner", countOverflow: "overflow"}
+
 // A pager is the file as pages: the pool in front of it, and what is free in it.
 type pager struct {
 	file     vfs.File // of the pages; what it writes is counted as such

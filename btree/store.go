@@ -428,9 +428,10 @@ func (s *Store) Stats() statelab.Stats {
 	}
 	t := &s.tree
 	counts := t.pool.Counts()
-	for kind, name := range [...]string{countLeaf: "leaf", countInner: "inner", countOverflow: "overflow"} {
+	for kind, name := range countNames[:countOverflow+1] {
 		st.Cache = append(st.Cache, statelab.CacheStats{Kind: name, Hits: counts[kind].Hits, Misses: counts[kind].Misses})
 	}
+	st.CacheBytes, st.CachePolicy = int64(t.pool.Frames()*t.pool.Charge()), "clock"
 	st.Memory = t.pool.Memory() + int64(len(t.txn.images)+len(t.scratch)) + t.space.memory.Load()
 	st.Pinned = int64(t.snaps.pinned() * t.pageSize)
 	st.Disk = t.size.Load()

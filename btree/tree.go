@@ -68,7 +68,22 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 	t.pool.Cleaned = func(start time.Time, bytes int64) {
 		o.ReportMaintenance(statelab.EventWriteBack, start, bytes)
 	}
+	if told := o.OnBlockAccess; told != nil {
+		t.pool.Told = tellOf(told, t.pool.Charge())
+	}
 	return nil
+}
+
+// tellOf returns a listener of the pool that tells of its pages as blocks of
+// one file, each of so many bytes.
+func tellOf(told func(statelab.BlockAccess), bytes int) func(uint32, uint8, statelab.BlockEvent) {
+	return func(id uint32, kind uint8, event statelab.BlockEvent) {
+		a := statelab.BlockAccess{Block: uint64(id), Event: event}
+		if event != statelab.BlockGone {
+			a.Kind, a.Bytes = countNames[kind], bytes
+		}
+		told(a)
+	}
 }
 
 // close gives up what open took; of a tree that was not opened that is nothing.

@@ -53,7 +53,10 @@ func recordKey(joinKey, i int) []byte {
 
 func TestHotPathsDoNotAllocate(t *testing.T) {
 	const joinKeys = 5000
-	s := filled(t, Options{Options: statelab.Options{Memory: 2 << 20}}, joinKeys)
+	told := 0
+	s := filled(t, Options{Options: statelab.Options{
+		Memory: 2 << 20, OnBlockAccess: func(a statelab.BlockAccess) { told += a.Bytes },
+	}}, joinKeys)
 	if n := len(s.view.Load().version.runs); n < 2 {
 		t.Fatalf("only %d runs: the test would show little", n)
 	}
@@ -108,5 +111,8 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		if got := testing.AllocsPerRun(500, c.do); got > c.most {
 			t.Errorf("%s allocates %v times, want at most %v", c.name, got, c.most)
 		}
+	}
+	if told == 0 {
+		t.Error("nothing was told of blocks")
 	}
 }

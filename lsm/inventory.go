@@ -3,6 +3,8 @@ package lsm
 import (
 	"path/filepath"
 	"sync"
+
+	"github.com/statelab/statelab"
 )
 
 // inventory knows the files that a store has made and not removed, so that
@@ -49,6 +51,9 @@ func (s *Store) discard(t *table) {
 		t.unsynced = nil
 	}
 	s.env.cache.Drop(t.number)
+	if told := s.env.told; told != nil {
+		told(statelab.BlockAccess{File: t.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
+	}
 	s.env.files.forget(t.number)
 	s.remove(tableName(t.number))
 }

@@ -62,6 +62,7 @@ func (s *Store) begin() error {
 		cacheLimit: int(min(s.budget.cache/4, math.MaxInt32)),
 		compressor: compressor,
 		prefix:     s.options.Prefix,
+		told:       s.options.OnBlockAccess,
 	}
 	s.format = &tableFormat{
 		blockSize:  s.options.BlockSize,

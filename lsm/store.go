@@ -233,6 +233,8 @@ func (s *Store) Stats() statelab.Stats {
 		StallTime:      time.Duration(c.stallNanos.Load()),
 		LongestAdvance: time.Duration(c.longestAdvanceNs.Load()),
 		Cache:          s.env.cache.Stats(),
+		CacheBytes:     s.budget.cache,
+		CachePolicy:    s.options.CachePolicy.String(),
 		Filter: statelab.FilterStats{
 			Probes:         s.env.filterProbes.Load(),
 			Negatives:      s.env.filterNegatives.Load(),

@@ -19,6 +19,7 @@ type tableEnv struct {
 	cacheLimit int // blocks that are longer are not cached, in bytes
 	compressor *compressor
 	prefix     statelab.Prefix
+	told       func(statelab.BlockAccess) // may be nil
 
 	buffers sync.Pool // memory for blocks as stored, *[]byte
 
@@ -91,6 +92,7 @@ func (t *table) readBlock(h blockHandle, kind cache.Kind, how access, ref *block
 	if how != fromFile {
 		if b, ok := t.env.cache.Get(cache.Key{File: t.number, Offset: h.offset}, kind); ok {
 			ref.data, ref.pinned = b.Bytes(), b
+			t.tell(h, kind, len(ref.data), statelab.BlockHit)
 			return nil
 		}
 	}
@@ -107,7 +109,23 @@ func (t *table) readBlock(h blockHandle, kind cache.Kind, how access, ref *block
 	if damage != "" {
 		return t.corrupt(int64(h.offset), damage)
 	}
-	return t.restore(b, h, kind, how, ref)
+	if err := t.restore(b, h, kind, how, ref); err != nil {
+		return err
+	}
+	if how != fromFile {
+		t.tell(h, kind, len(ref.data), statelab.BlockMiss)
+	}
+	return nil
+}
+
+// tell tells whoever wants to know of a look-up of a block of n bytes.
+func (t *table) tell(h blockHandle, kind cache.Kind, n int, event statelab.BlockEvent) {
+	if t.env.told == nil {
+		return
+	}
+	t.env.told(statelab.BlockAccess{
+		Kind: blockKinds[kind], File: t.number, Block: h.offset, Bytes: t.env.cache.Charge(n), Event: event,
+	})
 }
 
 // restore decompresses a block into memory of the cache or of ref.

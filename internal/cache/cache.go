@@ -134,7 +134,7 @@ func (c *Cache) pin(ref arena.Ref) Handle {
 // that the cache is closed.
 func (c *Cache) Alloc(key Key, n int) (Handle, error) {
 	at := key.hash() >> c.shift
-	charge := int64(c.arena.SizeOf(headerSize + n))
+	charge := int64(c.Charge(n))
 	if charge <= c.budget.Load() { // else making room would be in vain
 		c.makeRoom(at, charge)
 	}
@@ -170,7 +170,7 @@ func (c *Cache) Insert(h Handle) Handle {
 		h.Release()
 		return listed
 	}
-	if !s.closed && int64(c.arena.SizeOf(headerSize+int(e.size))) <= c.budget.Load() {
+	if !s.closed && int64(c.Charge(int(e.size))) <= c.budget.Load() {
 		e.refs.Add(1)
 		s.add(hash, h.ref)
 	}
@@ -275,6 +275,9 @@ func (c *Cache) releaseIfDone() {
 		c.arena.Release()
 	}
 }
+
+// Charge returns the bytes that an entry with a block of n bytes takes.
+func (c *Cache) Charge(n int) int { return c.arena.SizeOf(headerSize + n) }
 
 // Used returns the bytes that entries take, those in use only by handles included.
 func (c *Cache) Used() int64 { return c.used.Load() }

@@ -28,6 +28,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/offheap"
 )
 
@@ -60,6 +61,11 @@ type Pool struct {
 	// Cleaned, if set before the pool is used, is told whenever pages were
 	// written to make room: when that began, and how many bytes of pages.
 	Cleaned func(start time.Time, bytes int64)
+
+	// Told, if set before the pool is used, is told of every page that is looked
+	// up, new or dropped, in the pool or not; of a dropped page the kind is
+	// zero. It is called with the pool's lock held.
+	Told func(id uint32, kind uint8, event statelab.BlockEvent)
 
 	backing  Backing
 	pageSize int
@@ -124,6 +130,9 @@ func New(backing Backing, pageSize int, memory int64, policy func(frames int) Po
 	}
 	return p, nil
 }
+
+// Charge returns the bytes that a page takes in the pool.
+func (p *Pool) Charge() int { return p.pageSize + frameOverhead }
 
 // Close gives the memory back. No handle may be out.
 func (p *Pool) Close() {
@@ -209,6 +218,7 @@ func (p *Pool) Get(id uint32) (Page, error) {
 			fr.pins++
 			p.policy.Touch(f)
 			p.counts[fr.kind].Hits++
+			p.tell(id, fr.kind, statelab.BlockHit)
 			p.mu.Unlock()
 			return Page{p, int32(f)}, nil
 		}
@@ -242,6 +252,7 @@ func (p *Pool) load(id uint32, f int) (Page, error) {
 	fr.loading, fr.kind = false, kind
 	p.policy.Touch(f)
 	p.counts[kind].Misses++
+	p.tell(id, kind, statelab.BlockMiss)
 	return Page{p, int32(f)}, nil
 }
 
@@ -266,6 +277,7 @@ func (p *Pool) New(id uint32, kind uint8) (Page, error) {
 	p.table.put(id, f)
 	p.policy.Touch(f)
 	p.dirty++
+	p.tell(id, kind, statelab.BlockMade)
 	clear(p.bytes(f))
 	return Page{p, int32(f)}, nil
 }
@@ -298,6 +310,7 @@ func (p *Pool) Dirty(id uint32) bool {
 func (p *Pool) Drop(id uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.tell(id, 0, statelab.BlockGone)
 	f := p.table.find(id)
 	if f < 0 {
 		return
@@ -413,6 +426,12 @@ func (p *Pool) take() int {
 func (p *Pool) release(f int) {
 	p.frames[f] = frame{}
 	p.unused = append(p.unused, int32(f))
+}
+
+func (p *Pool) tell(id uint32, kind uint8, event statelab.BlockEvent) {
+	if p.Told != nil {
+		p.Told(id, kind, event)
+	}
 }
 
 func (p *Pool) wait() {

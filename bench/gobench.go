@@ -30,7 +30,7 @@ func GoBench(results []Result) []byte {
 	b.WriteString("# benchstat A/results.txt B/results.txt\n")
 	b.WriteString("# benchstat -col /backend -ignore memory results.txt\n")
 	for _, doc := range MetricDocs() {
-		if doc.Better != Neither {
+		if doc.Better != Neither && emitted(results, doc.Name) {
 			fmt.Fprintf(&b, "Unit %s better=%s\n", doc.Name, doc.Better)
 		}
 	}
@@ -40,6 +40,11 @@ func GoBench(results []Result) []byte {
 		writeBenchLine(&b, &results[i])
 	}
 	return b.Bytes()
+}
+
+// emitted says whether a result has a metric of that name.
+func emitted(results []Result, name string) bool {
+	return slices.ContainsFunc(results, func(r Result) bool { _, ok := r.Metrics[name]; return ok })
 }
 
 // writeConfig writes the configuration of a result as far as it is not given

@@ -35,8 +35,15 @@ type instrumentDoc struct {
 // instrumentDocs is the table of instruments. A run is watched by those that
 // its settings name.
 func instrumentDocs() []instrumentDoc {
-	return []instrumentDoc{}
+	return []instrumentDoc{
+		{"counters", "the processor's event counters: instructions, cycles, cache and branch misses", newCounters},
+		{"pagecache", "what of the store's files is in the kernel's page cache", newResidency},
+	}
 }
+
+// DefaultWatch returns the names of the instruments that watch a run unless
+// it is told otherwise: those that cost the measured phase next to nothing.
+func DefaultWatch() []string { return []string{"counters", "pagecache"} }
 
 // instruments are those of one run.
 type instruments []instrument

@@ -60,6 +60,8 @@ func FindMetric(name string) (MetricDoc, bool) {
 // reports show them. "Measured phase" is what follows the warm-up.
 func MetricDocs() []MetricDoc {
 	docs := append([]MetricDoc(nil), mainMetrics...)
+	docs = append(docs, counterMetrics...)
+	docs = append(docs, residencyMetrics...)
 	for op, what := range opDocs {
 		name := opNames[op]
 		docs = append(docs,

@@ -178,6 +178,7 @@ func (f *benchFlags) knobs(workloads []bench.Workload) (map[string]bench.Knobs, 
 func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 	c := bench.Candidate{Spec: text, Settings: bench.Settings{
 		Durability: f.durability, Compression: f.compression, Maintenance: f.maintenance, SampleEvery: f.sample,
+		Watch: bench.DefaultWatch(),
 	}}
 	if err := backends.Validate(text); err != nil {
 		return c, err

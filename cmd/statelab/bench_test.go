@@ -102,12 +102,12 @@ func TestASpecOverridesTheFlags(t *testing.T) {
 	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 3, memory: "1MiB"}
 	name := backends.List()[0].Name
 	c, err := f.candidate(name + "?memory=2MiB&durability=always&compression=none&maintenance=inline")
-	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3}
+	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3, Watch: bench.DefaultWatch()}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)
 	}
 	c, err = f.candidate(name)
-	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3}
+	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3, Watch: bench.DefaultWatch()}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)
 	}

@@ -1,0 +1,98 @@
+package pagecache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// write makes a file whose pages are on the disk, so that they can be dropped.
+func write(t *testing.T, name string, size int) *os.File {
+	t.Helper()
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if _, err := f.Write(make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func TestPagesAreCountedWhereTheyAre(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "below"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	page := os.Getpagesize()
+	size := 64*page - 100 // the last page is not full
+	write(t, filepath.Join(dir, "a"), size)
+	cold := write(t, filepath.Join(dir, "below", "b"), size)
+	write(t, filepath.Join(dir, "empty"), 0)
+	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Of(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Files != 3 || r.Cached != int64(128*page) || r.Disk < int64(2*size) {
+		t.Errorf("%+v of two files of 64 pages each that were just written", r)
+	}
+	if err := unix.Fadvise(int(cold.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Of(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dropped := r.Cached - again.Cached; dropped == 0 {
+		t.Log("this file system keeps its pages, whatever it is advised (tmpfs does)")
+	} else if dropped != int64(64*page) {
+		t.Errorf("%d bytes vanished with a file of 64 pages", dropped)
+	}
+}
+
+// Both ways of asking must say the same.
+func TestCachestatAndMincoreAgree(t *testing.T) {
+	f := write(t, filepath.Join(t.TempDir(), "f"), 100*os.Getpagesize()+1)
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow, err := byMincore(f, info)
+	if err != nil || slow != int64(101*os.Getpagesize()) {
+		t.Errorf("mincore says %d bytes, error %v", slow, err)
+	}
+	fast, err := byCachestat(f)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		t.Skipf("only mincore was tried: %v", err)
+	}
+	if err != nil || fast != slow {
+		t.Errorf("cachestat says %d bytes, mincore %d, error %v", fast, slow, err)
+	}
+}
+
+func TestFilesThatVanishAreLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	if r, err := Of(filepath.Join(dir, "nothing")); err != nil || r != (Residency{}) {
+		t.Errorf("%+v, error %v", r, err)
+	}
+	write(t, filepath.Join(dir, "f"), 1)
+	gone := func(*os.File, fs.FileInfo) (int64, error) { return 0, fs.ErrNotExist }
+	if r, err := residency(dir, gone); err != nil || r.Files != 0 {
+		t.Errorf("%+v, error %v", r, err)
+	}
+	broken := errors.New("broken")
+	if _, err := residency(dir, func(*os.File, fs.FileInfo) (int64, error) { return 0, broken }); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+}

@@ -45,6 +45,19 @@ func instrumentDocs() []instrumentDoc {
 // it is told otherwise: those that cost the measured phase next to nothing.
 func DefaultWatch() []string { return []string{"counters", "pagecache"} }
 
+// An Instrument watches runs whose settings name it, beside the counters that
+// every run has.
+type Instrument struct{ Name, Doc string }
+
+// Instruments returns what Settings.Watch can name.
+func Instruments() []Instrument {
+	var list []Instrument
+	for _, doc := range instrumentDocs() {
+		list = append(list, Instrument{doc.name, doc.doc})
+	}
+	return list
+}
+
 // instruments are those of one run.
 type instruments []instrument
 

@@ -139,7 +139,7 @@ func (s *Suite) measureYardstick(ctx context.Context, job Job) (yardstick, error
 	}
 	start := time.Now()
 	y := yardstick{truth: w.truth(job.Seed, job.Knobs)}
-	job.Backend, job.Rep = Noop, 1
+	job.Backend, job.Rep, job.Watch = Noop, 1, nil
 	m, err := s.runInDir(ctx, job)
 	if err != nil {
 		return y, fmt.Errorf("measure the harness: %w", err)

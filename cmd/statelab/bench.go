@@ -43,6 +43,7 @@ type benchFlags struct {
 	seed                                 uint64
 	memory                               string
 	durability, compression, maintenance string
+	watch                                string
 	settings                             []string
 	out                                  string
 }
@@ -59,6 +60,7 @@ func runBench(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.compression, "compression", "default", "how files are compressed: default, none, s2 or zstd")
 	line.StringVar(&f.maintenance, "maintenance", "background", "who runs flushes and merges: background or inline")
 	line.IntVar(&f.sample, "sample", 1, "time one Get, probe or Apply in so `many`")
+	line.StringVar(&f.watch, "watch", "", "`names` of instruments to watch each run besides "+strings.Join(bench.DefaultWatch(), " and ")+", separated by commas, such as curves; none for none at all")
 	line.Func("set", "a knob of the workloads, as `knob=value` or workload.knob=value; may be repeated", func(s string) error {
 		f.settings = append(f.settings, s)
 		return nil
@@ -137,14 +139,43 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 	if err != nil {
 		return nil, err
 	}
+	watch, err := f.watched()
+	if err != nil {
+		return nil, err
+	}
 	for _, text := range specs {
 		c, err := f.candidate(text)
 		if err != nil {
 			return nil, badInput("%w", err)
 		}
+		c.Settings.Watch = watch
 		s.Backends = append(s.Backends, c)
 	}
 	return s, nil
+}
+
+// watched returns the names of the instruments to use, sorted, so that their
+// order makes no difference between results.
+func (f *benchFlags) watched() ([]string, error) {
+	switch f.watch {
+	case "":
+		return bench.DefaultWatch(), nil
+	case "none":
+		return nil, nil
+	}
+	names, err := splitList("-watch", f.watch)
+	if err != nil {
+		return nil, err
+	}
+	known := bench.Instruments()
+	for _, name := range names {
+		if !slices.ContainsFunc(known, func(i bench.Instrument) bool { return i.Name == name }) {
+			return nil, badInput("-watch: unknown instrument %q; \"statelab list\" names them", name)
+		}
+	}
+	names = append(names, bench.DefaultWatch()...)
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
 
 // splitList splits a list at commas and refuses what is empty or doubled.
@@ -178,7 +209,6 @@ func (f *benchFlags) knobs(workloads []bench.Workload) (map[string]bench.Knobs, 
 func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 	c := bench.Candidate{Spec: text, Settings: bench.Settings{
 		Durability: f.durability, Compression: f.compression, Maintenance: f.maintenance, SampleEvery: f.sample,
-		Watch: bench.DefaultWatch(),
 	}}
 	if err := backends.Validate(text); err != nil {
 		return c, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,12 +103,12 @@ func TestASpecOverridesTheFlags(t *testing.T) {
 	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 3, memory: "1MiB"}
 	name := backends.List()[0].Name
 	c, err := f.candidate(name + "?memory=2MiB&durability=always&compression=none&maintenance=inline")
-	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3, Watch: bench.DefaultWatch()}
+	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)
 	}
 	c, err = f.candidate(name)
-	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3, Watch: bench.DefaultWatch()}
+	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)
 	}
@@ -142,6 +143,8 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"bench -workload J2":                         `statelab bench: unknown workload "J2"; one of J1s, J10, reads`,
 		"bench -workload J1s,":                       `statelab bench: -workload: empty name in "J1s,"`,
 		"bench -backends a,b,a":                      "statelab bench: -backends: a is named twice",
+		"bench -watch nosuch":                        `statelab bench: -watch: unknown instrument "nosuch"`,
+		"bench -watch ,":                             `statelab bench: -watch: empty name in ","`,
 		"bench -backends nosuch":                     `statelab bench: backend spec "nosuch": unknown backend nosuch; one of `,
 		"bench -backends " + name + "?nosuch=1":      `statelab bench: backend spec "` + name + `?nosuch=1": unknown parameter nosuch`,
 		"bench -set live":                            `statelab bench: -set: setting "live" is not of the form`,
@@ -163,7 +166,7 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"report none":                                "statelab report: none: no such file",
 		"report bad":                                 "statelab report: bad:1: result without a backend",
 		"list x":                                     "statelab list: 1 arguments",
-		"explain nosuch":                             `statelab explain: "nosuch" is no metric, workload or backend`,
+		"explain nosuch":                             `statelab explain: "nosuch" is no metric, workload, backend or instrument`,
 	} {
 		code, stdout, stderr := runs(strings.Fields(line)...)
 		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {
@@ -261,7 +264,7 @@ func TestExplainKnowsWhatListNames(t *testing.T) {
 	}
 	for _, n := range names {
 		code, stdout, stderr := runs("explain", n[1])
-		if code != exitDone || stderr != "" || !strings.HasPrefix(stdout, n[1]+": a ") {
+		if code != exitDone || stderr != "" || !strings.HasPrefix(stdout, n[1]+": a") {
 			t.Errorf("explain %s: exit code %d, stdout %q, stderr %q", n[1], code, stdout, stderr)
 		}
 		for line := range strings.Lines(stdout) {
@@ -272,5 +275,15 @@ func TestExplainKnowsWhatListNames(t *testing.T) {
 	}
 	if code, stdout, _ := runs("explain"); code != exitDone || !strings.Contains(stdout, "output_checksum: a metric") {
 		t.Errorf("explain: exit code %d\n%s", code, stdout)
+	}
+}
+
+func TestWatchAddsToWhatWatchesAnyway(t *testing.T) {
+	always := bench.DefaultWatch()
+	for text, want := range map[string]int{"": len(always), "none": 0, always[0]: len(always)} {
+		f := benchFlags{watch: text}
+		if got, err := f.watched(); err != nil || len(got) != want || !slices.IsSorted(got) {
+			t.Errorf("-watch %q: %v, error %v", text, got, err)
+		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/statelab/statelab/bench"
 )
 
-const explainDoc = `Says what a metric, a workload or a backend is. Without a name it explains all
+const explainDoc = `Says what a metric, a workload, a backend or an instrument is. Without a name it explains all
 metrics.`
 
 func runExplain(args []string, stdout, stderr io.Writer) int {
@@ -29,7 +29,7 @@ func explain(w io.Writer, names []string) error {
 			explainMetric(&b, m)
 		}
 	} else if !explainName(&b, names[0]) {
-		return badInput("%q is no metric, workload or backend; \"statelab list\" names them", names[0])
+		return badInput("%q is no metric, workload, backend or instrument; \"statelab list\" names them", names[0])
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -50,6 +50,12 @@ func explainName(b *strings.Builder, name string) bool {
 	for _, e := range backends.List() {
 		if e.Name == name {
 			explainBackend(b, e)
+			return true
+		}
+	}
+	for _, i := range bench.Instruments() {
+		if i.Name == name {
+			fmt.Fprintf(b, "%s: an instrument, for bench -watch\n%s", i.Name, paragraph("  ", i.Doc))
 			return true
 		}
 	}

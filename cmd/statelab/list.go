@@ -9,8 +9,8 @@ import (
 	"github.com/statelab/statelab/bench"
 )
 
-const listDoc = `Lists the backends with their parameters, the workloads with their knobs, and the
-metrics. "statelab explain NAME" says what each means.`
+const listDoc = `Lists the backends with their parameters, the workloads with their knobs, the
+instruments and the metrics. "statelab explain NAME" says what each means.`
 
 func runList(args []string, stdout, stderr io.Writer) int {
 	line := newCommandLine(stdout, "list", listDoc)
@@ -33,6 +33,10 @@ func listing() string {
 	b.WriteString("\nworkloads\n")
 	for _, w := range bench.Workloads() {
 		fmt.Fprintf(&b, "  %-9s %s\n", w.Name, w.Defaults())
+	}
+	b.WriteString("\ninstruments, for bench -watch\n")
+	for _, i := range bench.Instruments() {
+		fmt.Fprintf(&b, "  %s\n", i.Name)
 	}
 	b.WriteString("\nmetrics\n")
 	for _, m := range bench.MetricDocs() {

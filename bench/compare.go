@@ -159,6 +159,7 @@ func settingsDifference(a, b *Settings) string {
 		{"compression", a.Compression, b.Compression},
 		{"maintenance", a.Maintenance, b.Maintenance},
 		{"sample_every", a.SampleEvery, b.SampleEvery},
+		{"memory_limit_bytes", limitText(a.MemoryLimit), limitText(b.MemoryLimit)},
 		{"watch", strings.Join(a.Watch, ","), strings.Join(b.Watch, ",")},
 	}
 	for _, p := range pairs {

@@ -88,6 +88,8 @@ func TestCompareRefusesWhatIsNotComparable(t *testing.T) {
 		"the settings differ in maintenance: background and inline": func(r *Result) {
 			r.Settings.Maintenance = "inline"
 		},
+		"the settings differ in memory_limit_bytes: none and auto":        func(r *Result) { r.Settings.MemoryLimit = AutoLimit },
+		"the settings differ in watch:  and counters":                     func(r *Result) { r.Settings.Watch = []string{"counters"} },
 		"the settings differ in sample_every: 1 and 8":                    func(r *Result) { r.Settings.SampleEvery = 8 },
 		"the settings differ in knob live: 60000 and 5":                   func(r *Result) { r.Settings.Knobs = Knobs{"live": 5, "window_s": 600, "acted_share": 0.2} },
 		"the settings differ in knob window_s, which only one has":        func(r *Result) { r.Settings.Knobs = Knobs{"live": 60000, "acted_share": 0.2} },

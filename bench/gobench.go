@@ -67,6 +67,8 @@ func writeConfig(b *bytes.Buffer, r *Result, given map[string]string) {
 		{"durability", r.Settings.Durability},
 		{"compression", r.Settings.Compression},
 		{"maintenance", r.Settings.Maintenance},
+		{"memory-limit", limitText(r.Settings.MemoryLimit)},
+		{"watch", strings.Join(r.Settings.Watch, ",")},
 	} {
 		if key, value := c[0], c[1]; given[key] != value {
 			fmt.Fprintf(b, "%s: %s\n", key, value)

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"math"
-	"runtime"
 	rtmetrics "runtime/metrics"
 	"time"
 
@@ -119,21 +118,4 @@ func (g *gcReading) since(before *gcReading, cpuSeconds float64, m Metrics) {
 			return
 		}
 	}
-}
-
-// emitMemory adds what the process holds now. Resident memory is read
-// before the collection that precedes the heap's figures.
-func emitMemory(m Metrics) {
-	if mem, ok := host.ReadMemory(); ok {
-		m.set("rss_bytes", float64(mem.Resident))
-		m.set("rss_peak_bytes", float64(mem.Peak))
-	}
-	runtime.GC()
-	samples := []rtmetrics.Sample{
-		{Name: "/gc/heap/objects:objects"},
-		{Name: "/memory/classes/heap/objects:bytes"},
-	}
-	rtmetrics.Read(samples)
-	m.set("heap_objects", float64(samples[0].Value.Uint64()))
-	m.set("heap_bytes", float64(samples[1].Value.Uint64()))
 }

@@ -60,6 +60,8 @@ func FindMetric(name string) (MetricDoc, bool) {
 // reports show them. "Measured phase" is what follows the warm-up.
 func MetricDocs() []MetricDoc {
 	docs := append([]MetricDoc(nil), mainMetrics...)
+	docs = append(docs, memoryMetrics...)
+	docs = append(docs, neighbourMetrics...)
 	docs = append(docs, counterMetrics...)
 	docs = append(docs, residencyMetrics...)
 	for op, what := range opDocs {
@@ -113,13 +115,6 @@ var mainMetrics = []MetricDoc{
 	{"memory_bytes", "bytes", Lower, "What the store says it holds in caches, buffers and memory-resident state at the end."},
 	{"live_bytes", "bytes", Neither, "Bytes of keys and values that are still needed at the end, as the oracle counts them."},
 	{"live_records", "records", Neither, "Records that are still needed at the end, as the oracle counts them."},
-	{"rss_bytes", "bytes", Lower, "Resident memory of the process at the end (VmRSS), harness included. Absent where /proc does not tell."},
-	{"rss_peak_bytes", "bytes", Lower, "Greatest resident memory of the process, warm-up included (VmHWM). Absent where /proc does not tell."},
-	{"heap_objects", "objects", Lower, "Objects on the Go heap at the end, after a collection, harness included."},
-	{"heap_bytes", "bytes", Lower, "Bytes of those objects."},
-	{"gc_count", "cycles", Lower, "Garbage collections in the measured phase."},
-	{"gc_cpu_ratio", "ratio", Lower, "Processor time of garbage collection (without what ran on idle processors) divided by that of the process, as the Go runtime estimates it at its last collection."},
-	{"gc_pause_max_us", "us", Lower, "Longest pause of the world for a collection, as the upper bound of its histogram's bucket. Absent without a pause."},
 	{"events", "events", Neither, "Events of the measured phase."},
 	{"elapsed_s", "s", Lower, "Wall time of the measured phase."},
 	{"clock_ns", "ns", Neither, "Time of one clock reading, which every latency includes."},

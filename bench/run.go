@@ -7,6 +7,7 @@ import (
 	"runtime"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/host"
 )
 
 // An Opener opens the backend that a spec such as "lsm?compaction=window"
@@ -22,6 +23,13 @@ type Job struct {
 	Seed     uint64 `json:"seed"`
 	Settings `json:"settings"`
 	Dir      string `json:"dir"` // for the store; made and removed by who runs the job
+
+	// Limit is how many bytes the process may hold, page cache included, as
+	// Settings.MemoryLimit asks; 0 for any number. Group is the
+	// directory of the control group that bounds it, which the process has joined. Both are
+	// for who runs the job in a process of its own.
+	Limit int64  `json:"limit_bytes,omitempty"`
+	Group string `json:"group,omitempty"`
 }
 
 // Settings are what a result depends on beside backend, workload and seed.
@@ -32,6 +40,10 @@ type Settings struct {
 	Maintenance string `json:"maintenance"`
 	SampleEvery int    `json:"sample_every"` // one Get, probe or Apply in so many is timed
 	Knobs       Knobs  `json:"knobs"`        // of the workload
+
+	// MemoryLimit is what a control group is to bound the memory of the whole
+	// process at, page cache included, in bytes; 0 for no bound, or AutoLimit.
+	MemoryLimit int64 `json:"memory_limit_bytes,omitempty"`
 
 	// Watch names the instruments that watch the run.
 	Watch []string `json:"watch,omitempty"`
@@ -116,7 +128,14 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 	if err != nil {
 		return m, err
 	}
-	return measureDriver(ctx, d, store, rec, watch)
+	m, err = measureDriver(ctx, d, store, rec, watch)
+	if err != nil {
+		return m, err
+	}
+	if err := emitGroup(m.Metrics, job.Group); err != nil {
+		return m, err
+	}
+	return m, watch.end(store, &m)
 }
 
 func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, error) {
@@ -126,7 +145,8 @@ func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, er
 	return open(job.Backend, job.Dir, opts)
 }
 
-// measureDriver runs both phases and reads the counters around the second.
+// measureDriver runs both phases and reads the counters around the second. The
+// instruments have not ended then.
 func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *recorder, watch instruments) (Measurement, error) {
 	if err := d.warmUp(ctx); err != nil {
 		return Measurement{}, fmt.Errorf("warm-up: %w", err)
@@ -138,16 +158,19 @@ func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *rec
 	if err := watch.begin(store); err != nil {
 		return Measurement{}, err
 	}
+	load := host.ReadLoad()
 	before := takeReading(store)
 	if err := d.measure(ctx); err != nil {
 		return Measurement{}, err
 	}
 	after := takeReading(store)
+	loadAfter := host.ReadLoad()
 	done := d.tally()
 
 	m := Metrics{}
 	events := done.events - warm.events
 	after.since(&before, events, done.logical-warm.logical, m)
+	m.emitNeighbours(&load, &loadAfter, before.usage, after.usage)
 	rec.emit(m)
 	m.set("clock_ns", clock)
 	m.set("disk_bytes", float64(after.store.Disk))
@@ -155,8 +178,7 @@ func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *rec
 	m.set("memory_bytes", float64(after.store.Memory))
 	m.set("output_checksum", float64(done.checksum))
 	emitMemory(m)
-	measured := Measurement{Metrics: m, Events: events, Checksum: done.checksum}
-	return measured, watch.end(store, &measured)
+	return Measurement{Metrics: m, Events: events, Checksum: done.checksum}, nil
 }
 
 // judge compares a measurement with the truth, and completes its metrics with
@@ -172,5 +194,6 @@ func (m *Measurement) judge(t Truth) error {
 	m.Metrics.set("live_bytes", float64(t.LiveBytes))
 	m.Metrics.setRatio("space_amp", m.Metrics["disk_bytes"].Value, float64(t.LiveBytes))
 	m.Metrics.setRatio("memory_amp", m.Metrics["memory_bytes"].Value, float64(t.LiveBytes))
+	m.Metrics.emitPerRecord(t.LiveRecords)
 	return nil
 }

@@ -52,8 +52,10 @@ func TestASuiteRunsEveryBackendWorkloadAndRepetitionOnce(t *testing.T) {
 				for _, r := range out.Results {
 					if r.Workload == w && r.Backend == b && r.Rep == rep {
 						n++
-						if _, ok := r.Metrics["harness_us_per_event"]; !ok {
-							t.Errorf("%s on %s has no figure for the harness", w, b)
+						for _, name := range []string{"harness_us_per_event", "harness_rss_bytes"} {
+							if _, ok := r.Metrics[name]; !ok {
+								t.Errorf("%s on %s has no %s", w, b, name)
+							}
 						}
 					}
 				}
@@ -71,7 +73,7 @@ func TestASuiteRunsEveryBackendWorkloadAndRepetitionOnce(t *testing.T) {
 	if err != nil || len(entries) != 1 {
 		t.Errorf("%v is left in the directory (error %v)", entries, err)
 	}
-	if !strings.Contains(progress.String(), "[12/12]") {
+	if !strings.Contains(progress.String(), "[12/12, ") {
 		t.Errorf("progress:\n%s", progress.String())
 	}
 }

@@ -56,11 +56,22 @@ func ReadLoad() Load {
 // Average returns the load average of the last minute.
 func (l *Load) Average() (float64, bool) { return l.average, l.average >= 0 }
 
+// leastTicks is the processors' time, a second of one, below which shares of
+// it are unknown: the kernel counts in ticks, and one or two would be a result.
+const leastTicks = 100
+
+// ticks returns the processors' time since before; false if that is not known
+// well enough to divide by.
+func (l *Load) ticks(before *Load) (total int64, known bool) {
+	total = l.cpu.total() - before.cpu.total()
+	return total, l.cpuKnown && before.cpuKnown && total >= leastTicks
+}
+
 // Steal returns the share of the processors' time since before in which a
 // hypervisor let them wait although there was work.
 func (l *Load) Steal(before *Load) (float64, bool) {
-	total := l.cpu.total() - before.cpu.total()
-	if !l.cpuKnown || !before.cpuKnown || total <= 0 {
+	total, known := l.ticks(before)
+	if !known {
 		return 0, false
 	}
 	return ratioOf(l.cpu.steal-before.cpu.steal, total), true
@@ -70,8 +81,8 @@ func (l *Load) Steal(before *Load) (float64, bool) {
 // neither this process, which used own meanwhile, nor the kernel's threads, nor
 // idleness: to other processes. Steal is not part of it.
 func (l *Load) Others(before *Load, own time.Duration) (float64, bool) {
-	total := l.cpu.total() - before.cpu.total()
-	if !l.cpuKnown || !before.cpuKnown || total <= 0 {
+	total, known := l.ticks(before)
+	if !known {
 		return 0, false
 	}
 	ownTicks := int64(own * ticksPerSecond / time.Second)

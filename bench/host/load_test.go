@@ -54,8 +54,11 @@ func TestALoadThatIsNotToldIsUnknown(t *testing.T) {
 			t.Errorf("%q: steal %v, others %v, pressure %v and %v are said to be known", stat, ok1, ok2, ok3, ok4)
 		}
 	}
-	if _, ok := whole.Steal(whole); ok {
-		t.Error("a share of no time is said to be known")
+	for ticks, want := range map[string]bool{"101": true, "100": false} { // one of them is before the first load
+		later := loadOf(t, now, "cpu 1 1 1 "+ticks+" 1 1 1 1 1 1", "", 0)
+		if _, ok := later.Steal(whole); ok != want {
+			t.Errorf("a share of %s ticks less one: known is %v", ticks, ok)
+		}
 	}
 	if p := parsePressure([]byte("some avg10=0.00 total=x\n")); p.known {
 		t.Errorf("pressure %+v", p)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -38,35 +39,50 @@ const defaultBenchMemory = 32 << 20
 
 // benchFlags are the command line of bench, as text.
 type benchFlags struct {
+	preset                               string
 	backends, workloads                  string
-	reps, sample                         int
+	watch, memoryLimit                   string
+	reps, sample, retryDisturbed         int
+	dropCaches                           bool
 	seed                                 uint64
 	memory                               string
 	durability, compression, maintenance string
-	watch                                string
 	settings                             []string
 	out                                  string
+
+	// What applyPreset makes of them.
+	presetWatch []string
+	limit       int64
 }
 
 func runBench(args []string, stdout, stderr io.Writer) int {
 	var f benchFlags
 	line := newCommandLine(stdout, "bench [flags]", benchDoc)
 	line.StringVar(&f.backends, "backends", "lsm,btree,skiplist", "`specs` of the backends, separated by commas, such as lsm?memory=64MiB")
-	line.StringVar(&f.workloads, "workload", "J1s,J10,reads", "`names` of the workloads, separated by commas")
-	line.IntVar(&f.reps, "reps", 1, "how `many` times each workload runs on each backend")
+	line.StringVar(&f.preset, "suite", "main", "`name` of the suite, which the flags change: main or full")
+	line.StringVar(&f.workloads, "workload", "", "`names` of the workloads, separated by commas (default "+presetText(presetWorkloads)+")")
+	line.IntVar(&f.reps, "reps", 0, "how `many` times each workload runs on each backend (default "+presetText(presetReps)+")")
+	line.StringVar(&f.memoryLimit, "memory-limit", "", "`size` that a control group bounds each process at, page cache included, or none, or auto: budget, harness and a little more (default "+presetText(presetLimit)+")")
+	line.BoolVar(&f.dropCaches, "drop-caches", false, "drop the machine's page cache before each run (the default of suite full)")
+	line.IntVar(&f.retryDisturbed, "retry-disturbed", 0, "how `many` times a run is repeated that neighbours disturbed; the least disturbed one counts")
 	line.Uint64Var(&f.seed, "seed", 1, "`number` that the workloads are generated from")
 	line.StringVar(&f.memory, "memory", "", "memory `budget` of each backend, such as 64MiB (default 32MiB, and no bound for memory-resident backends)")
 	line.StringVar(&f.durability, "durability", "checkpoint", "what survives a crash: checkpoint, interval or always")
 	line.StringVar(&f.compression, "compression", "default", "how files are compressed: default, none, s2 or zstd")
 	line.StringVar(&f.maintenance, "maintenance", "background", "who runs flushes and merges: background or inline")
 	line.IntVar(&f.sample, "sample", 1, "time one Get, probe or Apply in so `many`")
-	line.StringVar(&f.watch, "watch", "", "`names` of instruments to watch each run besides "+strings.Join(bench.DefaultWatch(), " and ")+", separated by commas, such as curves; none for none at all")
+	line.StringVar(&f.watch, "watch", "", "`names` of instruments to watch each run besides "+strings.Join(bench.DefaultWatch(), " and ")+", separated by commas, such as curves; all, or none for none at all")
 	line.Func("set", "a knob of the workloads, as `knob=value` or workload.knob=value; may be repeated", func(s string) error {
 		f.settings = append(f.settings, s)
 		return nil
 	})
 	line.StringVar(&f.out, "o", "", "`directory` for the results, which must not exist or be empty (default results/DATE-TIME)")
 	_, err := line.parse(args, 0, 0)
+	if err == nil {
+		given := map[string]bool{}
+		line.Visit(func(g *flag.Flag) { given[g.Name] = true })
+		err = f.applyPreset(given)
+	}
 	if err == nil {
 		err = benchmark(&f, stdout, stderr)
 	}
@@ -82,7 +98,7 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	suite.Dir, suite.Progress, suite.Run = dir, stderr, runInProcess
+	suite.Dir, suite.Progress, suite.Run, suite.Prepare = dir, stderr, runInProcess, prepareMachine(f.dropCaches)
 	suite.Machine = host.Describe(dir)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -118,7 +134,10 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 	if f.reps < 1 || f.sample < 1 {
 		return nil, badInput("-reps and -sample must be at least 1")
 	}
-	s := &bench.Suite{Reps: f.reps, Seed: f.seed}
+	if f.retryDisturbed < 0 {
+		return nil, badInput("-retry-disturbed must be at least 0")
+	}
+	s := &bench.Suite{Reps: f.reps, Seed: f.seed, RetryDisturbed: f.retryDisturbed}
 	var workloads []bench.Workload
 	names, err := splitList("-workload", f.workloads)
 	if err != nil {
@@ -154,30 +173,6 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 	return s, nil
 }
 
-// watched returns the names of the instruments to use, sorted, so that their
-// order makes no difference between results.
-func (f *benchFlags) watched() ([]string, error) {
-	switch f.watch {
-	case "":
-		return bench.DefaultWatch(), nil
-	case "none":
-		return nil, nil
-	}
-	names, err := splitList("-watch", f.watch)
-	if err != nil {
-		return nil, err
-	}
-	known := bench.Instruments()
-	for _, name := range names {
-		if !slices.ContainsFunc(known, func(i bench.Instrument) bool { return i.Name == name }) {
-			return nil, badInput("-watch: unknown instrument %q; \"statelab list\" names them", name)
-		}
-	}
-	names = append(names, bench.DefaultWatch()...)
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
 // splitList splits a list at commas and refuses what is empty or doubled.
 func splitList(flag, text string) ([]string, error) {
 	items := strings.Split(text, ",")
@@ -209,6 +204,7 @@ func (f *benchFlags) knobs(workloads []bench.Workload) (map[string]bench.Knobs, 
 func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 	c := bench.Candidate{Spec: text, Settings: bench.Settings{
 		Durability: f.durability, Compression: f.compression, Maintenance: f.maintenance, SampleEvery: f.sample,
+		MemoryLimit: f.limit,
 	}}
 	if err := backends.Validate(text); err != nil {
 		return c, err

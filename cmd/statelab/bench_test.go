@@ -100,15 +100,15 @@ func TestBenchMeasuresEveryBackendInAProcessOfItsOwn(t *testing.T) {
 
 // What a spec sets must be in the results, and not what the flags say.
 func TestASpecOverridesTheFlags(t *testing.T) {
-	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 3, memory: "1MiB"}
+	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 3, memory: "1MiB", limit: bench.AutoLimit}
 	name := backends.List()[0].Name
 	c, err := f.candidate(name + "?memory=2MiB&durability=always&compression=none&maintenance=inline")
-	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3}
+	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3, MemoryLimit: bench.AutoLimit}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)
 	}
 	c, err = f.candidate(name)
-	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3}
+	want = bench.Settings{Memory: 1 << 20, Durability: "checkpoint", Compression: "default", Maintenance: "background", SampleEvery: 3, MemoryLimit: bench.AutoLimit}
 	if err != nil || fmt.Sprint(c.Settings) != fmt.Sprint(want) {
 		t.Errorf("error %v, settings %+v", err, c.Settings)
 	}
@@ -280,8 +280,8 @@ func TestExplainKnowsWhatListNames(t *testing.T) {
 
 func TestWatchAddsToWhatWatchesAnyway(t *testing.T) {
 	always := bench.DefaultWatch()
-	for text, want := range map[string]int{"": len(always), "none": 0, always[0]: len(always)} {
-		f := benchFlags{watch: text}
+	for text, want := range map[string]int{"": len(always), "none": 0, always[0]: len(always), "all": len(bench.Instruments())} {
+		f := benchFlags{watch: text, presetWatch: always}
 		if got, err := f.watched(); err != nil || len(got) != want || !slices.IsSorted(got) {
 			t.Errorf("-watch %q: %v, error %v", text, got, err)
 		}

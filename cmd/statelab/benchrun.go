@@ -9,10 +9,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/bench/host"
 )
 
 // benchRunName is the command that measures one run. It reads a job from stdin
@@ -32,6 +34,11 @@ func measureJob(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err := json.NewDecoder(stdin).Decode(&job); err != nil {
 		return badInput("read job: %w", err)
 	}
+	if job.Group != "" {
+		if err := (&host.Group{Dir: job.Group}).Join(); err != nil {
+			return err
+		}
+	}
 	m, err := bench.Execute(context.Background(), job, openBackend)
 	if err != nil {
 		return err
@@ -43,8 +50,39 @@ func measureJob(args []string, stdin io.Reader, stdout io.Writer) error {
 // no longer waited for.
 const stopGrace = 5 * time.Second
 
-// runInProcess runs a job in a process of its own.
+// runInProcess runs a job in a process of its own, whose memory a control
+// group bounds if the job says so.
 func runInProcess(ctx context.Context, job bench.Job) (m bench.Measurement, err error) {
+	if job.Limit == 0 {
+		return startRun(ctx, job)
+	}
+	group, err := host.NewGroup(groupName(job.Dir), job.Limit)
+	if err != nil {
+		return m, &bench.LimitError{Reason: err.Error()}
+	}
+	defer func() {
+		if removeErr := group.Remove(); err == nil {
+			err = removeErr
+		}
+	}()
+	job.Group = group.Dir
+	if m, err = startRun(ctx, job); err == nil || ctx.Err() != nil {
+		return m, err
+	}
+	if killed, killedErr := group.Killed(); killedErr == nil && killed > 0 {
+		return m, &bench.OutOfMemoryError{Limit: job.Limit}
+	}
+	return m, err
+}
+
+// groupName names a run's control group after this process and the run's
+// directory, so that one that is left behind, because this process was killed,
+// is known and in nobody's way.
+func groupName(dir string) string {
+	return fmt.Sprintf("statelab-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(dir)))
+}
+
+func startRun(ctx context.Context, job bench.Job) (m bench.Measurement, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return m, fmt.Errorf("find this program: %w", err)

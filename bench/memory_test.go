@@ -1,0 +1,53 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestTheCostOfARecordIsNetOfTheHarness(t *testing.T) {
+	m := Metrics{}
+	m.set("live_bytes", 5160)
+	m.set("memory_bytes", 2000)
+	m.set("disk_bytes", 9000)
+	m.set("rss_bytes", 30_000)
+	m.set("harness_rss_bytes", 20_000)
+	m.emitPerRecord(10)
+	for name, want := range map[string]float64{
+		"live_bytes_per_record": 516, "memory_bytes_per_record": 200, "disk_bytes_per_record": 900, "rss_bytes_per_record": 1000,
+	} {
+		if m[name].Value != want || m[name].Unit != "bytes" {
+			t.Errorf("%s is %+v, not %v", name, m[name], want)
+		}
+	}
+	delete(m, "rss_bytes_per_record")
+	m.set("harness_rss_bytes", 30_000)
+	m.emitPerRecord(10)
+	if v, ok := m["rss_bytes_per_record"]; ok {
+		t.Errorf("a process that has not grown costs %v a record", v)
+	}
+}
+
+func TestAGroupsMemoryIsAmongTheMetrics(t *testing.T) {
+	m := Metrics{}
+	if err := emitGroup(m, ""); err != nil || len(m) != 0 {
+		t.Fatalf("without a group: error %v, metrics %v", err, m)
+	}
+	dir := t.TempDir()
+	if err := emitGroup(m, dir); err == nil {
+		t.Error("a group without files has memory")
+	}
+	for name, text := range map[string]string{"memory.max": "4096\n", "memory.stat": "anon 1\nfile 1024\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := emitGroup(m, dir); err != nil {
+		t.Fatal(err)
+	}
+	_, peak := m["cgroup_peak_bytes"] // this kernel has no memory.peak
+	if m["memory_limit_bytes"].Value != 4096 || m["cgroup_page_cache_bytes"].Value != 1024 || peak {
+		t.Errorf("metrics %v", m)
+	}
+}

@@ -140,6 +140,10 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"bench x":                                    "statelab bench: 1 arguments; usage: statelab bench [flags]",
 		"bench -reps 0":                              "statelab bench: -reps and -sample must be at least 1",
 		"bench -sample 0":                            "statelab bench: -reps and -sample must be at least 1",
+		"bench -suite huge":                          `statelab bench: -suite: unknown suite "huge"; one of main, full`,
+		"bench -memory-limit lots":                   "statelab bench: -memory-limit lots: ",
+		"bench -memory-limit 0":                      "statelab bench: -memory-limit 0: ",
+		"bench -retry-disturbed -1":                  "statelab bench: -retry-disturbed must be at least 0",
 		"bench -workload J2":                         `statelab bench: unknown workload "J2"; one of J1s, J10, reads`,
 		"bench -workload J1s,":                       `statelab bench: -workload: empty name in "J1s,"`,
 		"bench -backends a,b,a":                      "statelab bench: -backends: a is named twice",
@@ -285,5 +289,29 @@ func TestWatchAddsToWhatWatchesAnyway(t *testing.T) {
 		if got, err := f.watched(); err != nil || len(got) != want || !slices.IsSorted(got) {
 			t.Errorf("-watch %q: %v, error %v", text, got, err)
 		}
+	}
+}
+
+// A flag that is given counts, whatever the suite says.
+func TestASuiteSaysWhatTheFlagsDoNot(t *testing.T) {
+	for _, p := range bench.Presets() {
+		f := benchFlags{preset: p.Name}
+		if err := f.applyPreset(nil); err != nil {
+			t.Fatal(err)
+		}
+		if f.workloads != strings.Join(p.Workloads, ",") || f.reps != p.Reps || f.limit != p.MemoryLimit || f.dropCaches != p.DropCaches {
+			t.Errorf("%s: flags %+v", p.Name, f)
+		}
+		if watch, err := f.watched(); err != nil || len(watch) != len(p.Watch) {
+			t.Errorf("%s is watched by %v, error %v", p.Name, watch, err)
+		}
+		f = benchFlags{preset: p.Name, workloads: "J10", reps: 7, memoryLimit: "64MiB"}
+		given := map[string]bool{"workload": true, "reps": true, "memory-limit": true, "drop-caches": true}
+		if err := f.applyPreset(given); err != nil || f.workloads != "J10" || f.reps != 7 || f.limit != 64<<20 || f.dropCaches {
+			t.Errorf("%s with flags: error %v, flags %+v", p.Name, err, f)
+		}
+	}
+	if bench.Presets()[0].Name != "main" || len(bench.Presets()[1].Watch) != len(bench.Instruments()) {
+		t.Error("main is not the default, or full not watched by everything")
 	}
 }

@@ -34,12 +34,19 @@ type TraceOp struct {
 //
 // Two names that one file had before it was traced count as two files.
 func NewTrace(fsys FS, observe func(TraceOp)) FS {
+	return &traceFS{FS: fsys, observe: observe, reads: true, ids: map[string]uint64{}}
+}
+
+// NewChangeTrace is NewTrace without reads, which then cost nothing but the
+// passing on: for who wants to know what a store does to its files while its reads are timed.
+func NewChangeTrace(fsys FS, observe func(TraceOp)) FS {
 	return &traceFS{FS: fsys, observe: observe, ids: map[string]uint64{}}
 }
 
 type traceFS struct {
 	FS
 	observe func(TraceOp)
+	reads   bool // are observed too
 
 	mu  sync.Mutex
 	ids map[string]uint64 // of the files seen, by clean path
@@ -188,7 +195,7 @@ func (f *traceFile) report(op Op, off, n int64) {
 
 func (f *traceFile) ReadAt(b []byte, off int64) (int, error) {
 	n, err := f.File.ReadAt(b, off)
-	if n > 0 {
+	if n > 0 && f.fs.reads {
 		f.report(OpRead, off, int64(n))
 	}
 	return n, err

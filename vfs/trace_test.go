@@ -80,3 +80,17 @@ func TestTraceIsSilentAboutWhatFailed(t *testing.T) {
 		t.Fatalf("reported %+v, want %+v", got, want)
 	}
 }
+
+func TestAChangeTraceLeavesOutReadsAndNothingElse(t *testing.T) {
+	var all, changes []TraceOp
+	fsys := NewChangeTrace(NewTrace(NewMem(), func(op TraceOp) { all = append(all, op) }), func(op TraceOp) { changes = append(changes, op) })
+	put(t, fsys, "a", "hello")
+	if data, err := ReadFile(fsys, "a"); err != nil || string(data) != "hello" {
+		t.Fatalf("read %q, error %v", data, err)
+	}
+	must(t, fsys.Remove("a"))
+	without := slices.DeleteFunc(slices.Clone(all), func(op TraceOp) bool { return op.Op == OpRead })
+	if len(without) == len(all) || !slices.Equal(changes, without) {
+		t.Fatalf("reported %+v of %+v", changes, all)
+	}
+}

@@ -99,7 +99,7 @@ func getMissing(l *lab) {
 
 func keyOrder(l *lab) {
 	keys := []string{"", "\x00", "\x00\x00", "\x00\xff", "\x01", "A", "AB", "a", "a\x00", "a\x00b", "ab", "b", "\x7f", "\x80",
-		"\xc3\xa9", "\xfe", "\xff", "\xff\x00", "\xff\xff", strings.Repeat("\xff", 300), strings.Repeat("k", statelab.MaxKeySize)}
+		"\xc3\xa9", "\xfe", "\xff", "\xff\x00", "\xff\xff", strings.Repeat("\xff", 300), strings.Repeat("k", l.cfg.maxKey())}
 	slices.Sort(keys)
 	s := l.open()
 	var ops []statelab.Op
@@ -130,7 +130,7 @@ func keyOrder(l *lab) {
 func operationLimits(l *lab) {
 	s := l.open()
 	s.put("old", "value", never)
-	long := strings.Repeat("k", statelab.MaxKeySize)
+	long := strings.Repeat("k", l.cfg.maxKey())
 	s.put(long, "at the limit", never)
 	s.want(long, "at the limit")
 	huge := make([]byte, statelab.MaxRecordSize+1)

@@ -33,7 +33,7 @@ func (l *lab) corrupt(seed uint64, st setting) {
 	l.Helper()
 	p := newPlayer(l, st, nil)
 	mem := p.mem
-	steps := append(generate(seed, max(10, l.cfg.Steps/3), crashMix), step{verb: "sync"},
+	steps := append(l.cfg.generate(seed, max(10, l.cfg.Steps/3), crashMix), step{verb: "sync"},
 		step{verb: "apply", ops: []opText{{statelab.OpPut, text{head: "last"}, text{head: "of all", fill: 20}, never}}})
 	if f := p.play(steps); f != nil {
 		l.failClause(f.clause, "%s", f.text)

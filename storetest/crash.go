@@ -26,7 +26,7 @@ func powerCutRuns(d statelab.Durability) func(*lab) {
 		for i := range max(1, l.cfg.Seeds/2) {
 			seed := l.cfg.Seed + uint64(i)
 			st := l.settingOf(seed, d)
-			steps := generate(seed, max(10, l.cfg.Steps/4), crashMix)
+			steps := l.cfg.generate(seed, max(10, l.cfg.Steps/4), crashMix)
 			l.prove("power-cut", seed, st, steps, 60, func(steps []step) *failure { return playPowerCuts(l, st, steps) })
 		}
 	}

@@ -81,7 +81,7 @@ func faultRuns(kinds []faultKind) func(*lab) {
 				if !l.cfg.MemoryResident {
 					st.memory = statelab.MinMemory // so that reading reads files
 				}
-				steps := generate(seed, max(10, l.cfg.Steps/6), faultMix)
+				steps := l.cfg.generate(seed, max(10, l.cfg.Steps/6), faultMix)
 				for _, kind := range kinds {
 					play := func(steps []step) *failure { return playFaults(l, st, steps, kind) }
 					l.prove("fault-"+kind.String(), seed, st, steps, 150, play)
@@ -319,7 +319,7 @@ func opensAfter(l *lab, st setting, mem *vfs.Mem, allowed []*model) *failure {
 func openingFaults(l *lab) {
 	l.eachDurability(func(l *lab, d statelab.Durability) {
 		st := l.settingOf(l.cfg.Seed, d)
-		steps := generate(l.cfg.Seed, max(10, l.cfg.Steps/6), crashMix)
+		steps := l.cfg.generate(l.cfg.Seed, max(10, l.cfg.Steps/6), crashMix)
 		p := newPlayer(l, st, nil)
 		mem := p.mem
 		var killed *vfs.Mem

@@ -13,6 +13,7 @@ type mix struct {
 	apply, advance, read, iterate, sync, check, checkpoint, reopen, crash int
 	large                                                                 int // of 1000 values, how many span pages
 	bulk                                                                  int // most batches that fill the store at the beginning
+	maxKey                                                                int // bytes of the longest key; 0 is statelab.MaxKeySize
 }
 
 var (
@@ -38,6 +39,12 @@ type generator struct {
 	nIters  int
 	nValues int
 	soon    []int64 // expiries given last, to be reached exactly
+}
+
+// generate returns a history that suits the store.
+func (c *Config) generate(seed uint64, steps int, m mix) []step {
+	m.maxKey = c.MaxKey
+	return generate(seed, steps, m)
 }
 
 // generate returns the history that seed stands for.
@@ -147,6 +154,14 @@ func (g *generator) apply() step {
 var oddKeys = []text{{}, {head: "\x00"}, {head: "\x00\x00"}, {head: "\xff"}, {head: "\xff\xff"}, {head: "g"}, {head: "g0/\xff"}}
 
 func (g *generator) key() text {
+	t := g.anyKey()
+	if g.mix.maxKey > 0 {
+		t.fill = min(t.fill, g.mix.maxKey-len(t.head))
+	}
+	return t
+}
+
+func (g *generator) anyKey() text {
 	switch at := g.IntN(400); {
 	case at < 8:
 		return oddKeys[g.IntN(len(oddKeys))]

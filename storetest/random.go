@@ -17,7 +17,7 @@ func randomRuns(l *lab) {
 		for i := range l.cfg.Seeds {
 			seed := l.cfg.Seed + uint64(i)
 			st := l.settingOf(seed, d)
-			steps := generate(seed, l.cfg.Steps, randomMix)
+			steps := l.cfg.generate(seed, l.cfg.Steps, randomMix)
 			l.prove("random", seed, st, steps, 300, func(steps []step) *failure { return playRandom(l, st, steps) })
 		}
 	})

@@ -54,11 +54,23 @@ type Config struct {
 	// Compressions are those that the store knows beside the default.
 	Compressions []statelab.Compression
 
+	// MaxKey is the longest key that the store takes, in bytes, where that is
+	// less than statelab.MaxKeySize; longer ones must be ErrTooLarge. It is at least 400.
+	MaxKey int
+
 	// Waive maps the ids of clauses, and "random", that the store does not
 	// claim to keep to the reason why. Their subtests are skipped with it.
 	Waive map[string]string
 
 	Effort
+}
+
+// maxKey returns the longest key that the store takes.
+func (c *Config) maxKey() int {
+	if c.MaxKey > 0 {
+		return c.MaxKey
+	}
+	return statelab.MaxKeySize
 }
 
 // Run proves the store that cfg opens, in subtests of t.

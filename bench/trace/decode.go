@@ -153,7 +153,7 @@ func (d *decoder) legs(r *Record) {
 		}
 		r.Legs = append(r.Legs, leg)
 	}
-	r.Bytes = d.natural(math.MaxInt64)
+	r.Bytes = d.natural(maxMoveBytes)
 }
 
 // key decodes a key. Its bytes stay as they are until reset.

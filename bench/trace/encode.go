@@ -199,7 +199,7 @@ func (r *Record) check() error {
 		return fmt.Errorf("%s of slot %d, not within 0 and %d", r.Kind, r.Slot, maxSlots-1)
 	case len(r.Range.Lower) > statelab.MaxKeySize || len(r.Range.Upper) > statelab.MaxKeySize:
 		return fmt.Errorf("%s of a range with a bound over %d bytes", r.Kind, statelab.MaxKeySize)
-	case r.Bytes < 0:
+	case r.Bytes < 0 || r.Bytes > maxMoveBytes:
 		return fmt.Errorf("%s of %d bytes", r.Kind, r.Bytes)
 	case len(r.Legs) > maxLegs:
 		return fmt.Errorf("%s of %d legs, over %d", r.Kind, len(r.Legs), maxLegs)
@@ -212,8 +212,12 @@ func (r *Record) check() error {
 	return nil
 }
 
-// maxLegRecords keeps the sum over all legs within an int64.
-const maxLegRecords = 1 << 48
+// Bounds of what the moves of a record may claim to have led to, so that sums
+// over any trace that fits a disk stay within an int64.
+const (
+	maxLegRecords = 1 << 40
+	maxMoveBytes  = 1 << 45
+)
 
 func (l *Leg) check() error {
 	switch {

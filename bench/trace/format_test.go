@@ -34,7 +34,7 @@ func allKinds() []Record {
 		{Kind: Scan, Time: 5, Arrival: math.MaxInt64, Range: statelab.Range{Lower: []byte("a\xff"), Upper: []byte("b")}},
 		{Kind: Scan, Time: 5, Arrival: math.MaxInt64, Range: statelab.Range{Upper: []byte{}}, Legs: []Leg{{Move: Last, Ended: true}}},
 		{Kind: Open, Time: 6, Arrival: math.MaxInt64, Slot: maxSlots - 1},
-		{Kind: Moves, Time: 6, Arrival: math.MaxInt64, Slot: maxSlots - 1, Legs: []Leg{{Move: Prev, Records: maxLegRecords, Ended: true}}, Bytes: math.MaxInt64},
+		{Kind: Moves, Time: 6, Arrival: math.MaxInt64, Slot: maxSlots - 1, Legs: []Leg{{Move: Prev, Records: maxLegRecords, Ended: true}}, Bytes: maxMoveBytes},
 		{Kind: Moves, Time: 6, Arrival: math.MaxInt64, Slot: maxSlots - 1, Last: true},
 		{Kind: Advance, Time: 1600, Arrival: math.MaxInt64, Watermark: 1600},
 		{Kind: Advance, Time: 1600, Arrival: math.MaxInt64, Watermark: math.MinInt64},
@@ -215,7 +215,7 @@ func TestRecordsOverALimitAreRefused(t *testing.T) {
 	for _, r := range []Record{
 		{}, {Kind: kinds}, {Kind: Get, Key: make([]byte, statelab.MaxKeySize+1)}, {Kind: Put, Size: -1}, {Kind: Put, Size: statelab.MaxRecordSize + 1},
 		{Kind: Open, Slot: maxSlots}, {Kind: Scan, Legs: make([]Leg, maxLegs+1)}, {Kind: Scan, Legs: []Leg{{Move: moves, Ended: true}}},
-		{Kind: Scan, Legs: []Leg{{Move: Next}}}, {Kind: Scan, Legs: []Leg{{Move: First, Records: 2}}}, {Kind: Scan, Bytes: -1},
+		{Kind: Scan, Legs: []Leg{{Move: Next}}}, {Kind: Scan, Legs: []Leg{{Move: First, Records: 2}}}, {Kind: Scan, Bytes: -1}, {Kind: Scan, Bytes: maxMoveBytes + 1},
 	} {
 		w, err := NewWriter(io.Discard, Header{}, None)
 		if err != nil {

@@ -20,8 +20,8 @@ type Recorder struct {
 
 	mu    sync.Mutex
 	w     *Writer
-	begun time.Time
-	time  int64 // event time
+	clock func() int64 // arrivals
+	time  int64        // event time
 	open  []*recordedIterator
 	slots []bool // in use
 	rec   Record // at hand, so that none is made for each call
@@ -29,7 +29,8 @@ type Recorder struct {
 
 // NewRecorder returns a Recorder over s. It closes neither s nor w.
 func NewRecorder(s statelab.Store, w *Writer) *Recorder {
-	return &Recorder{Store: s, w: w, begun: time.Now()}
+	begun := time.Now()
+	return &Recorder{Store: s, w: w, clock: func() int64 { return time.Since(begun).Microseconds() }}
 }
 
 // SetTime says what the event time of the calls to come is. Without it the event
@@ -44,11 +45,9 @@ func (c *Recorder) SetTime(t int64) {
 func (c *Recorder) Measure() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.rec = Record{Kind: Measure, Time: c.time, Arrival: c.now()}
+	c.rec = Record{Kind: Measure, Time: c.time, Arrival: c.clock()}
 	return c.write()
 }
-
-func (c *Recorder) now() int64 { return time.Since(c.begun).Microseconds() }
 
 // write writes the record at hand, after what open iterators have done before it.
 func (c *Recorder) write() error {
@@ -69,7 +68,7 @@ func (c *Recorder) put(r *Record) error {
 }
 
 func (c *Recorder) Get(dst, key []byte) ([]byte, error) {
-	arrival := c.now()
+	arrival := c.clock()
 	value, err := c.Store.Get(dst, key)
 	found := err == nil
 	if !found && !errors.Is(err, statelab.ErrNotFound) {
@@ -88,7 +87,7 @@ func (c *Recorder) Get(dst, key []byte) ([]byte, error) {
 }
 
 func (c *Recorder) Apply(b *statelab.Batch) error {
-	arrival := c.now()
+	arrival := c.clock()
 	if err := c.Store.Apply(b); err != nil {
 		return err
 	}
@@ -119,7 +118,7 @@ func kindOf(k statelab.OpKind) Kind {
 }
 
 func (c *Recorder) Advance(watermark int64) error {
-	arrival := c.now()
+	arrival := c.clock()
 	if err := c.Store.Advance(watermark); err != nil {
 		return err
 	}
@@ -131,7 +130,7 @@ func (c *Recorder) Advance(watermark int64) error {
 }
 
 func (c *Recorder) Sync() error {
-	arrival := c.now()
+	arrival := c.clock()
 	if err := c.Store.Sync(); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ type recordedIterator struct {
 
 // Iter opens a recorded iterator.
 func (c *Recorder) Iter(r statelab.Range) (statelab.Iterator, error) {
-	arrival := c.now()
+	arrival := c.clock()
 	inner, err := c.Store.Iter(r)
 	if err != nil {
 		return nil, err

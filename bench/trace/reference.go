@@ -2,6 +2,7 @@ package trace
 
 import (
 	"container/heap"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,7 +13,8 @@ import (
 
 // A Reference is the plainest store that answers as the contract says: an
 // ordered map in memory, for one goroutine, without files, without a budget and
-// without shortcuts. Imports ask it what each call would have found, and a
+// without shortcuts. One thing it does not keep is K4's promise that nothing of a
+// batch with too large a record is applied. Imports ask it what each call would have found, and a
 // replay's truth is what comes out of it.
 type Reference struct {
 	tree      *btree.BTreeG[entry]
@@ -27,6 +29,7 @@ type Reference struct {
 type entry struct {
 	key      string
 	elements []element
+	size     int // bytes of the elements
 }
 
 type element struct {
@@ -77,29 +80,37 @@ func (s *Reference) Apply(b *statelab.Batch) error {
 		if !ok {
 			return ops.Err()
 		}
-		s.apply(op)
+		if err := s.apply(op); err != nil {
+			return err
+		}
 		s.stats.Ops++
 		s.stats.LogicalBytes += int64(len(op.Key) + len(op.Value))
 	}
 }
 
-func (s *Reference) apply(op statelab.Op) {
-	key := string(op.Key)
+func (s *Reference) apply(op statelab.Op) error {
+	e := entry{key: string(op.Key)}
 	if op.Kind == statelab.OpDelete {
-		s.tree.Delete(entry{key: key})
-		return
+		s.tree.Delete(e)
+		return nil
 	}
-	var older []element
 	if op.Kind == statelab.OpAppend {
-		e, _ := s.tree.Get(entry{key: key})
-		older = e.elements
+		if older, ok := s.tree.Get(e); ok {
+			e = older
+		}
+	}
+	e.size += len(op.Value)
+	if e.size > statelab.MaxRecordSize {
+		return fmt.Errorf("%s to a record of %d bytes, over the limit of %d: %w", op.Kind, e.size, statelab.MaxRecordSize, statelab.ErrTooLarge)
 	}
 	// Only the latest entry of a key is ever added to, so that sharing the
 	// memory of its elements with older ones is safe.
-	s.tree.ReplaceOrInsert(entry{key, append(older, element{slices.Clone(op.Value), op.ExpireAt})})
+	e.elements = append(e.elements, element{slices.Clone(op.Value), op.ExpireAt})
+	s.tree.ReplaceOrInsert(e)
 	if op.ExpireAt != statelab.NoExpiry {
-		heap.Push(&s.deaths, death{op.ExpireAt, key})
+		heap.Push(&s.deaths, death{op.ExpireAt, e.key})
 	}
+	return nil
 }
 
 func (s *Reference) Advance(watermark int64) error {
@@ -119,16 +130,17 @@ func (s *Reference) bury(key string) {
 	if !ok {
 		return
 	}
-	var live []element
+	live := entry{key: key}
 	for _, one := range e.elements {
 		if !statelab.Expired(one.expiry, s.watermark) {
-			live = append(live, one)
+			live.elements = append(live.elements, one)
+			live.size += len(one.value)
 		}
 	}
-	if len(live) == 0 {
-		s.tree.Delete(entry{key: key})
-	} else if len(live) < len(e.elements) {
-		s.tree.ReplaceOrInsert(entry{key, live})
+	if len(live.elements) == 0 {
+		s.tree.Delete(live)
+	} else if len(live.elements) < len(e.elements) {
+		s.tree.ReplaceOrInsert(live)
 	}
 }
 

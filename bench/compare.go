@@ -160,6 +160,9 @@ func settingsDifference(a, b *Settings) string {
 		{"maintenance", a.Maintenance, b.Maintenance},
 		{"sample_every", a.SampleEvery, b.SampleEvery},
 		{"memory_limit_bytes", limitText(a.MemoryLimit), limitText(b.MemoryLimit)},
+		{"rate_per_s", a.Rate, b.Rate},
+		{"rate_max", a.RateMax, b.RateMax},
+		{"arrival", a.Arrival, b.Arrival},
 		{"watch", strings.Join(a.Watch, ","), strings.Join(b.Watch, ",")},
 	}
 	for _, p := range pairs {

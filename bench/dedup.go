@@ -23,7 +23,7 @@ type dedup struct {
 func newDedupDriver(job Job, store statelab.Store, rec *recorder) (driver, error) {
 	store = &timedStore{Store: store, rec: rec}
 	d := &dedup{store: store, window: job.Knobs.micros("window_s"), output: newDigest()}
-	return newTimeline(job.Knobs, newRepeatSource(job.Seed, job.Knobs), d, store), nil
+	return newEventDriver(job, newRepeatSource(job.Seed, job.Knobs), d, store, rec), nil
 }
 
 func (d *dedup) handle(ev *event) error {

@@ -24,7 +24,7 @@ type tally struct {
 	diskPeak int64 // greatest Stats.Disk seen
 }
 
-// An operator is what a timeline feeds with events.
+// An operator is what an eventDriver feeds with events.
 type operator interface {
 	handle(ev *event) error
 	// advance says that no event before watermark will come, and that
@@ -34,13 +34,17 @@ type operator interface {
 	results() (logical int64, checksum uint64)
 }
 
-// A timeline runs an operator in event time: it feeds events in their order,
+// An eventDriver runs an operator in event time: it feeds events in their order,
 // advances the watermark at every tick, syncs at every checkpoint, and so
 // divides the run into equal intervals, each of which ends with its own Sync.
-type timeline struct {
+//
+// It is the arrival of an event at or past it that makes a tick or a checkpoint
+// due, so what they take is part of that event's latency.
+type eventDriver struct {
 	source   source
 	operator operator
 	store    statelab.Store
+	arrivals arrivals
 	tick     int64 // µs
 	interval int64 // µs between checkpoints
 	warm     int   // intervals of the warm-up
@@ -48,16 +52,19 @@ type timeline struct {
 
 	ev       event // shown by the source, not yet handled
 	begun    bool
+	arrived  bool // ev has
 	nextTick int64
 	end      int64 // of the last interval that was run
 	counts   tally
 }
 
-func newTimeline(k Knobs, src source, op operator, store statelab.Store) *timeline {
-	return &timeline{
+func newEventDriver(job Job, src source, op operator, store statelab.Store, rec *recorder) *eventDriver {
+	k := job.Knobs
+	return &eventDriver{
 		source:   src,
 		operator: op,
 		store:    store,
+		arrivals: newArrivals(job, rec),
 		tick:     k.micros("tick_s"),
 		interval: k.micros("checkpoint_s"),
 		warm:     int(k["warm_checkpoints"]),
@@ -66,68 +73,84 @@ func newTimeline(k Knobs, src source, op operator, store statelab.Store) *timeli
 	}
 }
 
-func (t *timeline) warmUp(ctx context.Context) error  { return t.runIntervals(ctx, t.warm) }
-func (t *timeline) measure(ctx context.Context) error { return t.runIntervals(ctx, t.measured) }
+func (d *eventDriver) warmUp(ctx context.Context) error { return d.runIntervals(ctx, d.warm) }
 
-func (t *timeline) tally() tally {
-	counts := t.counts
-	counts.logical, counts.checksum = t.operator.results()
+func (d *eventDriver) measure(ctx context.Context) error {
+	d.arrivals.begin()
+	d.arrived = false // the event that ended the warm-up is the first
+	return d.runIntervals(ctx, d.measured)
+}
+
+func (d *eventDriver) tally() tally {
+	counts := d.counts
+	counts.logical, counts.checksum = d.operator.results()
 	return counts
 }
 
 // gaugesPerInterval is how often the size of the store's files is looked at.
 const gaugesPerInterval = 16
 
-func (t *timeline) runIntervals(ctx context.Context, n int) error {
+func (d *eventDriver) runIntervals(ctx context.Context, n int) error {
 	for range n {
-		start := t.end
+		start := d.end
 		for i := int64(1); i <= gaugesPerInterval; i++ {
-			if err := t.feedUntil(start + t.interval*i/gaugesPerInterval); err != nil {
-				return fmt.Errorf("event %d: %w", t.counts.events, err)
+			if err := d.feedUntil(start + d.interval*i/gaugesPerInterval); err != nil {
+				return fmt.Errorf("event %d: %w", d.counts.events, err)
 			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
 			if i == gaugesPerInterval {
-				if err := t.operator.advance(t.end, true); err != nil {
-					return fmt.Errorf("checkpoint after event %d: %w", t.counts.events, err)
+				d.arrive()
+				if err := d.operator.advance(d.end, true); err != nil {
+					return fmt.Errorf("checkpoint after event %d: %w", d.counts.events, err)
 				}
 			}
-			t.counts.diskPeak = max(t.counts.diskPeak, t.store.Stats().Disk)
+			d.counts.diskPeak = max(d.counts.diskPeak, d.store.Stats().Disk)
 		}
 	}
 	return nil
 }
 
-// feedUntil handles all events before end, and advances the watermark at the
-// ticks on the way.
-func (t *timeline) feedUntil(end int64) error {
-	if !t.begun {
-		t.source.next(&t.ev)
-		t.begun = true
+// feedUntil handles all events before end.
+func (d *eventDriver) feedUntil(end int64) error {
+	if !d.begun {
+		d.source.next(&d.ev)
+		d.begun = true
 	}
-	for t.ev.time < end {
-		for t.nextTick <= t.ev.time {
-			if err := t.operator.advance(t.nextTick, false); err != nil {
-				return err
-			}
-			t.nextTick += t.tick
-		}
-		if err := t.step(); err != nil {
+	for d.ev.time < end {
+		if err := d.step(); err != nil {
 			return err
 		}
 	}
-	t.end = end
+	d.end = end
 	return nil
 }
 
-// step handles the event at hand and takes the next: the hot path, which must
-// not allocate.
-func (t *timeline) step() error {
-	if err := t.operator.handle(&t.ev); err != nil {
+// arrive waits until the event at hand has arrived.
+func (d *eventDriver) arrive() {
+	if !d.arrived {
+		d.arrivals.take()
+		d.arrived = true
+	}
+}
+
+// step handles the event at hand, after the ticks up to it, and takes the next:
+// the hot path, which must not allocate.
+func (d *eventDriver) step() error {
+	d.arrive()
+	for d.nextTick <= d.ev.time {
+		if err := d.operator.advance(d.nextTick, false); err != nil {
+			return err
+		}
+		d.nextTick += d.tick
+	}
+	if err := d.operator.handle(&d.ev); err != nil {
 		return err
 	}
-	t.counts.events++
-	t.source.next(&t.ev)
+	d.arrivals.rec.handled()
+	d.counts.events++
+	d.source.next(&d.ev)
+	d.arrived = false
 	return nil
 }

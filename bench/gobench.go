@@ -69,12 +69,22 @@ func writeConfig(b *bytes.Buffer, r *Result, given map[string]string) {
 		{"maintenance", r.Settings.Maintenance},
 		{"memory-limit", limitText(r.Settings.MemoryLimit)},
 		{"watch", strings.Join(r.Settings.Watch, ",")},
+		{"loop", openLoop(&r.Settings)},
 	} {
 		if key, value := c[0], c[1]; given[key] != value {
 			fmt.Fprintf(b, "%s: %s\n", key, value)
 			given[key] = value
 		}
 	}
+}
+
+// openLoop says how events arrive in the open loop; the closed one is what goes
+// without saying.
+func openLoop(s *Settings) string {
+	if s.Rate == 0 && !s.RateMax {
+		return ""
+	}
+	return s.loop()
 }
 
 // String lists knobs by name: "live=60000 window_s=600".

@@ -22,6 +22,7 @@ const (
 	repeatStream     = 2
 	recordStream     = 3
 	lookupStream     = 4
+	arrivalStream    = 5
 )
 
 // delaySigma makes delays as skewed as those of clicks: with a median of 60 s,

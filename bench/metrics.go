@@ -1,7 +1,5 @@
 package bench
 
-import "fmt"
-
 // A Direction says which way a metric gets better.
 type Direction int8
 
@@ -64,34 +62,16 @@ func MetricDocs() []MetricDoc {
 	docs = append(docs, neighbourMetrics...)
 	docs = append(docs, counterMetrics...)
 	docs = append(docs, residencyMetrics...)
-	for op, what := range opDocs {
-		name := opNames[op]
-		docs = append(docs,
-			MetricDoc{name + "_p50_us", "us", Lower, "Median time of " + what + latencyNote},
-			MetricDoc{name + "_p99_us", "us", Lower, "99th percentile of the time of " + what + latencyNote},
-			MetricDoc{name + "_p999_us", "us", Lower, "99.9th percentile of the time of " + what + latencyNote},
-			MetricDoc{name + "_max_us", "us", Lower, "Longest time of " + what + latencyNote},
-			MetricDoc{name + "_count", "calls", Neither, fmt.Sprintf("How often %s was called in the measured phase, timed or not.", what)},
-		)
-	}
+	docs = append(docs, latencyMetrics()...)
+	docs = append(docs, rateMetrics...)
 	return docs
-}
-
-const latencyNote = ", from a histogram of three digits, as seen by the one caller in a closed loop; " +
-	"one clock reading (clock_ns) is included. With settings.sample_every above one, only one Get, probe or Apply in so many is timed, and a longest time may be missed."
-
-var opDocs = [opKinds]string{
-	opGet:     "a Get, whether it finds something or not",
-	opProbe:   "a probe, the scan of one join key's records from Iter to Close with what the join does to each record",
-	opApply:   "an Apply of one batch",
-	opAdvance: "an Advance of the watermark",
-	opSync:    "a Sync, the checkpoint",
 }
 
 var mainMetrics = []MetricDoc{
 	{"events_per_s", "events/s", Higher, "Events handled per second of wall time, checkpoints included. One caller in a closed loop, so other load on the machine shows."},
 	{"cpu_us_per_event", "us", Lower, "User and system time of the process over the measured phase, all threads, divided by events. Includes background work, the collector and the harness (harness_us_per_event)."},
 	{"harness_us_per_event", "us", Neither, "cpu_us_per_event of the same run over a store that keeps nothing: generator, driver, digest, clock and, for a join, the operator's own work on arriving events."},
+	{"cpu_net_us_per_event", "us", Lower, "cpu_us_per_event less harness_us_per_event: what the store costs. Absent if either is, and with automatic sampling, under which the two do not read the clock equally often."},
 	{"write_amp_engine", "ratio", Lower, "Bytes the engine wrote to files (Stats.Written, all purposes) divided by logical_bytes, over the measured phase."},
 	{"write_amp_fs", "ratio", Lower, "Bytes the file system was given to write (/proc/self/io, write_bytes less cancelled_write_bytes, after the last Sync) divided by logical_bytes. Whole pages are counted when they become dirty. Absent where the system does not tell."},
 	{"space_amp", "ratio", Lower, "disk_bytes divided by live_bytes."},

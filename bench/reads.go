@@ -11,6 +11,7 @@ import (
 // reads is the driver of the workload of that name.
 type reads struct {
 	store   statelab.Store
+	arrive  arrivals
 	keys    *lookups
 	records uint64
 	warm    int64
@@ -54,6 +55,7 @@ func newReadsDriver(job Job, store statelab.Store, rec *recorder) (driver, error
 	k := job.Knobs
 	return &reads{
 		store:   &timedStore{Store: store, rec: rec},
+		arrive:  newArrivals(job, rec),
 		keys:    newLookups(job.Seed, k),
 		records: uint64(k["records"]),
 		warm:    int64(k["warm_lookups"]),
@@ -93,6 +95,7 @@ func (r *reads) warmUp(ctx context.Context) error {
 }
 
 func (r *reads) measure(ctx context.Context) error {
+	r.arrive.begin()
 	err := r.lookUp(ctx, r.wanted)
 	r.done.diskPeak = r.store.Stats().Disk
 	return err
@@ -115,6 +118,7 @@ func (r *reads) lookUp(ctx context.Context, n int64) error {
 
 // step is one Get.
 func (r *reads) step() error {
+	r.arrive.take()
 	number := r.keys.next()
 	r.key = idOf(r.keys.space, number)
 	value, err := r.store.Get(r.value[:0], r.key[:])
@@ -123,6 +127,7 @@ func (r *reads) step() error {
 	}
 	r.value = value
 	r.output.bytes(value)
+	r.arrive.rec.handled()
 	r.done.events++
 	return nil
 }

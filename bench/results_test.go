@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,7 +178,7 @@ func TestTheWidestTableFits(t *testing.T) {
 	for _, c := range costColumns() {
 		m.set(c.metric, 99.96)
 	}
-	for _, c := range latencyColumns() {
+	for _, c := range slices.Concat(latencyColumns(), eventColumns()) {
 		m.set(c.metric, 99_999)
 	}
 	m.set("events_per_s", 9_999_999)

@@ -38,8 +38,14 @@ type Settings struct {
 	Durability  string `json:"durability"`
 	Compression string `json:"compression"`
 	Maintenance string `json:"maintenance"`
-	SampleEvery int    `json:"sample_every"` // one Get, probe or Apply in so many is timed
+	SampleEvery int    `json:"sample_every"` // one Get, probe, Apply or event in so many is timed; SampleAuto
 	Knobs       Knobs  `json:"knobs"`        // of the workload
+
+	// Rate is how many events arrive in a second of the measured phase; 0 is the
+	// closed loop. RateMax asks for the highest rate that the store keeps up with.
+	Rate    float64 `json:"rate_per_s,omitempty"`
+	RateMax bool    `json:"rate_max,omitempty"`
+	Arrival string  `json:"arrival,omitempty"` // ArrivalConstant if empty
 
 	// MemoryLimit is what a control group is to bound the memory of the whole
 	// process at, page cache included, in bytes; 0 for no bound, or AutoLimit.
@@ -56,7 +62,7 @@ func (s *Settings) Validate() error {
 	if err == nil {
 		_, err = opts.Resolve()
 	}
-	return err
+	return errors.Join(err, s.checkLoop())
 }
 
 // options returns the settings as a store takes them.
@@ -108,6 +114,8 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 		return m, err
 	}
 	opts.Prefix = w.prefix
+	rec := newRecorder(job.SampleEvery)
+	opts.OnMaintenance = rec.marks.report
 	watch, err := newInstruments(job)
 	if err != nil {
 		return m, err
@@ -123,19 +131,24 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 			err = closeErr
 		}
 	}()
-	rec := newRecorder(job.SampleEvery)
 	d, err := w.driver(job, store, rec)
 	if err != nil {
 		return m, err
 	}
-	m, err = measureDriver(ctx, d, store, rec, watch)
+	m, err = measureDriver(ctx, job, d, store, rec, watch)
 	if err != nil {
 		return m, err
 	}
 	if err := emitGroup(m.Metrics, job.Group); err != nil {
 		return m, err
 	}
-	return m, watch.end(store, &m)
+	if err := watch.end(store, &m); err != nil {
+		return m, err
+	}
+	if job.Rate > 0 {
+		m.Metrics.dropWaiting()
+	}
+	return m, nil
 }
 
 func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, error) {
@@ -147,14 +160,14 @@ func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, er
 
 // measureDriver runs both phases and reads the counters around the second. The
 // instruments have not ended then.
-func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *recorder, watch instruments) (Measurement, error) {
+func measureDriver(ctx context.Context, job Job, d driver, store statelab.Store, rec *recorder, watch instruments) (Measurement, error) {
 	if err := d.warmUp(ctx); err != nil {
 		return Measurement{}, fmt.Errorf("warm-up: %w", err)
 	}
 	warm := d.tally()
 	clock := clockCost()
 	runtime.GC() // the warm-up's garbage is not the measured phase's
-	rec.reset()
+	rec.reset(clock)
 	if err := watch.begin(store); err != nil {
 		return Measurement{}, err
 	}
@@ -163,6 +176,7 @@ func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *rec
 	if err := d.measure(ctx); err != nil {
 		return Measurement{}, err
 	}
+	rec.finish()
 	after := takeReading(store)
 	loadAfter := host.ReadLoad()
 	done := d.tally()
@@ -171,14 +185,17 @@ func measureDriver(ctx context.Context, d driver, store statelab.Store, rec *rec
 	events := done.events - warm.events
 	after.since(&before, events, done.logical-warm.logical, m)
 	m.emitNeighbours(&load, &loadAfter, before.usage, after.usage)
-	rec.emit(m)
 	m.set("clock_ns", clock)
 	m.set("disk_bytes", float64(after.store.Disk))
 	m.set("disk_peak_bytes", float64(max(done.diskPeak, after.store.Disk)))
 	m.set("memory_bytes", float64(after.store.Memory))
 	m.set("output_checksum", float64(done.checksum))
 	emitMemory(m)
-	return Measurement{Metrics: m, Events: events, Checksum: done.checksum}, nil
+	measured := Measurement{Metrics: m, Events: events, Checksum: done.checksum, Timeline: rec.timeline(job.Rate)}
+	rec.emit(&measured)
+	rec.noteDropped(&measured)
+	rec.judgeRate(job.Rate, &measured)
+	return measured, nil
 }
 
 // judge compares a measurement with the truth, and completes its metrics with

@@ -14,6 +14,7 @@ import (
 // impression is still waiting.
 type sampleJoin struct {
 	store  statelab.Store
+	rec    *recorder
 	join   *join.Operator
 	window int64 // µs
 
@@ -29,6 +30,7 @@ func newSampleJoinDriver(job Job, store statelab.Store, rec *recorder) (driver, 
 	store = &timedStore{Store: store, rec: rec, probe: isProbe}
 	s := &sampleJoin{
 		store:   store,
+		rec:     rec,
 		window:  job.Knobs.micros("window_s"),
 		samples: newDigest(),
 		answers: newDigest(),
@@ -41,7 +43,7 @@ func newSampleJoinDriver(job Job, store statelab.Store, rec *recorder) (driver, 
 	if err != nil {
 		return nil, err
 	}
-	return newTimeline(job.Knobs, newImpressionSource(job.Seed, job.Knobs), s, store), nil
+	return newEventDriver(job, newImpressionSource(job.Seed, job.Knobs), s, store, rec), nil
 }
 
 // isProbe tells a scan of one join key's events from a scan of timers.
@@ -81,6 +83,7 @@ func (s *sampleJoin) emit(sample *join.Sample) error {
 	for i := range sample.Rights {
 		digestRight(s.samples, sample.Rights[i].Time, sample.Rights[i].Value)
 	}
+	s.rec.emitted()
 	return nil
 }
 

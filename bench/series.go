@@ -18,7 +18,9 @@ type CurveDoc struct {
 
 // CurveDocs returns the documentation of every curve, in the order in which
 // reports show them.
-func CurveDocs() []CurveDoc { return nil }
+func CurveDocs() []CurveDoc {
+	return latencyCurves()
+}
 
 // A Timeline is the measured phase cut into slots of equal length.
 type Timeline struct {

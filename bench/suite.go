@@ -153,8 +153,8 @@ func (s *Suite) reportRun(res *Result) {
 	if res.Disturbed() {
 		disturbed = ", disturbed"
 	}
-	s.progress("%.1f CPU us/event, %.1f s measured%s\n",
-		res.Metrics["cpu_us_per_event"].Value, res.Metrics["elapsed_s"].Value, disturbed)
+	s.progress("%s events/s, %.1f s measured%s\n",
+		humanFloat(res.Metrics["events_per_s"].Value), res.Metrics["elapsed_s"].Value, disturbed)
 }
 
 // measureYardstick computes a workload's truth and what the harness costs.
@@ -165,8 +165,7 @@ func (s *Suite) measureYardstick(ctx context.Context, job Job) (yardstick, error
 	}
 	start := time.Now()
 	y := yardstick{truth: w.truth(job.Seed, job.Knobs)}
-	job.Backend, job.Rep, job.Watch = Noop, 1, nil
-	m, err := s.runInDir(ctx, job)
+	m, err := s.runInDir(ctx, job.harness())
 	if err != nil {
 		return y, fmt.Errorf("measure the harness: %w", err)
 	}
@@ -203,12 +202,8 @@ func (s *Suite) runUndisturbed(ctx context.Context, job Job, y yardstick) (Resul
 }
 
 func (s *Suite) runJob(ctx context.Context, job Job, y yardstick) (Result, error) {
-	m, err := s.runBounded(ctx, job, y.harness["rss_bytes"].Value)
+	m, err := s.measureJob(ctx, job, y)
 	if err != nil {
-		return Result{}, err
-	}
-	m.Metrics.emitHarness(y.harness)
-	if err := m.judge(y.truth); err != nil {
 		return Result{}, err
 	}
 	return Result{

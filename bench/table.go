@@ -15,6 +15,7 @@ type column struct {
 }
 
 func mebibytes(v float64) string { return humanFloat(v / (1 << 20)) }
+func thousands(v float64) string { return humanFloat(v / 1000) }
 func percent(v float64) string   { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
 func seconds(us float64) string  { return humanFloat(us / 1e6) }
 
@@ -23,15 +24,16 @@ func seconds(us float64) string  { return humanFloat(us / 1e6) }
 func costColumns() []column {
 	return []column{
 		{"events/s", "events_per_s", humanFloat},
-		{"CPU us/ev", "cpu_us_per_event", humanFloat},
+		{"CPU us", "cpu_us_per_event", humanFloat},
+		{"net", "cpu_net_us_per_event", humanFloat},
 		{"w-amp eng", "write_amp_engine", humanFloat},
 		{"w-amp fs", "write_amp_fs", humanFloat},
 		{"space", "space_amp", humanFloat},
 		{"memory", "memory_amp", humanFloat},
 		{"hits", "cache_hit_ratio", percent},
 		{"RSS MiB", "rss_bytes", mebibytes},
-		{"heap obj", "heap_objects", humanFloat},
-		{"GC CPU", "gc_cpu_ratio", percent},
+		{"k objs", "heap_objects", thousands},
+		{"GC", "gc_cpu_ratio", percent},
 	}
 }
 
@@ -47,8 +49,25 @@ func latencyColumns() []column {
 	return append(columns, column{"sync max s", "sync_max_us", seconds})
 }
 
+// eventColumns are what the users of a stream see: the time from an event's
+// arrival until it was handled, and until the samples that it made due were out.
+func eventColumns() []column {
+	return []column{
+		{"event p50", "event_p50_us", humanFloat},
+		{"p99", "event_p99_us", humanFloat},
+		{"p99.9", "event_p999_us", humanFloat},
+		{"p99.99", "event_p9999_us", humanFloat},
+		{"max", "event_max_us", humanFloat},
+		{"sample p50", "sample_p50_us", humanFloat},
+		{"p99", "sample_p99_us", humanFloat},
+		{"p99.9", "sample_p999_us", humanFloat},
+		{"lag end s", "lag_end_us", seconds},
+		{"max rate/s", "sustainable_events_per_s", humanFloat},
+	}
+}
+
 // Table renders an outcome for a terminal: for each workload a block of costs
-// and one of latencies in microseconds, medians where there are several
+// and two of latencies in microseconds, medians where there are several
 // repetitions.
 func Table(out Outcome) string {
 	var b strings.Builder
@@ -74,19 +93,22 @@ func writeBlock(b *strings.Builder, groups []Group) {
 		fmt.Fprintf(b, ", medians of %d repetitions", n)
 	}
 	fmt.Fprintf(b, "\n%s\n", wrap("  ", 118, first.Settings.Knobs.String()))
-	b.WriteString(grid(cells(groups, costColumns())))
-	b.WriteByte('\n')
-	b.WriteString(grid(cells(groups, latencyColumns())))
+	for _, columns := range [][]column{costColumns(), latencyColumns(), eventColumns()} {
+		if rows := cells(groups, columns); len(rows[0]) > 1 {
+			b.WriteString(grid(rows) + "\n")
+		}
+	}
 	b.WriteString("  latencies in us, each with one clock reading of ")
 	clock, _ := groups[0].Median("clock_ns")
 	fmt.Fprintf(b, "%s ns", humanFloat(clock))
 	if every := first.Settings.SampleEvery; every > 1 {
 		fmt.Fprintf(b, "; one call in %d was timed", every)
 	}
+	fmt.Fprintf(b, "; %s\n", first.Settings.loop())
 	if harness, ok := groups[0].Median("harness_us_per_event"); ok {
-		fmt.Fprintf(b, "; harness alone (store that keeps nothing): %s CPU us/ev", humanFloat(harness))
+		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s CPU us an event, which CPU us holds and net does not\n", humanFloat(harness))
 	}
-	fmt.Fprintf(b, "\n  output checksum %s\n%s\n", checksums(groups), indent(SettingsText(groups)))
+	fmt.Fprintf(b, "  output checksum %s\n%s\n", checksums(groups), indent(SettingsText(groups)))
 }
 
 // checksums says what came out. The oracle has agreed with every result, so

@@ -1,10 +1,6 @@
 package bench
 
-import (
-	"time"
-
-	"github.com/statelab/statelab"
-)
+import "github.com/statelab/statelab"
 
 // A timedStore passes every call on to a store and records how long Get,
 // Apply, Advance, Sync and probes take. It belongs to one goroutine, and so
@@ -20,37 +16,50 @@ type timedStore struct {
 
 func (s *timedStore) Get(dst, key []byte) ([]byte, error) {
 	if !s.rec.timed(opGet) {
-		return s.Store.Get(dst, key)
+		value, err := s.Store.Get(dst, key)
+		s.rec.calls[getKind(err)]++
+		return value, err
 	}
-	start := time.Now()
+	start := s.rec.now()
 	value, err := s.Store.Get(dst, key)
-	s.rec.record(opGet, time.Since(start))
+	kind := getKind(err)
+	s.rec.calls[kind]++
+	s.rec.record(kind, start)
 	return value, err
+}
+
+// getKind tells Gets apart by what they found.
+func getKind(err error) opKind {
+	if err == nil {
+		return opGetHit
+	}
+	return opGetMiss
 }
 
 func (s *timedStore) Apply(b *statelab.Batch) error {
 	if !s.rec.timed(opApply) {
 		return s.Store.Apply(b)
 	}
-	start := time.Now()
+	start := s.rec.now()
 	err := s.Store.Apply(b)
-	s.rec.record(opApply, time.Since(start))
+	s.rec.record(opApply, start)
 	return err
 }
 
 func (s *timedStore) Advance(watermark int64) error {
 	s.rec.timed(opAdvance)
-	start := time.Now()
+	start := s.rec.now()
 	err := s.Store.Advance(watermark)
-	s.rec.record(opAdvance, time.Since(start))
+	s.rec.record(opAdvance, start)
 	return err
 }
 
 func (s *timedStore) Sync() error {
 	s.rec.timed(opSync)
-	start := time.Now()
+	start := s.rec.now()
 	err := s.Store.Sync()
-	s.rec.record(opSync, time.Since(start))
+	end := s.rec.record(opSync, start)
+	s.rec.marks.add(mark{kind: markCheckpoint, start: start, duration: end - start})
 	return err
 }
 
@@ -58,7 +67,7 @@ func (s *timedStore) Iter(r statelab.Range) (statelab.Iterator, error) {
 	if s.probe == nil || !s.probe(r) || !s.rec.timed(opProbe) {
 		return s.Store.Iter(r)
 	}
-	start := time.Now()
+	start := s.rec.now()
 	inner, err := s.Store.Iter(r)
 	if err != nil {
 		return nil, err
@@ -84,7 +93,7 @@ func (s *timedStore) takeSpare() *timedIterator {
 type timedIterator struct {
 	statelab.Iterator // nil once closed
 	store             *timedStore
-	start             time.Time
+	start             int64
 	err               error // what the first Close returned
 }
 
@@ -93,7 +102,7 @@ func (it *timedIterator) Close() error {
 		return it.err
 	}
 	it.err = it.Iterator.Close()
-	it.store.rec.record(opProbe, time.Since(it.start))
+	it.store.rec.record(opProbe, it.start)
 	it.Iterator = nil
 	it.store.spare = append(it.store.spare, it)
 	return it.err

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -42,7 +43,8 @@ type benchFlags struct {
 	preset                               string
 	backends, workloads                  string
 	watch, memoryLimit                   string
-	reps, sample, retryDisturbed         int
+	reps, retryDisturbed                 int
+	sample, rate, arrival                string
 	dropCaches                           bool
 	seed                                 uint64
 	memory                               string
@@ -70,7 +72,9 @@ func runBench(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.durability, "durability", "checkpoint", "what survives a crash: checkpoint, interval or always")
 	line.StringVar(&f.compression, "compression", "default", "how files are compressed: default, none, s2 or zstd")
 	line.StringVar(&f.maintenance, "maintenance", "background", "who runs flushes and merges: background or inline")
-	line.IntVar(&f.sample, "sample", 1, "time one Get, probe or Apply in so `many`")
+	line.StringVar(&f.sample, "sample", "1", "time one Get, probe, Apply or event in so `many`; auto lets the warm-up decide, so that calls not much longer than a clock reading are sampled")
+	line.StringVar(&f.rate, "rate", "", "`events` that arrive a second while measuring (open loop), or max for the highest rate that the store keeps up with (default: closed loop)")
+	line.StringVar(&f.arrival, "arrival", "", "how the arrivals of the open loop are `spaced`: constant or poisson (default constant)")
 	line.StringVar(&f.watch, "watch", "", "`names` of instruments to watch each run besides "+strings.Join(bench.DefaultWatch(), " and ")+", separated by commas, such as curves; all, or none for none at all")
 	line.Func("set", "a knob of the workloads, as `knob=value` or workload.knob=value; may be repeated", func(s string) error {
 		f.settings = append(f.settings, s)
@@ -131,8 +135,8 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 
 // suite checks the command line and returns what it asks for.
 func (f *benchFlags) suite() (*bench.Suite, error) {
-	if f.reps < 1 || f.sample < 1 {
-		return nil, badInput("-reps and -sample must be at least 1")
+	if f.reps < 1 {
+		return nil, badInput("-reps must be at least 1")
 	}
 	if f.retryDisturbed < 0 {
 		return nil, badInput("-retry-disturbed must be at least 0")
@@ -203,9 +207,12 @@ func (f *benchFlags) knobs(workloads []bench.Workload) (map[string]bench.Knobs, 
 // command line, unless the spec says otherwise.
 func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 	c := bench.Candidate{Spec: text, Settings: bench.Settings{
-		Durability: f.durability, Compression: f.compression, Maintenance: f.maintenance, SampleEvery: f.sample,
+		Durability: f.durability, Compression: f.compression, Maintenance: f.maintenance, Arrival: f.arrival,
 		MemoryLimit: f.limit,
 	}}
+	if err := f.setLoop(&c.Settings); err != nil {
+		return c, err
+	}
 	if err := backends.Validate(text); err != nil {
 		return c, err
 	}
@@ -234,6 +241,28 @@ func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 		c.Settings.Memory = defaultBenchMemory
 	}
 	return c, c.Settings.Validate()
+}
+
+// setLoop sets how events arrive and which are timed.
+func (f *benchFlags) setLoop(s *bench.Settings) (err error) {
+	switch f.sample {
+	case "auto":
+		s.SampleEvery = bench.SampleAuto
+	default:
+		if s.SampleEvery, err = strconv.Atoi(f.sample); err != nil || s.SampleEvery < 1 {
+			return fmt.Errorf("-sample %s: neither auto nor a whole number from 1 on", f.sample)
+		}
+	}
+	switch f.rate {
+	case "":
+	case "max":
+		s.RateMax = true
+	default:
+		if s.Rate, err = strconv.ParseFloat(f.rate, 64); err != nil || s.Rate <= 0 {
+			return fmt.Errorf("-rate %s: neither max nor a number of events per second", f.rate)
+		}
+	}
+	return nil
 }
 
 // resultsDir makes the directory for results, and says whether it did or found

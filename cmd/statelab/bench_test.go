@@ -100,7 +100,7 @@ func TestBenchMeasuresEveryBackendInAProcessOfItsOwn(t *testing.T) {
 
 // What a spec sets must be in the results, and not what the flags say.
 func TestASpecOverridesTheFlags(t *testing.T) {
-	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 3, memory: "1MiB", limit: bench.AutoLimit}
+	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: "3", memory: "1MiB", limit: bench.AutoLimit}
 	name := backends.List()[0].Name
 	c, err := f.candidate(name + "?memory=2MiB&durability=always&compression=none&maintenance=inline")
 	want := bench.Settings{Memory: 2 << 20, Durability: "always", Compression: "none", Maintenance: "inline", SampleEvery: 3, MemoryLimit: bench.AutoLimit}
@@ -117,7 +117,7 @@ func TestASpecOverridesTheFlags(t *testing.T) {
 // A budget would bound the state of a memory-resident backend, so that it has
 // one only if somebody asks for it.
 func TestOnlyBackendsOnDiskHaveABudgetUnasked(t *testing.T) {
-	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: 1}
+	f := benchFlags{durability: "checkpoint", compression: "default", maintenance: "background", sample: "1"}
 	for text, want := range map[string]int64{
 		"btree": defaultBenchMemory, "btree?memory=1MiB": 1 << 20, "btree?index=memory": 0, "skiplist": 0, "skiplist?memory=1MiB": 1 << 20,
 	} {
@@ -138,8 +138,12 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 	name := backends.List()[0].Name
 	for line, want := range map[string]string{
 		"bench x":                                    "statelab bench: 1 arguments; usage: statelab bench [flags]",
-		"bench -reps 0":                              "statelab bench: -reps and -sample must be at least 1",
-		"bench -sample 0":                            "statelab bench: -reps and -sample must be at least 1",
+		"bench -reps 0":                              "statelab bench: -reps must be at least 1",
+		"bench -sample 0":                            "statelab bench: -sample 0: neither auto nor",
+		"bench -rate fast":                           "statelab bench: -rate fast: neither max nor a number",
+		"bench -rate 2e9":                            "statelab bench: rate is 2e+09 events/s, not within",
+		"bench -arrival poisson":                     "statelab bench: arrival is for the open loop: it needs a rate",
+		"bench -rate 5 -arrival often":               `statelab bench: unknown arrival "often"; one of ["constant" "poisson"]`,
 		"bench -suite huge":                          `statelab bench: -suite: unknown suite "huge"; one of main, full`,
 		"bench -memory-limit lots":                   "statelab bench: -memory-limit lots: ",
 		"bench -memory-limit 0":                      "statelab bench: -memory-limit 0: ",

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/statelab/statelab/bench/host"
 )
@@ -163,9 +164,15 @@ func TestTable(t *testing.T) {
 	out := Outcome{Results: canned(), Failures: []Failure{{"skiplist", "J1s", 1, errors.New("the run disagrees with the oracle")}}}
 	text := Table(out)
 	golden(t, "table.txt", []byte(text))
+	checkWidth(t, text)
+}
+
+// checkWidth checks that text fits a terminal of 120 columns.
+func checkWidth(t *testing.T, text string) {
+	t.Helper()
 	for line := range strings.Lines(text) {
-		if n := len(strings.TrimRight(line, "\n")); n > 120 {
-			t.Errorf("a line of the table is %d columns wide:\n%s", n, line)
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 120 {
+			t.Errorf("a line is %d columns wide:\n%s", n, line)
 		}
 	}
 }
@@ -189,11 +196,7 @@ func TestTheWidestTableFits(t *testing.T) {
 	m.set("output_checksum", 1<<checksumBits-1)
 	m.set("events", 9_999_999_999)
 	m.set("clock_ns", 9999)
-	for line := range strings.Lines(Table(Outcome{Results: results})) {
-		if n := len(strings.TrimRight(line, "\n")); n > 120 {
-			t.Errorf("a line of the table is %d columns wide:\n%s", n, line)
-		}
-	}
+	checkWidth(t, Table(Outcome{Results: results}))
 }
 
 func TestGoBenchFormat(t *testing.T) {

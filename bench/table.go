@@ -147,11 +147,15 @@ func SettingsText(groups []Group) string {
 
 // store renders the settings that a store takes.
 func (s *Settings) store() string {
-	memory := "the engine's default"
+	return fmt.Sprintf("memory %s, durability %s, compression %s, maintenance %s", s.budget(), s.Durability, s.Compression, s.Maintenance)
+}
+
+// budget renders Settings.Memory.
+func (s *Settings) budget() string {
 	if s.Memory > 0 {
-		memory = humanBytes(float64(s.Memory))
+		return humanBytes(float64(s.Memory))
 	}
-	return fmt.Sprintf("memory %s, durability %s, compression %s, maintenance %s", memory, s.Durability, s.Compression, s.Maintenance)
+	return "the engine's default"
 }
 
 func indent(text string) string {

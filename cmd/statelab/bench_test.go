@@ -163,7 +163,13 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"bench -backends " + name + " -o full":       "statelab bench: full is not empty: results are never overwritten",
 		"bench -backends " + name + " -o bad":        "statelab bench: ",
 		"bench-run x":                                "statelab bench-run: it takes a job on stdin",
-		"compare a":                                  "statelab compare: 1 arguments; usage: statelab compare A B",
+		"compare":                                    "statelab compare: 0 arguments; usage: statelab compare [-baseline BACKEND] A B ...",
+		"compare a":                                  "statelab compare: 1 results; it takes two, or -baseline and any number",
+		"compare -baseline x none":                   "statelab compare: none: no such file",
+		"compare -format html a b":                   `statelab compare: -format: "html" is not one of text, csv, json`,
+		"compare -threshold -1 a b":                  "statelab compare: invalid value",
+		"compare -threshold nosuch=1% a b":           "statelab compare: invalid value",
+		"compare -threshold clock_ns=1% a b":         "statelab compare: invalid value",
 		"compare none none":                          "statelab compare: none: no such file",
 		"compare full full":                          "statelab compare: full/results.jsonl: no such file",
 		"compare bad bad":                            "statelab compare: bad:1: result without a backend",
@@ -187,17 +193,19 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 	}
 }
 
-// writeResults writes results of one run, whose CPU cost is given.
-func writeResults(t *testing.T, name string, cpu float64, commit string) {
+// writeResults writes results whose CPU costs are given, one a repetition.
+func writeResults(t *testing.T, name, backend, commit string, cpu ...float64) {
 	t.Helper()
-	r := bench.Result{
-		Backend: "lsm", Workload: "J1s", Rep: 1, Seed: 1,
-		Machine: host.Machine{CPU: "x", Cores: 2, Commit: commit},
-		Metrics: bench.Metrics{"cpu_us_per_event": {Value: cpu, Unit: "us"}},
-	}
 	var b bytes.Buffer
-	if err := bench.WriteResult(&b, &r); err != nil {
-		t.Fatal(err)
+	for i, v := range cpu {
+		r := bench.Result{
+			Backend: backend, Workload: "J1s", Rep: i + 1, Seed: 1,
+			Machine: host.Machine{CPU: "x", Cores: 2, Commit: commit},
+			Metrics: bench.Metrics{"cpu_us_per_event": {Value: v, Unit: "us"}},
+		}
+		if err := bench.WriteResult(&b, &r); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.WriteFile(name, b.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
@@ -206,14 +214,26 @@ func writeResults(t *testing.T, name string, cpu float64, commit string) {
 
 func TestCompareExitsWith3OnARegression(t *testing.T) {
 	t.Chdir(t.TempDir())
-	writeResults(t, "a", 10, "before")
-	writeResults(t, "b", 12, "after")
+	writeResults(t, "a", "lsm", "before", 9.8, 9.9, 10, 10.1, 10.2)
+	writeResults(t, "b", "lsm", "after", 11.8, 11.9, 12, 12.1, 12.2)
+	writeResults(t, "noisy", "lsm", "after", 5, 11.9, 12, 12.1, 13)
+	writeResults(t, "once", "lsm", "after", 20)
+	writeResults(t, "peer", "peer", "before", 11.8, 11.9, 12, 12.1, 12.2)
 	for line, want := range map[string]int{
-		"compare a b":                                  exitDone,
-		"compare -threshold 10 a b":                    exitRegression,
-		"compare -threshold 25 a b":                    exitDone,
-		"compare -threshold 10 b a":                    exitDone,
-		"compare -threshold 10 -metrics rss_bytes a b": exitDone,
+		"compare a b":                                             exitDone,
+		"compare -threshold 10 a b":                               exitRegression,
+		"compare -threshold 10% a b":                              exitRegression,
+		"compare -threshold 25 a b":                               exitDone,
+		"compare -threshold 10 b a":                               exitDone,
+		"compare -threshold 10 -metrics rss_bytes a b":            exitDone,
+		"compare -threshold cpu_us_per_event=10% a b":             exitRegression,
+		"compare -threshold 1 -threshold cpu_us_per_event=25 a b": exitDone,
+		"compare -threshold 10 a noisy":                           exitDone,
+		"compare -threshold 10 a once":                            exitDone,
+		"compare -threshold 10 -baseline lsm a peer":              exitRegression,
+		"compare -threshold 10 -baseline peer a peer":             exitDone,
+		"compare -threshold 10 -format csv a b":                   exitRegression,
+		"compare -threshold 10 -format json a b":                  exitRegression,
 	} {
 		code, stdout, stderr := runs(strings.Fields(line)...)
 		if code != want || stderr != "" || !strings.Contains(stdout, "cpu_us_per_event") {
@@ -224,8 +244,8 @@ func TestCompareExitsWith3OnARegression(t *testing.T) {
 
 func TestCompareRefusesOtherMachinesUnlessForced(t *testing.T) {
 	t.Chdir(t.TempDir())
-	writeResults(t, "a", 10, "before")
-	writeResults(t, "b", 12, "after")
+	writeResults(t, "a", "lsm", "before", 10)
+	writeResults(t, "b", "lsm", "after", 12)
 	text, err := os.ReadFile("b")
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +267,7 @@ func TestReportIsMadeOfResultsAlone(t *testing.T) {
 	if err := os.Mkdir("r", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	writeResults(t, "r/results.jsonl", 10, "x")
+	writeResults(t, "r/results.jsonl", "lsm", "x", 10)
 	if code, stdout, stderr := runs("report", "r"); code != exitDone || stdout != "r/report.html\n" || stderr != "" {
 		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}

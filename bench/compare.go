@@ -30,6 +30,7 @@ var headline = []string{
 	"cache_hit_ratio", "get_p50_us", "get_p99_us", "get_p999_us", "probe_p50_us", "probe_p99_us", "probe_p999_us",
 	"apply_p50_us", "apply_p99_us", "apply_p999_us", "event_p50_us", "event_p99_us", "event_p999_us",
 	"sample_p99_us", "sample_p999_us", "rss_bytes", "rss_bytes_per_record", "heap_objects", "gc_cpu_ratio",
+	"cachegrind_instructions_per_event", "cachegrind_d1_misses_per_event", "cachegrind_ll_misses_per_event",
 }
 
 // threshold returns that of a metric; false if the metric is not judged.
@@ -146,14 +147,15 @@ func (c *Comparison) compareWith(base *Group, groups []Group, o *CompareOptions)
 // file were named twice: it would pass for two repetitions.
 func checkRepeats(results []Result) error {
 	type run struct {
-		workload, backend string
-		rep               int
-		elapsed, cpu      float64
+		workload, backend          string
+		rep                        int
+		elapsed, cpu, instructions float64
 	}
 	seen := map[run]bool{}
 	for i := range results {
 		r := &results[i]
-		key := run{r.Workload, r.Backend, r.Rep, r.Metrics["elapsed_s"].Value, r.Metrics["cpu_us_per_event"].Value}
+		key := run{r.title(), r.Backend, r.Rep, r.Metrics["elapsed_s"].Value, r.Metrics["cpu_us_per_event"].Value,
+			r.Metrics["cachegrind_instructions_per_event"].Value}
 		if seen[key] {
 			return &MismatchError{Reason: fmt.Sprintf("%s on %s, repetition %d, is given twice", r.Workload, r.Backend, r.Rep)}
 		}

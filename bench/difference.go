@@ -73,6 +73,7 @@ func settingsDifference(a, b *Settings) string {
 		{"rate_max", a.RateMax, b.RateMax},
 		{"arrival", a.Arrival, b.Arrival},
 		{"watch", namesText(a.Watch), namesText(b.Watch)},
+		{"cpu_cache", a.CPUCache.String(), b.CPUCache.String()},
 	}
 	for _, p := range pairs {
 		if p.a != p.b {

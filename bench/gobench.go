@@ -70,6 +70,7 @@ func writeConfig(b *bytes.Buffer, r *Result, given map[string]string) {
 		{"memory-limit", limitText(r.Settings.MemoryLimit)},
 		{"watch", strings.Join(r.Settings.Watch, ",")},
 		{"loop", openLoop(&r.Settings)},
+		{"pass", r.Pass}, // an empty value takes back what was given
 	} {
 		if key, value := c[0], c[1]; given[key] != value {
 			fmt.Fprintf(b, "%s: %s\n", key, value)

@@ -2,23 +2,24 @@ package bench
 
 import "slices"
 
-// A Group is the repetitions of one workload on one backend.
+// A Group is the repetitions of one workload on one backend, in one pass.
 type Group struct {
-	Workload, Backend string
-	Results           []Result // at least one
+	Workload string // followed by the pass, unless it is the one that is timed
+	Backend  string
+	Results  []Result // at least one
 }
 
 // GroupResults sorts results into groups: workloads and, within each, backends
 // in the order in which results first name them.
 func GroupResults(results []Result) []Group {
-	workloads := distinct(results, func(r *Result) string { return r.Workload })
+	workloads := distinct(results, (*Result).title)
 	backends := distinct(results, func(r *Result) string { return r.Backend })
 	var groups []Group
 	for _, w := range workloads {
 		for _, b := range backends {
 			g := Group{Workload: w, Backend: b}
 			for _, r := range results {
-				if r.Workload == w && r.Backend == b {
+				if r.title() == w && r.Backend == b {
 					g.Results = append(g.Results, r)
 				}
 			}
@@ -28,6 +29,16 @@ func GroupResults(results []Result) []Group {
 		}
 	}
 	return groups
+}
+
+// title names the workload and the pass it was run in.
+func (r *Result) title() string { return titleOf(r.Workload, r.Pass) }
+
+func titleOf(workload, pass string) string {
+	if pass == "" {
+		return workload
+	}
+	return workload + " under " + pass
 }
 
 // distinct returns the different values of a field in order of appearance.

@@ -61,6 +61,7 @@ func MetricDocs() []MetricDoc {
 	docs = append(docs, memoryMetrics...)
 	docs = append(docs, neighbourMetrics...)
 	docs = append(docs, counterMetrics...)
+	docs = append(docs, cachegrindMetrics...)
 	docs = append(docs, residencyMetrics...)
 	docs = append(docs, latencyMetrics()...)
 	docs = append(docs, rateMetrics...)

@@ -6,8 +6,8 @@ import "time"
 // that are left.
 type pace struct {
 	total   tempo
-	byWhat  map[string]tempo    // by workload
-	byWhich map[[2]string]tempo // by workload and backend
+	byWhat  map[string]tempo    // by workload and pass
+	byWhich map[[2]string]tempo // by workload and pass, and backend
 }
 
 // A tempo is how long some jobs took together.
@@ -24,9 +24,10 @@ func newPace() *pace {
 
 // add says that a job took d.
 func (p *pace) add(job Job, d time.Duration) {
-	which := [2]string{job.Workload, job.Backend}
+	what := titleOf(job.Workload, job.Pass)
+	which := [2]string{what, job.Backend}
 	p.total = p.total.plus(d)
-	p.byWhat[job.Workload] = p.byWhat[job.Workload].plus(d)
+	p.byWhat[what] = p.byWhat[what].plus(d)
 	p.byWhich[which] = p.byWhich[which].plus(d)
 }
 
@@ -39,9 +40,10 @@ func (p *pace) left(jobs []Job) (time.Duration, bool) {
 	}
 	var sum time.Duration
 	for _, job := range jobs {
-		t := p.byWhich[[2]string{job.Workload, job.Backend}]
+		what := titleOf(job.Workload, job.Pass)
+		t := p.byWhich[[2]string{what, job.Backend}]
 		if t.jobs == 0 {
-			t = p.byWhat[job.Workload]
+			t = p.byWhat[what]
 		}
 		if t.jobs == 0 {
 			t = p.total

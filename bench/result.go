@@ -25,7 +25,8 @@ const (
 type Result struct {
 	Backend  string       `json:"backend"` // a spec, with its parameters
 	Workload string       `json:"workload"`
-	Rep      int          `json:"rep"` // from 1
+	Rep      int          `json:"rep"`            // from 1
+	Pass     string       `json:"pass,omitempty"` // as in Job
 	Seed     uint64       `json:"seed"`
 	Machine  host.Machine `json:"machine"`
 	Settings Settings     `json:"settings"`

@@ -22,6 +22,10 @@ type Suite struct {
 	Dir       string // for results and, while they run, stores; must exist
 	Machine   host.Machine
 
+	// CPUCache, if set, adds a pass that counts cache misses: jobs with Pass set
+	// to Cachegrind, for Run to run by Count.
+	CPUCache *CPUCache
+
 	// Run runs a job, in a process of its own if memory and processor time are
 	// to be told apart. An error of type *LimitError or *OutOfMemoryError
 	// says that it is to run without a bound on memory, if its settings allow that.
@@ -70,6 +74,21 @@ func (s *Suite) Plan() []Job {
 			}
 		}
 	}
+	return append(jobs, s.planCounts()...)
+}
+
+// planCounts returns the jobs of the pass that counts, one for each workload
+// and backend: counts repeat.
+func (s *Suite) planCounts() []Job {
+	if s.CPUCache == nil {
+		return nil
+	}
+	var jobs []Job
+	for _, workload := range s.Workloads {
+		for _, candidate := range s.Backends {
+			jobs = append(jobs, s.CPUCache.countedJob(s.job(candidate, workload, 1)))
+		}
+	}
 	return jobs
 }
 
@@ -113,19 +132,20 @@ func (s *Suite) runPlan(ctx context.Context, w io.Writer) (Outcome, error) {
 	pace := newPace()
 	jobs := s.Plan()
 	for i, job := range jobs {
-		y, known := yardsticks[job.Workload]
+		title := titleOf(job.Workload, job.Pass)
+		y, known := yardsticks[title]
 		if !known {
 			var err error
 			if y, err = s.measureYardstick(ctx, job); err != nil {
 				return out, err
 			}
-			yardsticks[job.Workload] = y
+			yardsticks[title] = y
 		}
 		left := ""
 		if d, ok := pace.left(jobs[i:]); ok {
 			left = ", " + roughly(d) + " left"
 		}
-		s.progress("[%d/%d%s] %s on %s, repetition %d of %d ... ", i+1, len(jobs), left, job.Workload, job.Backend, job.Rep, s.Reps)
+		s.progress("[%d/%d%s] %s on %s%s ... ", i+1, len(jobs), left, title, job.Backend, s.repetition(job))
 		start := time.Now()
 		res, err := s.runUndisturbed(ctx, job, y)
 		if ctx.Err() != nil {
@@ -135,7 +155,7 @@ func (s *Suite) runPlan(ctx context.Context, w io.Writer) (Outcome, error) {
 		pace.add(job, time.Since(start))
 		if err != nil {
 			s.progress("FAILED\n      %v\n", err)
-			out.Failures = append(out.Failures, Failure{job.Backend, job.Workload, job.Rep, err})
+			out.Failures = append(out.Failures, Failure{job.Backend, title, job.Rep, err})
 			continue
 		}
 		s.reportRun(&res)
@@ -147,8 +167,20 @@ func (s *Suite) runPlan(ctx context.Context, w io.Writer) (Outcome, error) {
 	return out, nil
 }
 
+// repetition says which of a job's repetitions it is, if there may be several.
+func (s *Suite) repetition(job Job) string {
+	if job.Pass != "" {
+		return ""
+	}
+	return fmt.Sprintf(", repetition %d of %d", job.Rep, s.Reps)
+}
+
 // reportRun ends the line of progress that a run has begun.
 func (s *Suite) reportRun(res *Result) {
+	if n, ok := res.Metrics["cachegrind_instructions_per_event"]; ok {
+		s.progress("%.0f instructions/event\n", n.Value)
+		return
+	}
 	disturbed := ""
 	if res.Disturbed() {
 		disturbed = ", disturbed"
@@ -170,7 +202,7 @@ func (s *Suite) measureYardstick(ctx context.Context, job Job) (yardstick, error
 		return y, fmt.Errorf("measure the harness: %w", err)
 	}
 	y.harness = m.Metrics
-	s.progress("%s: oracle and harness done in %.1f s\n", job.Workload, time.Since(start).Seconds())
+	s.progress("%s: oracle and harness done in %.1f s\n", titleOf(job.Workload, job.Pass), time.Since(start).Seconds())
 	return y, nil
 }
 
@@ -207,7 +239,7 @@ func (s *Suite) runJob(ctx context.Context, job Job, y yardstick) (Result, error
 		return Result{}, err
 	}
 	return Result{
-		Backend: job.Backend, Workload: job.Workload, Rep: job.Rep, Seed: job.Seed,
+		Backend: job.Backend, Workload: job.Workload, Rep: job.Rep, Pass: job.Pass, Seed: job.Seed,
 		Machine: s.Machine, Settings: job.Settings, Metrics: m.Metrics,
 		Notes: m.Notes, Curves: m.Curves, Timeline: m.Timeline,
 	}, nil
@@ -215,10 +247,21 @@ func (s *Suite) runJob(ctx context.Context, job Job, y yardstick) (Result, error
 
 // emitHarness adds what the harness alone has cost.
 func (m Metrics) emitHarness(harness Metrics) {
-	m.set("harness_us_per_event", harness["cpu_us_per_event"].Value)
-	if rss, ok := harness["rss_bytes"]; ok {
-		m.set("harness_rss_bytes", rss.Value)
+	for name, as := range harnessMetrics {
+		if v, ok := harness[name]; ok {
+			m.set(as, v.Value)
+		}
 	}
+}
+
+// harnessMetrics says as what metrics of a run over the store that keeps nothing
+// stand in the results of others.
+var harnessMetrics = map[string]string{
+	"cpu_us_per_event":                  "harness_us_per_event",
+	"rss_bytes":                         "harness_rss_bytes",
+	"cachegrind_instructions_per_event": "cachegrind_harness_instructions_per_event",
+	"cachegrind_d1_misses_per_event":    "cachegrind_harness_d1_misses_per_event",
+	"cachegrind_ll_misses_per_event":    "cachegrind_harness_ll_misses_per_event",
 }
 
 // runInDir gives a job a directory for its store, and removes it afterwards.

@@ -37,6 +37,17 @@ func costColumns() []column {
 	}
 }
 
+// countColumns are the block of a pass that counts.
+func countColumns() []column {
+	return []column{
+		{"instr/ev", "cachegrind_instructions_per_event", humanFloat},
+		{"I1 miss/ev", "cachegrind_i1_misses_per_event", humanFloat},
+		{"D1 miss/ev", "cachegrind_d1_misses_per_event", humanFloat},
+		{"LL miss/ev", "cachegrind_ll_misses_per_event", humanFloat},
+		{"mispred/ev", "cachegrind_mispredicted_per_event", humanFloat},
+	}
+}
+
 func latencyColumns() []column {
 	var columns []column
 	for _, op := range []opKind{opGet, opProbe, opApply} {
@@ -88,11 +99,34 @@ func Table(out Outcome) string {
 
 func writeBlock(b *strings.Builder, groups []Group) {
 	first := &groups[0].Results[0]
-	fmt.Fprintf(b, "%s: %s events measured", first.Workload, humanFloat(first.Metrics["events"].Value))
+	fmt.Fprintf(b, "%s: %s events measured", groups[0].Workload, humanFloat(first.Metrics["events"].Value))
 	if n := mostReps(groups); n > 1 {
 		fmt.Fprintf(b, ", medians of %d repetitions", n)
 	}
 	fmt.Fprintf(b, "\n%s\n", wrap("  ", 118, first.Settings.Knobs.String()))
+	if first.Pass == Cachegrind {
+		writeCounts(b, groups)
+	} else {
+		writeCosts(b, groups)
+	}
+	fmt.Fprintf(b, "  output checksum %s\n%s\n", checksums(groups), indent(SettingsText(groups)))
+}
+
+// writeCounts writes what a pass has counted.
+func writeCounts(b *strings.Builder, groups []Group) {
+	b.WriteString(grid(cells(groups, countColumns())))
+	fmt.Fprintf(b, "  %v\n", groups[0].Results[0].Settings.CPUCache)
+	if n, ok := groups[0].Median("cachegrind_harness_instructions_per_event"); ok {
+		d1, _ := groups[0].Median("cachegrind_harness_d1_misses_per_event")
+		ll, _ := groups[0].Median("cachegrind_harness_ll_misses_per_event")
+		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s instr/ev, %s D1 miss/ev, %s LL miss/ev\n",
+			humanFloat(n), humanFloat(d1), humanFloat(ll))
+	}
+}
+
+// writeCosts writes what the runs that were timed have cost.
+func writeCosts(b *strings.Builder, groups []Group) {
+	first := &groups[0].Results[0]
 	for _, columns := range [][]column{costColumns(), latencyColumns(), eventColumns()} {
 		if rows := cells(groups, columns); len(rows[0]) > 1 {
 			b.WriteString(grid(rows) + "\n")
@@ -108,7 +142,6 @@ func writeBlock(b *strings.Builder, groups []Group) {
 	if harness, ok := groups[0].Median("harness_us_per_event"); ok {
 		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s CPU us an event, which CPU us holds and net does not\n", humanFloat(harness))
 	}
-	fmt.Fprintf(b, "  output checksum %s\n%s\n", checksums(groups), indent(SettingsText(groups)))
 }
 
 // checksums says what came out. The oracle has agreed with every result, so

@@ -50,6 +50,8 @@ type benchFlags struct {
 	memory                               string
 	durability, compression, maintenance string
 	settings                             []string
+	cpuCache                             string
+	cpuCacheScale                        float64
 	out                                  string
 
 	// What applyPreset makes of them.
@@ -80,6 +82,8 @@ func runBench(args []string, stdout, stderr io.Writer) int {
 		f.settings = append(f.settings, s)
 		return nil
 	})
+	line.StringVar(&f.cpuCache, "cpu-cache", "none", "count instructions and cache misses in a pass of its own: none or cachegrind (needs valgrind)")
+	line.Float64Var(&f.cpuCacheScale, "cpu-cache-scale", 10, "`number` by which that pass divides the size of workloads and memory")
 	line.StringVar(&f.out, "o", "", "`directory` for the results, which must not exist or be empty (default results/DATE-TIME)")
 	_, err := line.parse(args, 0, 0)
 	if err == nil {
@@ -102,7 +106,7 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	suite.Dir, suite.Progress, suite.Run, suite.Prepare = dir, stderr, runInProcess, prepareMachine(f.dropCaches)
+	suite.Dir, suite.Progress, suite.Run, suite.Prepare = dir, stderr, runJob, prepareMachine(f.dropCaches)
 	suite.Machine = host.Describe(dir)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -135,13 +139,16 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 
 // suite checks the command line and returns what it asks for.
 func (f *benchFlags) suite() (*bench.Suite, error) {
-	if f.reps < 1 {
-		return nil, badInput("-reps must be at least 1")
+	if f.reps < 1 && !(f.reps == 0 && f.cpuCache == bench.Cachegrind) {
+		return nil, badInput("-reps must be at least 1; only with -cpu-cache cachegrind may it be 0")
 	}
 	if f.retryDisturbed < 0 {
 		return nil, badInput("-retry-disturbed must be at least 0")
 	}
 	s := &bench.Suite{Reps: f.reps, Seed: f.seed, RetryDisturbed: f.retryDisturbed}
+	if err := f.addCPUCache(s); err != nil {
+		return nil, err
+	}
 	var workloads []bench.Workload
 	names, err := splitList("-workload", f.workloads)
 	if err != nil {

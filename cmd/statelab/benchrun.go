@@ -54,7 +54,7 @@ const stopGrace = 5 * time.Second
 // group bounds if the job says so.
 func runInProcess(ctx context.Context, job bench.Job) (m bench.Measurement, err error) {
 	if job.Limit == 0 {
-		return startRun(ctx, job)
+		return runChild(ctx, job, (*exec.Cmd).Run)
 	}
 	group, err := host.NewGroup(groupName(job.Dir), job.Limit)
 	if err != nil {
@@ -66,7 +66,7 @@ func runInProcess(ctx context.Context, job bench.Job) (m bench.Measurement, err 
 		}
 	}()
 	job.Group = group.Dir
-	if m, err = startRun(ctx, job); err == nil || ctx.Err() != nil {
+	if m, err = runChild(ctx, job, (*exec.Cmd).Run); err == nil || ctx.Err() != nil {
 		return m, err
 	}
 	if killed, killedErr := group.Killed(); killedErr == nil && killed > 0 {
@@ -82,7 +82,8 @@ func groupName(dir string) string {
 	return fmt.Sprintf("statelab-%d-%s", os.Getpid(), filepath.Base(filepath.Dir(dir)))
 }
 
-func startRun(ctx context.Context, job bench.Job) (m bench.Measurement, err error) {
+// runChild has a process of its own run a job. run starts it and waits for its end.
+func runChild(ctx context.Context, job bench.Job, run func(*exec.Cmd) error) (m bench.Measurement, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return m, fmt.Errorf("find this program: %w", err)
@@ -95,7 +96,7 @@ func startRun(ctx context.Context, job bench.Job) (m bench.Measurement, err erro
 	cmd := exec.CommandContext(ctx, program, benchRunName)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &output, &complaint
 	cmd.WaitDelay = stopGrace
-	if err := cmd.Run(); err != nil {
+	if err := run(cmd); err != nil {
 		if text := lastWords(complaint.String()); text != "" {
 			return m, errors.New(text)
 		}

@@ -176,8 +176,9 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"compare -metrics x a b":                     "statelab compare: -metrics: unknown metric x;",
 		"compare -metrics clock_ns a b":              "statelab compare: -metrics: clock_ns is neither better high nor low",
 		"compare -threshold much a b":                "statelab compare: invalid value",
-		"report":                                     "statelab report: 0 arguments; usage: statelab report DIR",
+		"report":                                     "statelab report: 0 arguments; usage: statelab report DIR...",
 		"report none":                                "statelab report: none: no such file",
+		"report bad bad":                             "statelab report: several results need -o, the file to write",
 		"report bad":                                 "statelab report: bad:1: result without a backend",
 		"list x":                                     "statelab list: 1 arguments",
 		"explain nosuch":                             `statelab explain: "nosuch" is no metric, workload, backend or instrument`,
@@ -259,24 +260,6 @@ func TestCompareRefusesOtherMachinesUnlessForced(t *testing.T) {
 	}
 	if code, stdout, stderr := runs("compare", "-force", "a", "b"); code != exitDone || !strings.HasPrefix(stdout, "warning: J1s on lsm: the machines differ in cores\n") {
 		t.Errorf("forced: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
-	}
-}
-
-func TestReportIsMadeOfResultsAlone(t *testing.T) {
-	t.Chdir(t.TempDir())
-	if err := os.Mkdir("r", 0o755); err != nil {
-		t.Fatal(err)
-	}
-	writeResults(t, "r/results.jsonl", "lsm", "x", 10)
-	if code, stdout, stderr := runs("report", "r"); code != exitDone || stdout != "r/report.html\n" || stderr != "" {
-		t.Fatalf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
-	}
-	html, err := os.ReadFile("r/report.html")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if code, stdout, stderr := runs("report", "-o", "-", "r/results.jsonl"); code != exitDone || stdout != string(html) || stderr != "" {
-		t.Errorf("exit code %d, stderr %q, or another page than before", code, stderr)
 	}
 }
 

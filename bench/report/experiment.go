@@ -1,0 +1,193 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/statelab/statelab/bench"
+)
+
+// A contender is a backend with its settings, and its repetitions in one experiment.
+type contender struct {
+	name string // the spec, shortened if it is long, and what sets it apart from others of that spec
+	look int    // how lines of it are drawn, throughout the page
+	bench.Group
+}
+
+// An experiment is one workload with one seed and one set of knobs on one
+// machine: what contenders can be compared in.
+type experiment struct {
+	name       string // the workload, and what sets the experiment apart from others of that workload
+	contenders []contender
+}
+
+func (e *experiment) first() *bench.Result { return &e.contenders[0].Results[0] }
+
+// results returns all results of an experiment.
+func (e *experiment) results() []bench.Result {
+	var all []bench.Result
+	for _, c := range e.contenders {
+		all = append(all, c.Results...)
+	}
+	return all
+}
+
+// groups returns the contenders as package bench knows them, under their names here.
+func (e *experiment) groups() []bench.Group {
+	var groups []bench.Group
+	for _, c := range e.contenders {
+		groups = append(groups, bench.Group{Workload: c.Workload, Backend: c.name, Results: c.Results})
+	}
+	return groups
+}
+
+// A trait is something in which results of one spec, or of one workload, may differ.
+type trait struct{ name, value string }
+
+func (t trait) String() string {
+	if t.name == "" {
+		return t.value
+	}
+	return t.name + "=" + t.value
+}
+
+// backendTraits are what makes two contenders of one spec.
+func backendTraits(r *bench.Result) []trait {
+	memory := "default"
+	if r.Settings.Memory > 0 {
+		memory = bench.FormatMetric("bytes", float64(r.Settings.Memory))
+	}
+	commit := r.Machine.Commit
+	if revision, changes, ok := strings.Cut(commit, "+"); ok {
+		commit = revision[:min(8, len(revision))] + "+" + changes
+	} else {
+		commit = commit[:min(8, len(commit))]
+	}
+	return []trait{
+		{"memory", memory},
+		{"durability", r.Settings.Durability},
+		{"compression", r.Settings.Compression},
+		{"maintenance", r.Settings.Maintenance},
+		{"sample_every", fmt.Sprint(r.Settings.SampleEvery)},
+		{"watch", strings.Join(r.Settings.Watch, "+")},
+		{"", r.Machine.Go},
+		{"commit", commit},
+	}
+}
+
+// experimentTraits are what makes two experiments of one workload.
+func experimentTraits(r *bench.Result) []trait {
+	const gib = 1 << 30 // kernels differ in how much they keep to themselves
+	m := &r.Machine
+	traits := []trait{
+		{"seed", fmt.Sprint(r.Seed)},
+		{"", orUnknown(m.CPU)},
+		{"cores", fmt.Sprint(m.Cores)},
+		{"machine memory", fmt.Sprintf("%d GiB", (m.Memory+gib/2)/gib)},
+		{"", m.OS + "/" + m.Arch},
+		{"kernel", orUnknown(m.Kernel)},
+		{"file system", orUnknown(m.FS)},
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Settings.Knobs)) {
+		traits = append(traits, trait{name, strconv.FormatFloat(r.Settings.Knobs[name], 'f', -1, 64)})
+	}
+	return traits
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// A labeller names things of one family, such as the contenders of one spec, by
+// the family and by those traits in which its members differ.
+type labeller struct {
+	members map[string][][]trait // by family: the different sets of traits
+}
+
+func (l *labeller) add(family string, traits []trait) {
+	if l.members == nil {
+		l.members = map[string][][]trait{}
+	}
+	if !slices.ContainsFunc(l.members[family], func(o []trait) bool { return slices.Equal(o, traits) }) {
+		l.members[family] = append(l.members[family], traits)
+	}
+}
+
+func (l *labeller) name(family string, traits []trait) string {
+	text := family
+	for _, t := range traits {
+		for _, other := range l.members[family] {
+			if !slices.Contains(other, t) {
+				text += " · " + t.String()
+				break
+			}
+		}
+	}
+	return text
+}
+
+// makeExperiments sorts results: experiments in order of appearance, those of one workload
+// together, and in each the contenders in order of appearance.
+func makeExperiments(results []bench.Result) []experiment {
+	var backends, workloads labeller
+	for i := range results {
+		r := &results[i]
+		backends.add(r.Backend, backendTraits(r))
+		workloads.add(r.Workload, experimentTraits(r))
+	}
+	var whole []string
+	for i := range results {
+		if name := backends.name(results[i].Backend, backendTraits(&results[i])); !slices.Contains(whole, name) {
+			whole = append(whole, name)
+		}
+	}
+	short := abbreviate(whole)
+	var all []experiment
+	for i := range results {
+		r := &results[i]
+		look := slices.Index(whole, backends.name(r.Backend, backendTraits(r)))
+		e := findExperiment(&all, workloads.name(r.Workload, experimentTraits(r)))
+		e.add(short[look], look, r)
+	}
+	return byWorkload(all)
+}
+
+func findExperiment(all *[]experiment, name string) *experiment {
+	at := slices.IndexFunc(*all, func(e experiment) bool { return e.name == name })
+	if at < 0 {
+		at = len(*all)
+		*all = append(*all, experiment{name: name})
+	}
+	return &(*all)[at]
+}
+
+func (e *experiment) add(name string, look int, r *bench.Result) {
+	at := slices.IndexFunc(e.contenders, func(c contender) bool { return c.name == name })
+	if at < 0 {
+		at = len(e.contenders)
+		e.contenders = append(e.contenders, contender{name, look, bench.Group{Workload: r.Workload, Backend: r.Backend}})
+	}
+	e.contenders[at].Results = append(e.contenders[at].Results, *r)
+}
+
+// byWorkload brings experiments of one workload together, and contenders into
+// the same order everywhere.
+func byWorkload(all []experiment) []experiment {
+	var workloads []string
+	for i := range all {
+		if w := all[i].first().Workload; !slices.Contains(workloads, w) {
+			workloads = append(workloads, w)
+		}
+		slices.SortStableFunc(all[i].contenders, func(a, b contender) int { return a.look - b.look })
+	}
+	slices.SortStableFunc(all, func(a, b experiment) int {
+		return slices.Index(workloads, a.first().Workload) - slices.Index(workloads, b.first().Workload)
+	})
+	return all
+}

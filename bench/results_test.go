@@ -177,6 +177,42 @@ func checkWidth(t *testing.T, text string) {
 	}
 }
 
+// What a reader must know stands below the figures, once for all that it is true of.
+func TestTheTableSaysWhatMustBeKnown(t *testing.T) {
+	results := canned()
+	for i := range results {
+		r := &results[i]
+		r.Notes = []string{"CPU counters: not available here"}
+		if r.Backend == "btree" {
+			r.Notes = append(r.Notes, "memory unbounded: "+strings.Repeat("a long reason ", 10))
+		}
+		if r.Workload == "J1s" && (r.Backend == "btree" || r.Rep == 2) {
+			r.Metrics.set("others_cpu_ratio", 0.1*float64(2*r.Rep))
+			r.Metrics.set("steal_ratio", 0.01)
+			note, _ := disturbance(r.Metrics)
+			r.Notes = append(r.Notes, note)
+		}
+		r.Metrics.set("live_bytes_per_record", 516)
+		r.Metrics.set("memory_bytes_per_record", 700)
+		r.Metrics.set("rss_bytes_per_record", 900)
+	}
+	text := Table(Outcome{Results: results})
+	golden(t, "table_notes.txt", []byte(text))
+	checkWidth(t, text)
+	for _, want := range []string{
+		"  DISTURBED by neighbours, runs: lsm?compaction=window 1 of 2, btree 2 of 2; at worst others used 40.0%",
+		"  every backend: CPU counters: not available here\n",
+		"  btree: memory unbounded: a long reason",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in the table:\n%s", want, text)
+		}
+	}
+	if strings.Count(text, "DISTURBED") != 1 {
+		t.Error("runs of reads are said to be disturbed, which were not")
+	}
+}
+
 // The widest values there can be must fit a terminal of 120 columns too.
 func TestTheWidestTableFits(t *testing.T) {
 	results := canned()[:1]
@@ -185,13 +221,14 @@ func TestTheWidestTableFits(t *testing.T) {
 	for _, c := range costColumns() {
 		m.set(c.metric, 99.96)
 	}
-	for _, c := range slices.Concat(latencyColumns(), eventColumns()) {
+	for _, c := range slices.Concat(latencyColumns(), eventColumns(), memoryColumns()) {
 		m.set(c.metric, 99_999)
 	}
 	m.set("events_per_s", 9_999_999)
 	m.set("cache_hit_ratio", 0.999)
 	m.set("gc_cpu_ratio", 0.999)
 	m.set("rss_bytes", 99_999<<20)
+	m.set("memory_limit_bytes", 99_999<<20)
 	m.set("heap_objects", 99_999_999)
 	m.set("output_checksum", 1<<checksumBits-1)
 	m.set("events", 9_999_999_999)

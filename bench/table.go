@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/statelab/statelab/bench/host"
 )
 
 // A column of the table shows one metric.
@@ -19,7 +21,7 @@ func thousands(v float64) string { return humanFloat(v / 1000) }
 func percent(v float64) string   { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
 func seconds(us float64) string  { return humanFloat(us / 1e6) }
 
-// costColumns and latencyColumns are the two blocks of each workload. With a
+// costColumns and the functions below it are the blocks of each workload. With a
 // backend's name of up to 24 letters each fits 120 columns.
 func costColumns() []column {
 	return []column{
@@ -29,11 +31,23 @@ func costColumns() []column {
 		{"w-amp eng", "write_amp_engine", humanFloat},
 		{"w-amp fs", "write_amp_fs", humanFloat},
 		{"space", "space_amp", humanFloat},
-		{"memory", "memory_amp", humanFloat},
 		{"hits", "cache_hit_ratio", percent},
+	}
+}
+
+// memoryColumns say what state costs in memory, and what the collector does.
+func memoryColumns() []column {
+	return []column{
+		{"memory", "memory_amp", humanFloat},
+		{"B/rec", "memory_bytes_per_record", humanFloat},
 		{"RSS MiB", "rss_bytes", mebibytes},
+		{"RSS B/rec", "rss_bytes_per_record", humanFloat},
+		{"disk B/rec", "disk_bytes_per_record", humanFloat},
+		{"limit MiB", "memory_limit_bytes", mebibytes},
 		{"k objs", "heap_objects", thousands},
-		{"GC", "gc_cpu_ratio", percent},
+		{"GCs", "gc_count", humanFloat},
+		{"pause us", "gc_pause_max_us", humanFloat},
+		{"GC CPU", "gc_cpu_ratio", percent},
 	}
 }
 
@@ -77,8 +91,8 @@ func eventColumns() []column {
 	}
 }
 
-// Table renders an outcome for a terminal: for each workload a block of costs
-// and two of latencies in microseconds, medians where there are several
+// Table renders an outcome for a terminal: for each workload a block of costs,
+// one of memory and two of latencies in microseconds, medians where there are several
 // repetitions.
 func Table(out Outcome) string {
 	var b strings.Builder
@@ -109,7 +123,7 @@ func writeBlock(b *strings.Builder, groups []Group) {
 	} else {
 		writeCosts(b, groups)
 	}
-	fmt.Fprintf(b, "  output checksum %s\n%s\n", checksums(groups), indent(SettingsText(groups)))
+	fmt.Fprintf(b, "  output checksum %s\n%s\n", checksums(groups), indent(wrapLines(SettingsText(groups)+NotesText(groups))))
 }
 
 // writeCounts writes what a pass has counted.
@@ -127,7 +141,7 @@ func writeCounts(b *strings.Builder, groups []Group) {
 // writeCosts writes what the runs that were timed have cost.
 func writeCosts(b *strings.Builder, groups []Group) {
 	first := &groups[0].Results[0]
-	for _, columns := range [][]column{costColumns(), latencyColumns(), eventColumns()} {
+	for _, columns := range [][]column{costColumns(), memoryColumns(), latencyColumns(), eventColumns()} {
 		if rows := cells(groups, columns); len(rows[0]) > 1 {
 			b.WriteString(grid(rows) + "\n")
 		}
@@ -142,6 +156,18 @@ func writeCosts(b *strings.Builder, groups []Group) {
 	if harness, ok := groups[0].Median("harness_us_per_event"); ok {
 		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s CPU us an event, which CPU us holds and net does not\n", humanFloat(harness))
 	}
+	if live, ok := groups[0].Median("live_bytes_per_record"); ok {
+		fmt.Fprintf(b, "  B/rec: bytes for each live record, which is %s of key and value; RSS net of the harness\n", humanBytes(live))
+	}
+}
+
+// wrapLines breaks lines that would be too wide for a terminal once indented.
+func wrapLines(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(strings.Replace(wrap("  ", 116, line), "  ", "", 1) + "\n")
+	}
+	return b.String()
 }
 
 // checksums says what came out. The oracle has agreed with every result, so
@@ -237,14 +263,26 @@ func Describe(results []Result) string {
 	var texts []string
 	for i := range results {
 		m := &results[i].Machine
-		text := fmt.Sprintf("%s, %d cores, %s; %s %s on %s; %s\ncommit %s; seed %d\n",
-			orUnknown(m.CPU), m.Cores, humanBytes(float64(m.Memory)), m.OS, orUnknown(m.Kernel), orUnknown(m.FS), m.Go,
+		text := fmt.Sprintf("%s, %d cores, %s%s; %s %s on %s; %s\ncommit %s; seed %d\n",
+			orUnknown(m.CPU), m.Cores, humanBytes(float64(m.Memory)), conditions(m), m.OS, orUnknown(m.Kernel), orUnknown(m.FS), m.Go,
 			orUnknown(m.Commit), results[i].Seed)
 		if !slices.Contains(texts, text) {
 			texts = append(texts, text)
 		}
 	}
 	return strings.Join(texts, "")
+}
+
+// conditions renders what else bears on a machine's speed, as far as it is known.
+func conditions(m *host.Machine) string {
+	text := ""
+	if m.Virtual != "" {
+		text += ", virtual (" + m.Virtual + ")"
+	}
+	if m.Governor != "" {
+		text += ", governor " + m.Governor
+	}
+	return text
 }
 
 func orUnknown(s string) string {

@@ -9,6 +9,7 @@ import (
 const (
 	ArrivalConstant = "constant" // equally
 	ArrivalPoisson  = "poisson"  // independently of one another, as from many users
+	ArrivalRecorded = "recorded" // as a trace has them, with the rate for their mean; only for replays
 )
 
 // arrivals says when the events of a driver arrive. In the closed loop an event

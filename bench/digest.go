@@ -35,7 +35,9 @@ func (d *digest) number(n int64) {
 // reader of JSON numbers keeps too.
 const checksumBits = 53
 
-func (d *digest) sum() uint64 { return d.hash.Sum64() >> (64 - checksumBits) }
+func cutChecksum(sum uint64) uint64 { return sum >> (64 - checksumBits) }
+
+func (d *digest) sum() uint64 { return cutChecksum(d.hash.Sum64()) }
 
 // combine returns the checksum of an output that consists of several.
 func combine(parts ...*digest) uint64 {

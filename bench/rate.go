@@ -137,8 +137,8 @@ func (s *Settings) checkLoop() error {
 	switch {
 	case math.IsNaN(s.Rate) || s.Rate < 0 || s.Rate > 1e9:
 		return fmt.Errorf("rate is %v events/s, not within 0 and 1e+09", s.Rate)
-	case s.Arrival != "" && s.Arrival != ArrivalConstant && s.Arrival != ArrivalPoisson:
-		return fmt.Errorf("unknown arrival %q; one of %q", s.Arrival, []string{ArrivalConstant, ArrivalPoisson})
+	case s.Arrival != "" && s.Arrival != ArrivalConstant && s.Arrival != ArrivalPoisson && s.Arrival != ArrivalRecorded:
+		return fmt.Errorf("unknown arrival %q; one of %q", s.Arrival, []string{ArrivalConstant, ArrivalPoisson, ArrivalRecorded})
 	case s.Arrival != "" && s.Rate == 0 && !s.RateMax:
 		return errors.New("arrival is for the open loop: it needs a rate")
 	}
@@ -148,8 +148,11 @@ func (s *Settings) checkLoop() error {
 // loop says how events arrive.
 func (s *Settings) loop() string {
 	spacing := "equally spaced"
-	if s.Arrival == ArrivalPoisson {
+	switch s.Arrival {
+	case ArrivalPoisson:
 		spacing = "as a Poisson process"
+	case ArrivalRecorded:
+		spacing = "as recorded"
 	}
 	switch {
 	case s.RateMax:

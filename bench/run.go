@@ -116,8 +116,11 @@ func Execute(ctx context.Context, job Job, open Opener) (Measurement, error) {
 }
 
 func execute(ctx context.Context, job Job, open Opener) (m Measurement, err error) {
-	w, err := FindWorkload(job.Workload)
+	w, err := OpenWorkload(job.Workload)
 	if err != nil {
+		return m, err
+	}
+	if err := w.suits(&job.Settings); err != nil {
 		return m, err
 	}
 	opts, err := job.options()

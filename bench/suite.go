@@ -191,12 +191,16 @@ func (s *Suite) reportRun(res *Result) {
 
 // measureYardstick computes a workload's truth and what the harness costs.
 func (s *Suite) measureYardstick(ctx context.Context, job Job) (yardstick, error) {
-	w, err := FindWorkload(job.Workload)
+	w, err := OpenWorkload(job.Workload)
 	if err != nil {
 		return yardstick{}, err
 	}
 	start := time.Now()
-	y := yardstick{truth: w.truth(job.Seed, job.Knobs)}
+	truth, err := w.truthOf(ctx, job)
+	if err != nil {
+		return yardstick{}, err
+	}
+	y := yardstick{truth: truth}
 	m, err := s.runInDir(ctx, job.harness())
 	if err != nil {
 		return y, fmt.Errorf("measure the harness: %w", err)

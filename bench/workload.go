@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -21,6 +22,23 @@ type Workload struct {
 	prefix statelab.Prefix // of its keys
 	driver func(Job, statelab.Store, *recorder) (driver, error)
 	truth  func(seed uint64, k Knobs) Truth
+	replay func(context.Context, Knobs) (Truth, error) // instead of truth, of a workload that a file holds
+}
+
+// suits says what in the settings of a job the workload cannot do.
+func (w Workload) suits(s *Settings) error {
+	if s.Arrival == ArrivalRecorded && w.replay == nil {
+		return fmt.Errorf("workload %s has no recorded arrivals: only a trace has", w.Name)
+	}
+	return nil
+}
+
+// truthOf computes what a job must bring forth.
+func (w Workload) truthOf(ctx context.Context, job Job) (Truth, error) {
+	if w.replay != nil {
+		return w.replay(ctx, job.Knobs)
+	}
+	return w.truth(job.Seed, job.Knobs), nil
 }
 
 // A Knob is a parameter of a workload. Its unit is the end of its name.

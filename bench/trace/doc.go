@@ -55,8 +55,9 @@
 //	1       8     number of records
 //	9       8     number of blocks
 //	17      8     number of records of the warm-up; 0 if none is marked
-//	25      8     digest of the answers (Answers)
-//	33      4     checksum of what is before it
+//	25      8     arrival of the last record
+//	33      8     digest of the answers (Answers)
+//	41      4     checksum of what is before it
 //
 // A record begins with its head, of which bits 0 to 3 are the Kind, bits 4 and 5
 // mean what the kind says, bit 6 says that a change of event time follows
@@ -108,6 +109,7 @@
 //	45 05 00 00 00 00 00 00 00                       the end: 5 records,
 //	01 00 00 00 00 00 00 00                          1 block,
 //	00 00 00 00 00 00 00 00                          no warm-up,
+//	00 00 00 00 00 00 00 00                          the last arrival,
 //	44 9e 4e 1a d3 fd ec 5e                          digest of the answers
-//	57 1f b0 bc                                      checksum
+//	ce 65 af ab                                      checksum
 package trace

@@ -58,11 +58,8 @@ func (t *Reader) Next(r *Record) error {
 			return t.err
 		}
 	}
-	if r.Kind == Measure && t.seen.Warm == 0 {
-		t.seen.Warm = t.seen.Records
-	}
 	t.answers.Add(r)
-	t.seen.Records++
+	t.seen.add(r)
 	return nil
 }
 

@@ -103,10 +103,10 @@ func records(legs []Leg) int {
 	return n
 }
 
-// probes says whether a range is a probe: all keys that begin with a prefix of
+// Probes says whether a range is a probe: all keys that begin with a prefix of
 // its lower bound, or those of them that follow the bound. Joins read the
 // records of one join key with such a range.
-func probes(r statelab.Range) bool { return probePrefix(r) > 0 }
+func Probes(r statelab.Range) bool { return probePrefix(r) > 0 }
 
 // probePrefix returns the length of the prefix of r.Lower whose successor
 // r.Upper is; 0 if there is none.

@@ -21,18 +21,18 @@ type Summary struct {
 	Bytes Bytes `json:"bytes"`
 	Keys  Keys  `json:"keys"`
 
-	Sizes      Percentiles  `json:"element_bytes"`        // of what was put and appended
-	Found      Percentiles  `json:"found_bytes"`          // of the values that Gets found
-	PerProbe   Percentiles  `json:"records_per_probe"`    // that the moves of a probe led to
-	PerScan    Percentiles  `json:"records_per_scan"`     // of the iterators that are no probes
-	TTL        Percentiles  `json:"ttl_us"`               // of elements: expiry less event time, not below 0
-	Immortal   int64        `json:"never_expire"`         // elements
-	BornDead   int64        `json:"dead_on_arrival"`      // elements whose expiry is not after their event time
-	Reuse      Reuse        `json:"reuse_distance"`       //
-	WorkingSet []WorkingSet `json:"working_set"`          // of equal shares of the records
-	FirstEvent int64        `json:"first_event_time_us"`  // the least event time but 0, which stands for unknown
-	LastEvent  int64        `json:"last_event_time_us"`   // the greatest
-	Elapsed    int64        `json:"recorded_for_wall_us"` // until the last call began
+	Sizes      Percentiles  `json:"element_bytes"`       // of what was put and appended
+	Found      Percentiles  `json:"found_bytes"`         // of the values that Gets found
+	PerProbe   Percentiles  `json:"records_per_probe"`   // that the moves of a probe led to
+	PerScan    Percentiles  `json:"records_per_scan"`    // of the iterators that are no probes
+	TTL        Percentiles  `json:"ttl_us"`              // of elements: expiry less event time, not below 0
+	Immortal   int64        `json:"never_expire"`        // elements
+	BornDead   int64        `json:"dead_on_arrival"`     // elements whose expiry is not after their event time
+	Reuse      Reuse        `json:"reuse_distance"`      //
+	WorkingSet []WorkingSet `json:"working_set"`         // of equal shares of the records
+	FirstEvent int64        `json:"first_event_time_us"` // the least event time but 0, which stands for unknown
+	LastEvent  int64        `json:"last_event_time_us"`  // the greatest
+	Elapsed    uint64       `json:"last_arrival_us"`     // of wall time since recording began
 }
 
 // Calls counts the calls of a trace by what they were.
@@ -141,9 +141,9 @@ func (s *summarizer) add(r *Record) {
 	case Put, Append, Delete:
 		s.addChange(r)
 	case Scan:
-		s.addScan(probes(r.Range), records(r.Legs))
+		s.addScan(Probes(r.Range), records(r.Legs))
 	case Open:
-		s.open[r.Slot] = openScan{probe: probes(r.Range)}
+		s.open[r.Slot] = openScan{probe: Probes(r.Range)}
 	case Moves:
 		s.addMoves(r)
 	case Advance:
@@ -161,7 +161,7 @@ func usedKey(r *Record) ([]byte, bool) {
 	case Get, Put, Append, Delete:
 		return r.Key, true
 	case Scan, Open:
-		return r.Range.Lower, probes(r.Range)
+		return r.Range.Lower, Probes(r.Range)
 	}
 	return nil, false
 }
@@ -199,7 +199,6 @@ func (s *summarizer) seeTime(r *Record) {
 			s.sum.LastEvent = r.Time
 		}
 	}
-	s.sum.Elapsed = max(s.sum.Elapsed, r.Arrival)
 }
 
 func (s *summarizer) addGet(r *Record) {
@@ -263,7 +262,8 @@ func (s *summarizer) summary(r *Reader) *Summary {
 	}
 	sum := &s.sum
 	totals := r.Totals()
-	sum.Header, sum.Records, sum.Warm, sum.Answers = r.Header(), totals.Records, totals.Warm, AnswersText(totals.Answers)
+	sum.Header, sum.Records, sum.Warm, sum.Elapsed = r.Header(), totals.Records, totals.Warm, totals.Elapsed
+	sum.Answers = AnswersText(totals.Answers)
 	sum.Keys = s.uses.keys()
 	sum.Sizes, sum.Found, sum.TTL = s.sizes.percentiles(), s.found.percentiles(), s.ttls.percentiles()
 	sum.PerProbe, sum.PerScan = s.probes.percentiles(), s.scans.percentiles()

@@ -11,7 +11,7 @@ const (
 	tagEnd   = 'E'
 
 	blockHead = 18 // bytes before a block's records
-	endSize   = 37 // bytes of the end record
+	endSize   = 45 // bytes of the end record
 )
 
 // A Totals is what the end of a trace says of the whole.
@@ -19,7 +19,18 @@ type Totals struct {
 	Records uint64
 	Blocks  uint64
 	Warm    uint64 // records before the one of kind Measure; 0 if there is none
+	Elapsed uint64 // microseconds of wall time from the beginning of recording to the last record's arrival
 	Answers uint64 // the digest of all answers (see Answers)
+}
+
+// add counts a record. Its arrival is not before an earlier one's where it was
+// read; where it is to be written it may be.
+func (t *Totals) add(r *Record) {
+	if r.Kind == Measure && t.Warm == 0 {
+		t.Warm = t.Records
+	}
+	t.Elapsed = max(t.Elapsed, uint64(max(0, r.Arrival)))
+	t.Records++
 }
 
 // A Writer writes a trace. It belongs to one goroutine.
@@ -62,12 +73,9 @@ func (t *Writer) Write(r *Record) error {
 		t.err = fmt.Errorf("record %d of trace: %w", t.totals.Records, err)
 		return t.err
 	}
-	if r.Kind == Measure && t.totals.Warm == 0 {
-		t.totals.Warm = t.totals.Records
-	}
 	t.enc.add(r)
 	t.answers.Add(r)
-	t.totals.Records++
+	t.totals.add(r)
 	if t.enc.full() {
 		t.err = t.flush()
 	}
@@ -112,7 +120,7 @@ func (t *Writer) Close() (Totals, error) {
 func appendEnd(dst []byte, t *Totals) []byte {
 	from := len(dst)
 	dst = append(dst, tagEnd)
-	for _, v := range [...]uint64{t.Records, t.Blocks, t.Warm, t.Answers} {
+	for _, v := range [...]uint64{t.Records, t.Blocks, t.Warm, t.Elapsed, t.Answers} {
 		dst = binary.LittleEndian.AppendUint64(dst, v)
 	}
 	return binary.LittleEndian.AppendUint32(dst, checksum(dst[from:]))
@@ -123,7 +131,7 @@ func decodeEnd(b []byte) (t Totals, ok bool) {
 	if b[0] != tagEnd || binary.LittleEndian.Uint32(b[endSize-4:]) != checksum(b[:endSize-4]) {
 		return t, false
 	}
-	for i, v := range [...]*uint64{&t.Records, &t.Blocks, &t.Warm, &t.Answers} {
+	for i, v := range [...]*uint64{&t.Records, &t.Blocks, &t.Warm, &t.Elapsed, &t.Answers} {
 		*v = binary.LittleEndian.Uint64(b[1+8*i:])
 	}
 	return t, true

@@ -48,9 +48,9 @@ var cachegrindMetrics = []MetricDoc{
 	{"cachegrind_d1_misses_per_event", "misses", Lower, "Reads and writes of data per event that missed the first level" + cachegrindNote},
 	{"cachegrind_ll_misses_per_event", "misses", Lower, "Reads and writes of data, and instruction fetches, per event that missed the last level" + cachegrindNote},
 	{"cachegrind_mispredicted_per_event", "branches", Lower, "Branches per event that cachegrind's simple predictor got wrong" + cachegrindNote},
-	{"cachegrind_harness_instructions_per_event", "instructions", Neither, "cachegrind_instructions_per_event of the same run over a store that keeps nothing."},
-	{"cachegrind_harness_d1_misses_per_event", "misses", Neither, "cachegrind_d1_misses_per_event of the same run over a store that keeps nothing."},
-	{"cachegrind_harness_ll_misses_per_event", "misses", Neither, "cachegrind_ll_misses_per_event of the same run over a store that keeps nothing."},
+	{"harness_instructions_per_event", "instr", Neither, "cachegrind_instructions_per_event of the same run over a store that keeps nothing."},
+	{"harness_d1_misses_per_event", "misses", Neither, "cachegrind_d1_misses_per_event of the same run over a store that keeps nothing."},
+	{"harness_ll_misses_per_event", "misses", Neither, "cachegrind_ll_misses_per_event of the same run over a store that keeps nothing."},
 }
 
 // CPUCache says how instructions and cache misses are counted, in a pass

@@ -70,7 +70,7 @@ func TestThePassThatCountsStandsApart(t *testing.T) {
 		}
 		for name, value := range map[string]float64{
 			"cachegrind_instructions_per_event": 10, "cachegrind_d1_misses_per_event": 2, "cachegrind_ll_misses_per_event": 0,
-			"cachegrind_harness_instructions_per_event": 10,
+			"harness_instructions_per_event": 10,
 		} {
 			if v := r.Metrics[name].Value; v != value {
 				t.Errorf("%s: %s is %v", r.title(), name, v)

@@ -263,9 +263,9 @@ func (m Metrics) emitHarness(harness Metrics) {
 var harnessMetrics = map[string]string{
 	"cpu_us_per_event":                  "harness_us_per_event",
 	"rss_bytes":                         "harness_rss_bytes",
-	"cachegrind_instructions_per_event": "cachegrind_harness_instructions_per_event",
-	"cachegrind_d1_misses_per_event":    "cachegrind_harness_d1_misses_per_event",
-	"cachegrind_ll_misses_per_event":    "cachegrind_harness_ll_misses_per_event",
+	"cachegrind_instructions_per_event": "harness_instructions_per_event",
+	"cachegrind_d1_misses_per_event":    "harness_d1_misses_per_event",
+	"cachegrind_ll_misses_per_event":    "harness_ll_misses_per_event",
 }
 
 // runInDir gives a job a directory for its store, and removes it afterwards.

@@ -130,9 +130,9 @@ func writeBlock(b *strings.Builder, groups []Group) {
 func writeCounts(b *strings.Builder, groups []Group) {
 	b.WriteString(grid(cells(groups, countColumns())))
 	fmt.Fprintf(b, "  %v\n", groups[0].Results[0].Settings.CPUCache)
-	if n, ok := groups[0].Median("cachegrind_harness_instructions_per_event"); ok {
-		d1, _ := groups[0].Median("cachegrind_harness_d1_misses_per_event")
-		ll, _ := groups[0].Median("cachegrind_harness_ll_misses_per_event")
+	if n, ok := groups[0].Median("harness_instructions_per_event"); ok {
+		d1, _ := groups[0].Median("harness_d1_misses_per_event")
+		ll, _ := groups[0].Median("harness_ll_misses_per_event")
 		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s instr/ev, %s D1 miss/ev, %s LL miss/ev\n",
 			humanFloat(n), humanFloat(d1), humanFloat(ll))
 	}

@@ -44,7 +44,7 @@ func TestCountsUnderCachegrindRepeat(t *testing.T) {
 			t.Errorf("%s is %v and %v", name, va, vb)
 		}
 	}
-	if n, harness := a["cachegrind_instructions_per_event"].Value, a["cachegrind_harness_instructions_per_event"].Value; harness <= 0 || harness > n {
+	if n, harness := a["cachegrind_instructions_per_event"].Value, a["harness_instructions_per_event"].Value; harness <= 0 || harness > n {
 		t.Errorf("%v instructions, of which the harness has %v", n, harness)
 	}
 }

@@ -70,7 +70,7 @@ func (a *arrivals) take() {
 		now = r.now()
 	}
 	r.arrived(intended, now)
-	r.late(intended-int64(a.start), now-intended)
+	r.recordLag(intended-int64(a.start), now-intended)
 	a.next += a.spacing()
 }
 

@@ -3,13 +3,13 @@
 //	seed, knobs                        Opener: spec, directory
 //	    │                                   │
 //	    ▼            events                 ▼
-//	 source ───────────────► operator ──► timedStore ──► Store
-//	    │                   (join, dedup,       │
-//	    │                       Gets)           ▼
-//	    ▼                      │            recorder, counters
+//	 source ──► arrivals ──► operator ──► timedStore ──► Store
+//	    │       (loop)      (join, dedup,       │           │ OnMaintenance
+//	    │          │            Gets)           ▼           │
+//	    ▼          └───────────┼──────────► recorder ◄──────┘
 //	 oracle                    ▼                │
 //	    │                   digest              ▼
-//	    └──────► equal? ◄──────┘             Metrics ──► Result
+//	    └──────► equal? ◄──────┘     Metrics, Curves, Timeline ──► Result
 //	                                                       │
 //	       results.jsonl, Table, GoBench, Compare, report/ ◄┘
 //
@@ -34,9 +34,11 @@
 //
 // # What the figures do not say
 //
-// A closed loop with one caller, as here, hides queueing: while the store
-// stalls, no further event is timed. Latencies are those of calls, not of
-// events that would have waited.
+// The closed loop, which is the default, hides queueing: while the store stalls
+// no further event arrives, so that its latencies are those of calls and not of
+// events that would have waited. The open loop (Settings.Rate) shows them, at
+// the price of processor time that is spent waiting and cannot be told apart;
+// docs/LATENCY.md has the method. There is one caller in both.
 //
 // Didona et al. (Toward a Better Understanding and Evaluation of Tree Structures
 // on Flash SSDs, VLDB 2021) list seven pitfalls. Three are met: runs are long in

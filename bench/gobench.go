@@ -82,7 +82,7 @@ func writeConfig(b *bytes.Buffer, r *Result, given map[string]string) {
 // openLoop says how events arrive in the open loop; the closed one is what goes
 // without saying.
 func openLoop(s *Settings) string {
-	if s.Rate == 0 && !s.RateMax {
+	if s.closed() {
 		return ""
 	}
 	return s.loop()

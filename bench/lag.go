@@ -16,12 +16,12 @@ type lagTrend struct {
 	greatest     int64 // ns
 }
 
-// late takes the lag of the event intended at a time, both in nanoseconds.
-func (r *recorder) late(at, lag int64) {
+// recordLag takes the lag of the event intended at a time, both in nanoseconds.
+func (r *recorder) recordLag(at, lag int64) {
 	r.lag.add(float64(at)/1e9, float64(lag)/1e9)
 	r.lag.greatest = max(r.lag.greatest, lag)
 	s := r.slots.current
-	s.late, s.floor = max(s.late, lag), min(s.floor, lag)
+	s.lag, s.leastLag = max(s.lag, lag), min(s.leastLag, lag)
 }
 
 func (l *lagTrend) add(x, y float64) {
@@ -50,6 +50,10 @@ const (
 	lagEndLimit   = int64(1e6) // ns
 )
 
+// leastRatePhase is how long a rate should be measured, in seconds: over fewer
+// a backlog of a thousandth of the time goes unnoticed.
+const leastRatePhase = 1
+
 // judgeRate adds what the lag says of the rate that was set.
 func (r *recorder) judgeRate(rate float64, m *Measurement) {
 	if rate == 0 {
@@ -65,6 +69,9 @@ func (r *recorder) judgeRate(rate float64, m *Measurement) {
 		sustained = 0
 		m.Notes = append(m.Notes, fmt.Sprintf("the rate of %s events/s was not sustained: %s s behind at the end, and %s ms more each second",
 			humanFloat(rate), humanFloat(float64(end)/1e9), humanFloat(1e3*r.lag.slope())))
+	}
+	if elapsed := m.Metrics["elapsed_s"].Value; sustained == 1 && elapsed < leastRatePhase {
+		m.Notes = append(m.Notes, fmt.Sprintf("measured for %s s only: too short to tell that a rate can be kept up with", humanFloat(elapsed)))
 	}
 	m.Metrics.set("sustainable", sustained)
 }

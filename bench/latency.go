@@ -150,7 +150,8 @@ func (r *recorder) histogram(op opKind) *hdrhistogram.Histogram {
 	if op != opGet {
 		return r.hists[op]
 	}
-	all := hdrhistogram.New(1, latencyMax, latencyDigits)
+	all := r.hists[opGet] // which nothing else is recorded in
+	all.Reset()
 	all.Merge(r.hists[opGetHit])
 	all.Merge(r.hists[opGetMiss])
 	return all
@@ -168,7 +169,7 @@ func (r *recorder) begin() int64 {
 // finish ends the measured phase.
 func (r *recorder) finish() {
 	r.ended = r.now()
-	r.slots.roll(r.ended)
+	r.slots.close(r.ended)
 	r.marks.pollGC()
 }
 

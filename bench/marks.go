@@ -144,8 +144,8 @@ func (s *slowest) add(c call) {
 }
 
 // during says what else went on during a call, and for how much of it: the
-// name of a stall.
-func (c *call) during(all []mark) string {
+// name of a stall. Preemptions are those of the slots that it was in.
+func (c *call) during(all []mark, preemptions int64) string {
 	var kinds []string
 	shared := map[string]int64{}
 	for i := range all {
@@ -158,12 +158,15 @@ func (c *call) during(all []mark) string {
 		}
 		shared[k.kind] += min(k.end(), c.start+c.duration) - max(k.start, c.start)
 	}
-	if len(kinds) == 0 {
-		return opNames[c.op] + "; meanwhile nothing that is marked"
-	}
 	slices.SortStableFunc(kinds, func(a, b string) int { return cmp.Compare(shared[b], shared[a]) })
 	for i, kind := range kinds {
 		kinds[i] = fmt.Sprintf("%s %s ms", kind, humanFloat(float64(shared[kind])/1e6))
+	}
+	if preemptions > 0 {
+		kinds = append(kinds, fmt.Sprintf("%d preemptions thereabouts", preemptions))
+	}
+	if len(kinds) == 0 {
+		kinds = []string{"nothing that is marked"}
 	}
 	return opNames[c.op] + "; meanwhile " + strings.Join(kinds, ", ")
 }

@@ -69,8 +69,8 @@ func MetricDocs() []MetricDoc {
 }
 
 var mainMetrics = []MetricDoc{
-	{"events_per_s", "events/s", Higher, "Events handled per second of wall time, checkpoints included. One caller in a closed loop, so other load on the machine shows."},
-	{"cpu_us_per_event", "us", Lower, "User and system time of the process over the measured phase, all threads, divided by events. Includes background work, the collector and the harness (harness_us_per_event)."},
+	{"events_per_s", "events/s", Higher, "Events handled per second of wall time, checkpoints included. There is one caller, so other load on the machine shows; in the open loop it can be no more than rate_per_s."},
+	{"cpu_us_per_event", "us", Lower, "User and system time of the process over the measured phase, all threads, divided by events. Includes background work, the collector and the harness (harness_us_per_event). Absent in the open loop, where the harness spins while it waits for events."},
 	{"harness_us_per_event", "us", Neither, "cpu_us_per_event of the same run over a store that keeps nothing: generator, driver, digest, clock and, for a join, the operator's own work on arriving events."},
 	{"cpu_net_us_per_event", "us", Lower, "cpu_us_per_event less harness_us_per_event: what the store costs. Absent if either is, and with automatic sampling, under which the two do not read the clock equally often."},
 	{"write_amp_engine", "ratio", Lower, "Bytes the engine wrote to files (Stats.Written, all purposes) divided by logical_bytes, over the measured phase."},

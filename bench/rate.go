@@ -139,11 +139,14 @@ func (s *Settings) checkLoop() error {
 		return fmt.Errorf("rate is %v events/s, not within 0 and 1e+09", s.Rate)
 	case s.Arrival != "" && s.Arrival != ArrivalConstant && s.Arrival != ArrivalPoisson && s.Arrival != ArrivalRecorded:
 		return fmt.Errorf("unknown arrival %q; one of %q", s.Arrival, []string{ArrivalConstant, ArrivalPoisson, ArrivalRecorded})
-	case s.Arrival != "" && s.Rate == 0 && !s.RateMax:
+	case s.Arrival != "" && s.closed():
 		return errors.New("arrival is for the open loop: it needs a rate")
 	}
 	return nil
 }
+
+// closed says whether events arrive when the driver takes them.
+func (s *Settings) closed() bool { return s.Rate == 0 && !s.RateMax }
 
 // loop says how events arrive.
 func (s *Settings) loop() string {

@@ -3,6 +3,8 @@ package bench
 import (
 	rtmetrics "runtime/metrics"
 	"time"
+
+	"github.com/statelab/statelab/bench/host"
 )
 
 // The time line has between half of maxSlots and maxSlots slots, of firstSlot
@@ -15,14 +17,17 @@ const (
 // A slot is what happened in one stretch of the measured phase. A call belongs
 // to the slot in which the event arrived that it was made for.
 type slot struct {
-	events  int64
-	longest [opKinds]int64 // ns
-	late    int64          // greatest lag, ns
-	floor   int64          // least lag, ns; noLag if no event arrived
-	heap    uint64         // bytes of heap objects at its end
+	events   int64
+	longest  [opKinds]int64 // ns
+	lag      int64          // the greatest, ns
+	leastLag int64          // ns; noLag if no event arrived
+	heap     uint64         // bytes of heap objects at its end
+	// preempted is how often a thread of this process had to give up its
+	// processor though it could have gone on: to a neighbour, or to one of its own.
+	preempted int64
 }
 
-// noLag is the floor of a slot in which no event arrived.
+// noLag is the least lag of a slot in which no event arrived.
 const noLag = int64(1<<63 - 1)
 
 func (s *slot) take(op opKind, d int64) {
@@ -37,7 +42,8 @@ func (s *slot) merge(next *slot) {
 	for op, d := range next.longest {
 		s.take(opKind(op), d)
 	}
-	s.late, s.floor, s.heap = max(s.late, next.late), min(s.floor, next.floor), next.heap
+	s.preempted += next.preempted
+	s.lag, s.leastLag, s.heap = max(s.lag, next.lag), min(s.leastLag, next.leastLag), next.heap
 }
 
 // slots cuts time into slots of equal length. Its memory is bounded, and it
@@ -50,6 +56,8 @@ type slots struct {
 	n       int // slots begun
 	all     []slot
 	heap    []rtmetrics.Sample
+	// preempted is the process's count of preemptions when a slot last ended.
+	preempted int64
 }
 
 func (s *slots) init() {
@@ -61,12 +69,13 @@ func (s *slots) init() {
 // begin forgets everything and starts again.
 func (s *slots) begin(now int64) {
 	s.from, s.length, s.n = now, firstSlot, 0
+	s.preempted = host.ReadUsage().Involuntary
 	s.open()
 }
 
 // open begins the next slot.
 func (s *slots) open() {
-	s.all[s.n] = slot{floor: noLag}
+	s.all[s.n] = slot{leastLag: noLag}
 	s.current = &s.all[s.n]
 	s.n++
 	s.end = s.from + int64(s.n)*s.length
@@ -77,8 +86,7 @@ func (s *slots) roll(now int64) {
 	if now < s.end {
 		return
 	}
-	rtmetrics.Read(s.heap)
-	heap := s.heap[0].Value.Uint64()
+	heap := s.gauge()
 	for now >= s.end {
 		s.current.heap = heap
 		if s.n == len(s.all) {
@@ -88,6 +96,32 @@ func (s *slots) roll(now int64) {
 		s.open()
 	}
 	s.current.heap = heap
+}
+
+// gauge looks at what is not told call by call: heap and preemptions.
+func (s *slots) gauge() (heap uint64) {
+	preempted := host.ReadUsage().Involuntary
+	s.current.preempted += preempted - s.preempted
+	s.preempted = preempted
+	rtmetrics.Read(s.heap)
+	return s.heap[0].Value.Uint64()
+}
+
+// close ends the last slot.
+func (s *slots) close(now int64) {
+	s.roll(now)
+	s.current.heap = s.gauge()
+}
+
+// preemptions returns how many there were in the slots from one time to another.
+func (s *slots) preemptions(from, to int64) (n int64) {
+	used := s.used()
+	first := max(0, (from-s.from)/s.length)
+	last := min((to-s.from)/s.length, int64(len(used))-1)
+	for i := first; i <= last; i++ {
+		n += used[i].preempted
+	}
+	return n
 }
 
 // double makes one slot of each two.
@@ -111,7 +145,7 @@ func (s *slots) leastLag() int64 {
 	used := s.used()
 	least := noLag
 	for i := len(used) - 1; i >= 0 && (i >= len(used)*9/10 || least == noLag); i-- {
-		least = min(least, used[i].floor)
+		least = min(least, used[i].leastLag)
 	}
 	if least == noLag {
 		return 0

@@ -17,6 +17,12 @@ type column struct {
 }
 
 func mebibytes(v float64) string { return humanFloat(v / (1 << 20)) }
+func lagMillis(us float64) string {
+	if us < 1 {
+		return "0" // less than a microsecond is no lag
+	}
+	return humanFloat(us / 1e3)
+}
 func thousands(v float64) string { return humanFloat(v / 1000) }
 func percent(v float64) string   { return strconv.FormatFloat(100*v, 'f', 1, 64) + "%" }
 func seconds(us float64) string  { return humanFloat(us / 1e6) }
@@ -86,7 +92,7 @@ func eventColumns() []column {
 		{"sample p50", "sample_p50_us", humanFloat},
 		{"p99", "sample_p99_us", humanFloat},
 		{"p99.9", "sample_p999_us", humanFloat},
-		{"lag end s", "lag_end_us", seconds},
+		{"lag ms", "lag_end_us", lagMillis},
 		{"max rate/s", "sustainable_events_per_s", humanFloat},
 	}
 }
@@ -154,7 +160,11 @@ func writeCosts(b *strings.Builder, groups []Group) {
 	}
 	fmt.Fprintf(b, "; %s\n", first.Settings.loop())
 	if harness, ok := groups[0].Median("harness_us_per_event"); ok {
-		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s CPU us an event, which CPU us holds and net does not\n", humanFloat(harness))
+		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s CPU us an event", humanFloat(harness))
+		if first.Settings.closed() {
+			b.WriteString(", which CPU us holds and net does not")
+		}
+		b.WriteByte('\n')
 	}
 	if live, ok := groups[0].Median("live_bytes_per_record"); ok {
 		fmt.Fprintf(b, "  B/rec: bytes for each live record, which is %s of key and value; RSS net of the harness\n", humanBytes(live))

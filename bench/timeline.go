@@ -29,7 +29,10 @@ func (r *recorder) timeline(rate float64) *Timeline {
 		})
 	}
 	if rate > 0 {
-		t.add("lag_us", used, func(i int) float64 { return micros(used[i].late) })
+		t.add("lag_us", used, func(i int) float64 { return micros(used[i].lag) })
+	}
+	if r.slots.preemptions(r.slots.from, r.ended) > 0 { // else the system may not tell
+		t.add("preemptions", used, func(i int) float64 { return float64(used[i].preempted) })
 	}
 	t.add("heap_bytes", used, func(i int) float64 { return float64(used[i].heap) })
 	t.Marks = r.timelineMarks()
@@ -68,7 +71,7 @@ func (r *recorder) timelineMarks() []Mark {
 	for i := range r.slowest.n {
 		c := &r.slowest.calls[i]
 		m := r.place(markSlowest, c.start, c.duration)
-		m.Note = c.during(all)
+		m.Note = c.during(all, r.slots.preemptions(c.start, c.start+c.duration))
 		out = append(out, m)
 	}
 	return out

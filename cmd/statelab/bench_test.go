@@ -143,7 +143,7 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"bench -rate fast":                           "statelab bench: -rate fast: neither max nor a number",
 		"bench -rate 2e9":                            "statelab bench: rate is 2e+09 events/s, not within",
 		"bench -arrival poisson":                     "statelab bench: arrival is for the open loop: it needs a rate",
-		"bench -rate 5 -arrival often":               `statelab bench: unknown arrival "often"; one of ["constant" "poisson"]`,
+		"bench -rate 5 -arrival often":               `statelab bench: unknown arrival "often"; one of ["constant" "poisson" "recorded"]`,
 		"bench -suite huge":                          `statelab bench: -suite: unknown suite "huge"; one of main, full`,
 		"bench -memory-limit lots":                   "statelab bench: -memory-limit lots: ",
 		"bench -memory-limit 0":                      "statelab bench: -memory-limit 0: ",

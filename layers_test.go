@@ -38,6 +38,11 @@ join/...        : . vfs internal/... join/... any
 join            : . vfs internal/... $light
 bench/...       : . vfs internal/... join/... bench/... any
 
+# Peers are stores: they know the contract and not who measures them. Only cmd
+# knows peers, and bench meets them as a statelab.Store.
+bench/peer/...  : . vfs internal/... bench/peer/... any
+bench/peer/internal/peertest : . bench/peer/internal/kv storetest
+
 cmd/...         : . vfs internal/... backends join/... bench/... any
 `
 
@@ -94,6 +99,11 @@ func TestTheLayersForbid(t *testing.T) {
 		{"bench", module + "/join", true},
 		{"bench/peer/pebble", "github.com/cockroachdb/pebble", true},
 		{"bench/peer/pebble", module + "/lsm", false},
+		{"bench/peer/pebble", module + "/bench", false},
+		{"bench/peer/pebble", module + "/bench/peer/internal/kv", true},
+		{"bench/peer/internal/kv", module + "/storetest", false},
+		{"bench/peer/internal/peertest", module + "/storetest", true},
+		{"backends", module + "/bench/peer", false},
 		{"backends", module + "/lsm", true},
 		{"backends", module + "/join", false},
 		{"cmd/statelab", module + "/backends", true},

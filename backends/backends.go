@@ -18,126 +18,59 @@ import (
 	"strings"
 
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/internal/spec"
+	"github.com/statelab/statelab/btree"
+	"github.com/statelab/statelab/internal/catalog"
 	"github.com/statelab/statelab/internal/storedir"
+	"github.com/statelab/statelab/lsm"
+	"github.com/statelab/statelab/skiplist"
 	"github.com/statelab/statelab/vfs"
 )
 
-// A Backend describes an engine.
-type Backend struct {
-	Name string
-	Doc  string // one line
+// Catalog returns the table. An engine is added here and nowhere else.
+func Catalog() catalog.Catalog {
+	return catalog.Catalog{
+		catalog.Describe(Backend{
+			Name: btree.Engine,
+			Doc:  "a paged, copy-on-write B+tree on disk with a buffer pool",
 
-	// MemoryResident says that the engine, with its default parameters, keeps
-	// all its state in memory, so that Options.Memory bounds the state.
-	MemoryResident bool
-
-	// ResidentWith is the parameter, such as "index=memory", with which an
-	// engine that is not MemoryResident is so all the same; empty if none does it.
-	ResidentWith string
-
-	Params []Param // the engine's own, then those that all engines share
-}
-
-// A Param describes a parameter of a spec.
-type Param struct {
-	Name    string
-	Doc     string   // one sentence
-	Default string   // as it would be written; empty if there is none
-	Values  []string // the allowed values, or one phrase that describes them
-}
-
-// String returns the parameter with its default, as it would be written.
-func (p Param) String() string {
-	if p.Default == "" {
-		return p.Name + " (no default)"
+			ResidentWith: "index=memory",
+		}, btree.Params(), func(o *btree.Options) *statelab.Options { return &o.Options }, btree.Open),
+		catalog.Describe(Backend{
+			Name: lsm.Engine,
+			Doc:  "a log-structured merge tree: memtables, and tables on disk with filters and a block cache",
+		}, lsm.Params(), func(o *lsm.Options) *statelab.Options { return &o.Options }, lsm.Open),
+		catalog.Describe(Backend{
+			Name:           skiplist.Engine,
+			Doc:            "a skip list in memory, with an append-only log and snapshots on disk",
+			MemoryResident: true,
+		}, skiplist.Params(), func(o *skiplist.Options) *statelab.Options { return &o.Options }, skiplist.Open),
 	}
-	return p.Name + "=" + p.Default
 }
 
-// A SpecError says what is wrong with a spec, in one line. It names every fault
-// and what would be allowed instead.
-type SpecError struct {
-	Spec string
-	Err  error // names the spec too
-}
-
-func (e *SpecError) Error() string { return strings.ReplaceAll(e.Err.Error(), "\n", "; ") }
-func (e *SpecError) Unwrap() error { return e.Err }
+// A Backend describes an engine, a Param a parameter of its spec, and a
+// SpecError says what is wrong with a spec.
+type (
+	Backend   = catalog.Backend
+	Param     = catalog.Param
+	SpecError = catalog.SpecError
+)
 
 // List returns all backends, sorted by name.
-func List() []Backend {
-	var list []Backend
-	for _, e := range engines() {
-		list = append(list, e.backend)
-	}
-	return list
-}
+func List() []Backend { return Catalog().List() }
 
 // Validate returns a *SpecError if spec does not name a backend and parameters
 // that it takes. It opens nothing.
-func Validate(spec string) error {
-	_, err := parse(spec, nil)
-	return err
-}
+func Validate(spec string) error { return Catalog().Validate(spec) }
 
 // MemoryResident says whether the store that spec names keeps all its state in
 // memory. A spec that Validate refuses names none.
-func MemoryResident(text string) bool {
-	name, params, err := spec.Parse(text)
-	if err != nil {
-		return false
-	}
-	e, err := find(name)
-	if err != nil {
-		return false
-	}
-	return e.backend.MemoryResident || slices.ContainsFunc(params, func(p spec.KV) bool {
-		return p.Name+"="+p.Value == e.backend.ResidentWith
-	})
-}
+func MemoryResident(spec string) bool { return Catalog().MemoryResident(spec) }
 
 // Open opens the store in dir, made if it does not exist, with the engine and
 // the parameters that spec names. What spec sets overrides opts, which may be
 // nil. If spec is at fault the error is a *SpecError.
 func Open(spec, dir string, opts *statelab.Options) (statelab.Store, error) {
-	open, err := parse(spec, opts)
-	if err != nil {
-		return nil, err
-	}
-	return open(dir)
-}
-
-// An opener opens a store with settings that were checked.
-type opener func(dir string) (statelab.Store, error)
-
-func parse(text string, opts *statelab.Options) (opener, error) {
-	name, params, err := spec.Parse(text)
-	if err != nil {
-		return nil, &SpecError{text, err}
-	}
-	e, err := find(name)
-	var open opener
-	if err == nil {
-		open, err = e.prepare(params, opts)
-	}
-	if err != nil {
-		return nil, &SpecError{text, fmt.Errorf("backend spec %q: %w", text, err)}
-	}
-	return open, nil
-}
-
-// find returns the engine of that name.
-func find(name string) (engine, error) {
-	all := engines()
-	names := make([]string, len(all))
-	for i, e := range all {
-		if e.backend.Name == name {
-			return e, nil
-		}
-		names[i] = e.backend.Name
-	}
-	return engine{}, fmt.Errorf("unknown backend %s; one of %s", name, strings.Join(names, ", "))
+	return Catalog().Open(spec, dir, opts)
 }
 
 // An Existing is what the files of a store say of it.
@@ -175,18 +108,14 @@ func OpenExisting(dir string, opts *statelab.Options, prefixes ...statelab.Prefi
 	if err != nil {
 		return nil, found, err
 	}
-	e, err := find(found.Engine)
-	if err != nil {
-		return nil, found, fmt.Errorf("open store %s: %w: %w", dir, err, statelab.ErrMismatch)
-	}
 	for _, p := range prefixes {
 		if p.Name == found.Prefix {
 			o.Prefix = p
 		}
 	}
-	open, err := e.prepare(e.fixed(found.Settings), &o)
+	open, err := Catalog().Prepare(found.Engine, found.Settings, &o)
 	if err != nil {
-		return nil, found, fmt.Errorf("open store %s: settings of its files: %w: %w", dir, err, statelab.ErrMismatch)
+		return nil, found, fmt.Errorf("open store %s: %w: %w", dir, err, statelab.ErrMismatch)
 	}
 	s, err := open(dir)
 	return s, found, err

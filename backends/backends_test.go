@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/catalog"
 	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/spec"
 	"github.com/statelab/statelab/internal/storedir"
@@ -34,7 +35,7 @@ func TestListIsSortedAndComplete(t *testing.T) {
 				t.Errorf("%s: the default of %s is refused: %v", b.Name, p.Name, err)
 			}
 		}
-		for _, p := range shared() {
+		for _, p := range catalog.Shared() {
 			if !seen[p.Name] {
 				t.Errorf("%s lacks the shared parameter %s", b.Name, p.Name)
 			}

@@ -16,8 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/backends"
 	"github.com/statelab/statelab/bench"
 	"github.com/statelab/statelab/bench/host"
 	"github.com/statelab/statelab/bench/report"
@@ -220,7 +218,7 @@ func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 	if err := f.setLoop(&c.Settings); err != nil {
 		return c, err
 	}
-	if err := backends.Validate(text); err != nil {
+	if err := catalogue().Validate(text); err != nil {
 		return c, err
 	}
 	memory := f.memory
@@ -244,7 +242,7 @@ func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 		if c.Settings.Memory, err = spec.ParseSize(memory); err != nil {
 			return c, fmt.Errorf("memory %s: %w", memory, err)
 		}
-	} else if !backends.MemoryResident(text) {
+	} else if !catalogue().MemoryResident(text) {
 		c.Settings.Memory = defaultBenchMemory
 	}
 	return c, c.Settings.Validate()
@@ -320,9 +318,4 @@ func writeWhole(name string, data []byte) error {
 		return err
 	}
 	return os.Rename(part, name)
-}
-
-// openBackend is bench's Opener.
-func openBackend(spec, dir string, opts *statelab.Options) (statelab.Store, error) {
-	return backends.Open(spec, dir, opts)
 }

@@ -47,7 +47,7 @@ func explainName(b *strings.Builder, name string) bool {
 			return true
 		}
 	}
-	for _, e := range backends.List() {
+	for _, e := range catalogue().List() {
 		if e.Name == name {
 			explainBackend(b, e)
 			return true

@@ -5,7 +5,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/statelab/statelab/backends"
 	"github.com/statelab/statelab/bench"
 )
 
@@ -24,7 +23,7 @@ func runList(args []string, stdout, stderr io.Writer) int {
 func listing() string {
 	var b strings.Builder
 	b.WriteString("backends\n")
-	for _, e := range backends.List() {
+	for _, e := range catalogue().List() {
 		fmt.Fprintf(&b, "  %-9s %s\n", e.Name, e.Doc)
 		for _, p := range e.Params {
 			fmt.Fprintf(&b, "            %s\n", p)

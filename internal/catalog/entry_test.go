@@ -1,4 +1,4 @@
-package backends
+package catalog
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"github.com/statelab/statelab/internal/spec"
 )
 
-// options are those of an engine that exists only here.
+// options are those of a store that exists only here.
 type options struct {
 	statelab.Options
 	fan int
@@ -25,8 +25,8 @@ type opened struct {
 
 var errOpen = errors.New("cannot be opened")
 
-func fake() engine {
-	return describe(Backend{Name: "fake"},
+func fake() Entry {
+	return Describe(Backend{Name: "fake"},
 		[]spec.Param[options]{spec.Int("fan", "Fan-out.", "8", 2, 64, func(o *options) *int { return &o.fan })},
 		func(o *options) *statelab.Options { return &o.Options },
 		func(dir string, o *options) (*opened, error) {
@@ -37,7 +37,7 @@ func fake() engine {
 		})
 }
 
-func prepare(t *testing.T, text string, opts *statelab.Options) (opener, error) {
+func prepare(t *testing.T, text string, opts *statelab.Options) (Opener, error) {
 	t.Helper()
 	_, params, err := spec.Parse(text)
 	if err != nil {

@@ -1,4 +1,4 @@
-package backends
+package catalog
 
 import (
 	"time"
@@ -10,8 +10,8 @@ import (
 // maxMemory is far beyond any machine, in bytes.
 const maxMemory = 16 << 40
 
-// shared returns the parameters that all engines take.
-func shared() []spec.Param[statelab.Options] {
+// Shared returns the parameters that all stores take.
+func Shared() []spec.Param[statelab.Options] {
 	return []spec.Param[statelab.Options]{
 		spec.Size("memory", "Bounds caches, buffers and memory-resident state together, in bytes.",
 			spec.FormatSize(statelab.DefaultMemory), statelab.MinMemory, maxMemory,

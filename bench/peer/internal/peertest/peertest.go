@@ -1,0 +1,75 @@
+// Package peertest proves of a peer what package storetest can prove, once for
+// each thing that a peer can promise.
+package peertest
+
+import (
+	"maps"
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/peer/internal/kv"
+	"github.com/statelab/statelab/storetest"
+)
+
+// An Opener opens a peer with a scheme of expiry.
+type Opener func(dir string, o *statelab.Options, expiry kv.Expiry) (statelab.Store, error)
+
+// Run proves a peer in three ways:
+//
+//	store       all of the contract but durability "checkpoint", with expiry=index
+//	checkpoint  with durability "checkpoint": a crash leads to a point of the history that covers the last Sync
+//	driver      with expiry=driver: reads are exact although nothing is swept
+//
+// cfg says what the peer cannot do; its Open is ignored.
+func Run(t *testing.T, open Opener, cfg storetest.Config) {
+	effort := storetest.Effort{Seeds: 2, Steps: 200, Points: 20}
+	if testing.Short() {
+		effort = storetest.Effort{Seeds: 1, Steps: 80, Points: 6}
+	}
+	cfg.Effort = effort
+	t.Run("store", func(t *testing.T) {
+		c := cfg
+		c.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
+			return open(dir, o, kv.ExpiryIndex)
+		}
+		if c.Durabilities == nil {
+			c.Durabilities = []statelab.Durability{statelab.DurabilityInterval, statelab.DurabilityAlways}
+		}
+		storetest.Run(t, c)
+	})
+	t.Run("checkpoint", func(t *testing.T) {
+		c := cfg
+		c.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
+			as := *o
+			if as.Durability == statelab.DurabilityInterval {
+				as.Durability = statelab.DurabilityCheckpoint
+			}
+			return open(dir, &as, kv.ExpiryIndex)
+		}
+		c.Durabilities = []statelab.Durability{statelab.DurabilityInterval}
+		c.Waive = allBut(cfg.Waive, "D2", "D4", "D6", "D8")
+		storetest.Run(t, c)
+	})
+	t.Run("driver", func(t *testing.T) {
+		c := cfg
+		c.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
+			return open(dir, o, kv.ExpiryDriver)
+		}
+		c.Durabilities = []statelab.Durability{statelab.DurabilityInterval}
+		c.Waive = allBut(cfg.Waive, "K8", "K9", "I5", "random")
+		storetest.Run(t, c)
+	})
+}
+
+// allBut waives what is waived and every clause but those named.
+func allBut(waived map[string]string, clauses ...string) map[string]string {
+	all := map[string]string{"random": "proved under \"store\""}
+	for _, c := range storetest.Clauses() {
+		all[c.ID] = "proved under \"store\""
+	}
+	for _, c := range clauses {
+		delete(all, c)
+	}
+	maps.Copy(all, waived)
+	return all
+}

@@ -1,0 +1,31 @@
+package pebble_test
+
+import (
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/peer/internal/kv"
+	"github.com/statelab/statelab/bench/peer/internal/peertest"
+	"github.com/statelab/statelab/bench/peer/pebble"
+	"github.com/statelab/statelab/storetest"
+)
+
+func open(dir string, o *statelab.Options, expiry kv.Expiry) (statelab.Store, error) {
+	s, err := pebble.Open(dir, &pebble.Options{Options: *o, Expiry: expiry})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func TestStore(t *testing.T) {
+	peertest.Run(t, open, storetest.Config{
+		NoInline:     true,
+		Compressions: []statelab.Compression{statelab.CompressionNone, statelab.CompressionZstd},
+		Waive: map[string]string{
+			"F1": "Pebble ends the process when it cannot write its log or manifest",
+			"F2": "Pebble ends the process when it cannot write its log or manifest",
+			"F7": "Pebble ends the process when it cannot write its log or manifest",
+		},
+	})
+}

@@ -38,8 +38,7 @@ join/...        : . vfs internal/... join/... any
 join            : . vfs internal/... $light
 bench/...       : . vfs internal/... join/... bench/... any
 
-# Peers are stores: they know the contract and not who measures them. Only cmd
-# knows peers, and bench meets them as a statelab.Store.
+# Peers are stores: they know the contract, and not who measures them.
 bench/peer/...  : . vfs internal/... bench/peer/... any
 bench/peer/internal/peertest : . bench/peer/internal/kv storetest
 

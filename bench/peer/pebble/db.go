@@ -169,7 +169,6 @@ func (d *db) Fill(s *statelab.Stats) {
 	s.Filter = statelab.FilterStats{Probes: m.Filter.Hits + m.Filter.Misses, Negatives: m.Filter.Hits}
 	s.Memory = m.BlockCache.Size + int64(m.MemTable.Size)
 	s.Pinned = int64(m.MemTable.ZombieSize + m.Table.ZombieSize + m.BlobFiles.ZombieSize)
-	s.Disk = int64(m.DiskSpaceUsage())
 	s.Files = int64(m.Table.Local.LiveCount + m.BlobFiles.LiveCount)
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -49,8 +50,28 @@ func (f *fileSystem) file(raw vfs.File, name string, err error, c pebblefs.DiskW
 }
 
 // Create makes a file of its own: one that exists is removed first, so that
-// whoever has it open or linked keeps it.
+// whoever has it open or linked keeps it. Before and after a marker, which names
+// the manifest in force, the directory is synced: Pebble counts on names becoming
+// durable, and going away, in the order in which it says so, which file systems
+// do in practice and package vfs does not promise.
 func (f *fileSystem) Create(name string, c pebblefs.DiskWriteCategory) (pebblefs.File, error) {
+	if !strings.HasPrefix(filepath.Base(name), "marker.") {
+		return f.create(name, c)
+	}
+	if err := f.fs.SyncDir(filepath.Dir(name)); err != nil {
+		return nil, err
+	}
+	made, err := f.create(name, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.fs.SyncDir(filepath.Dir(name)); err != nil {
+		return nil, errors.Join(err, made.Close())
+	}
+	return made, nil
+}
+
+func (f *fileSystem) create(name string, c pebblefs.DiskWriteCategory) (pebblefs.File, error) {
 	if err := f.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}

@@ -43,7 +43,9 @@ type buffers struct {
 	lower, upper, seek, key, value []byte
 }
 
-var bufferPool = sync.Pool{New: func() any { return new(buffers) }}
+var bufferPool = sync.Pool{New: func() any {
+	return &buffers{key: []byte{}, value: []byte{}} // not nil, which would say that there is no record
+}}
 
 // Iter implements statelab.Store.
 func (s *Store) Iter(r statelab.Range) (statelab.Iterator, error) {

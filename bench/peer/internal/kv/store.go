@@ -134,12 +134,16 @@ func (s *Store) open() error {
 	return nil
 }
 
-// split is Options.Prefix.Len for keys of the peer.
+// split is Options.Prefix.Len for keys of the peer. A key without a prefix is
+// one of its own: no part that all keys share may be taken for a prefix, since
+// peers order by prefix first.
 func (s *Store) split(key []byte) int {
-	if len(key) == 0 || key[0] != tagRecord {
-		return len(key)
+	if len(key) > 1 && key[0] == tagRecord {
+		if n := s.opts.Prefix.Len(key[1:]); n > 0 {
+			return 1 + n
+		}
 	}
-	return 1 + s.opts.Prefix.Len(key[1:])
+	return len(key)
 }
 
 // syncEvery syncs at each interval what was committed since the last one.
@@ -201,6 +205,9 @@ func (s *Store) Stats() statelab.Stats {
 	s.meter.Fill(&st)
 	if !s.closed {
 		s.db.Fill(&st)
+		if st.Disk == 0 {
+			st.Disk = diskSize(s.opts.FS, s.dir.Path)
+		}
 	}
 	st.Batches, st.Ops, st.LogicalBytes = s.batches.Load(), s.ops.Load(), s.logical.Load()
 	st.DroppedDead = s.dead.Load()

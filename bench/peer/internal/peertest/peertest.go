@@ -12,7 +12,19 @@ import (
 )
 
 // An Opener opens a peer with a scheme of expiry.
-type Opener func(dir string, o *statelab.Options, expiry kv.Expiry) (statelab.Store, error)
+type Opener func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error)
+
+// syncedAtClose gives a store of durability "checkpoint" the Close of one of
+// durability "interval", which the kit takes it for.
+type syncedAtClose struct{ *kv.Store }
+
+func (s syncedAtClose) Close() error {
+	err := s.Sync()
+	if closeErr := s.Store.Close(); err == nil || closeErr != nil {
+		err = closeErr
+	}
+	return err
+}
 
 // Run proves a peer in three ways:
 //
@@ -30,7 +42,7 @@ func Run(t *testing.T, open Opener, cfg storetest.Config) {
 	t.Run("store", func(t *testing.T) {
 		c := cfg
 		c.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
-			return open(dir, o, kv.ExpiryIndex)
+			return orNil(open(dir, o, kv.ExpiryIndex))
 		}
 		if c.Durabilities == nil {
 			c.Durabilities = []statelab.Durability{statelab.DurabilityInterval, statelab.DurabilityAlways}
@@ -44,7 +56,11 @@ func Run(t *testing.T, open Opener, cfg storetest.Config) {
 			if as.Durability == statelab.DurabilityInterval {
 				as.Durability = statelab.DurabilityCheckpoint
 			}
-			return open(dir, &as, kv.ExpiryIndex)
+			s, err := open(dir, &as, kv.ExpiryIndex)
+			if err != nil {
+				return nil, err
+			}
+			return syncedAtClose{s}, nil
 		}
 		c.Durabilities = []statelab.Durability{statelab.DurabilityInterval}
 		c.Waive = allBut(cfg.Waive, "D2", "D4", "D6", "D8")
@@ -53,12 +69,20 @@ func Run(t *testing.T, open Opener, cfg storetest.Config) {
 	t.Run("driver", func(t *testing.T) {
 		c := cfg
 		c.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
-			return open(dir, o, kv.ExpiryDriver)
+			return orNil(open(dir, o, kv.ExpiryDriver))
 		}
 		c.Durabilities = []statelab.Durability{statelab.DurabilityInterval}
 		c.Waive = allBut(cfg.Waive, "K8", "K9", "I5", "random")
 		storetest.Run(t, c)
 	})
+}
+
+// orNil makes of a nil pointer an interface that is nil.
+func orNil(s *kv.Store, err error) (statelab.Store, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // allBut waives what is waived and every clause but those named.

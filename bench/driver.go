@@ -22,6 +22,14 @@ type tally struct {
 	logical  int64 // bytes of keys and values that brought state
 	checksum uint64
 	diskPeak int64 // greatest Stats.Disk seen
+	memPeak  int64 // greatest Stats.Memory seen
+}
+
+// look keeps the greatest sizes that the store has had.
+func (t *tally) look(s statelab.Store) {
+	stats := s.Stats()
+	t.diskPeak = max(t.diskPeak, stats.Disk)
+	t.memPeak = max(t.memPeak, stats.Memory)
 }
 
 // An operator is what an eventDriver feeds with events.
@@ -106,7 +114,7 @@ func (d *eventDriver) runIntervals(ctx context.Context, n int) error {
 					return fmt.Errorf("checkpoint after event %d: %w", d.counts.events, err)
 				}
 			}
-			d.counts.diskPeak = max(d.counts.diskPeak, d.store.Stats().Disk)
+			d.counts.look(d.store)
 		}
 	}
 	return nil

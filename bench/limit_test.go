@@ -45,7 +45,7 @@ func boundedSuite(t *testing.T, limit int64, fail func(limit int64) error) *Suit
 			}
 		}
 		m, err := Execute(ctx, job, openMem)
-		m.Metrics.set("rss_bytes", 1<<20) // as every system should tell
+		m.Metrics.set("rss_peak_bytes", 1<<20) // as every system should tell
 		delete(m.Metrics, "others_cpu_ratio")
 		delete(m.Metrics, "steal_ratio")
 		return m, err

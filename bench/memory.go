@@ -11,10 +11,10 @@ var memoryMetrics = []MetricDoc{
 	{"rss_bytes", "bytes", Lower, "Resident memory of the process at the end (VmRSS), harness included, and pages of mapped files too. Absent where /proc does not tell."},
 	{"rss_peak_bytes", "bytes", Lower, "Greatest resident memory of the process, warm-up included (VmHWM). Absent where /proc does not tell."},
 	{"rss_mapped_bytes", "bytes", Neither, "Of rss_bytes: pages of mapped files (RssFile), the program's own included. A store that maps its files holds its cache here."},
-	{"harness_rss_bytes", "bytes", Neither, "rss_bytes of the same run over a store that keeps nothing."},
+	{"harness_rss_bytes", "bytes", Neither, "rss_peak_bytes of the same run over a store that keeps nothing."},
 	{"live_bytes_per_record", "bytes", Neither, "live_bytes divided by live_records: what a record is, key and value, before any store has added to it."},
-	{"memory_bytes_per_record", "bytes", Lower, "memory_bytes divided by live_records: what the store says it holds in memory for each. A store with a budget keeps the rest on disk."},
-	{"rss_bytes_per_record", "bytes", Lower, "rss_bytes less harness_rss_bytes, divided by live_records: what the process has grown by for each, as the system counts it. Absent where it has not grown."},
+	{"memory_bytes_per_record", "bytes", Lower, "memory_peak_bytes divided by live_records: what the store says it takes in memory for each. A store with a budget keeps the rest on disk."},
+	{"rss_bytes_per_record", "bytes", Lower, "rss_peak_bytes less harness_rss_bytes, divided by live_records: what the process has grown by for each, as the system counts it. Absent where it has not grown."},
 	{"disk_bytes_per_record", "bytes", Lower, "disk_bytes divided by live_records."},
 	{"heap_objects", "objects", Lower, "Objects on the Go heap at the end, after a collection, harness included."},
 	{"heap_bytes", "bytes", Lower, "Bytes of those objects."},
@@ -63,10 +63,12 @@ func emitGroup(m Metrics, dir string) error {
 
 // emitPerRecord adds what each of the records that are still needed costs.
 func (m Metrics) emitPerRecord(records int64) {
-	for _, name := range []string{"live_bytes", "memory_bytes", "disk_bytes"} {
-		m.setRatio(name+"_per_record", m[name].Value, float64(records))
+	for of, name := range map[string]string{
+		"live_bytes": "live_bytes_per_record", "memory_peak_bytes": "memory_bytes_per_record", "disk_bytes": "disk_bytes_per_record",
+	} {
+		m.setRatio(name, m[of].Value, float64(records))
 	}
-	rss, ok1 := m["rss_bytes"]
+	rss, ok1 := m["rss_peak_bytes"]
 	harness, ok2 := m["harness_rss_bytes"]
 	if grown := rss.Value - harness.Value; ok1 && ok2 && grown > 0 {
 		m.setRatio("rss_bytes_per_record", grown, float64(records))

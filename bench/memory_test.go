@@ -9,9 +9,9 @@ import (
 func TestTheCostOfARecordIsNetOfTheHarness(t *testing.T) {
 	m := Metrics{}
 	m.set("live_bytes", 5160)
-	m.set("memory_bytes", 2000)
+	m.set("memory_peak_bytes", 2000)
 	m.set("disk_bytes", 9000)
-	m.set("rss_bytes", 30_000)
+	m.set("rss_peak_bytes", 30_000)
 	m.set("harness_rss_bytes", 20_000)
 	m.emitPerRecord(10)
 	for name, want := range map[string]float64{

@@ -100,7 +100,7 @@ func (s *rateSearch) finish(best *Measurement) error {
 
 // measureOnce runs a job and holds its output against the truth.
 func (s *Suite) measureOnce(ctx context.Context, job Job, y yardstick) (Measurement, error) {
-	m, err := s.runBounded(ctx, job, y.harness["rss_bytes"].Value)
+	m, err := s.runBounded(ctx, job, y.harness["rss_peak_bytes"].Value)
 	if err != nil {
 		return m, err
 	}

@@ -97,7 +97,7 @@ func (r *reads) warmUp(ctx context.Context) error {
 func (r *reads) measure(ctx context.Context) error {
 	r.arrive.begin()
 	err := r.lookUp(ctx, r.wanted)
-	r.done.diskPeak = r.store.Stats().Disk
+	r.done.look(r.store)
 	return err
 }
 

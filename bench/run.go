@@ -206,6 +206,7 @@ func measureDriver(ctx context.Context, job Job, d driver, store statelab.Store,
 	m.set("disk_bytes", float64(after.store.Disk))
 	m.set("disk_peak_bytes", float64(max(done.diskPeak, after.store.Disk)))
 	m.set("memory_bytes", float64(after.store.Memory))
+	m.set("memory_peak_bytes", float64(max(done.memPeak, after.store.Memory)))
 	m.set("output_checksum", float64(done.checksum))
 	emitMemory(m)
 	measured := Measurement{Metrics: m, Events: events, Checksum: done.checksum, Timeline: rec.timeline(job.Rate)}

@@ -160,7 +160,7 @@ func (r *replay) arrive() {
 }
 
 // gauge looks at the size of the store's files.
-func (r *replay) gauge() { r.done.diskPeak = max(r.done.diskPeak, r.store.Stats().Disk) }
+func (r *replay) gauge() { r.done.look(r.store) }
 
 // close closes the iterators that the trace left open, and the file.
 func (r *replay) close() error { return errors.Join(r.player.Close(), r.reader.Close()) }

@@ -41,13 +41,17 @@
 // docs/LATENCY.md has the method. There is one caller in both.
 //
 // Didona et al. (Toward a Better Understanding and Evaluation of Tree Structures
-// on Flash SSDs, VLDB 2021) list seven pitfalls. Three are met: runs are long in
-// event time, with a warm-up of more than two windows and as much measured; space
-// amplification is measured; and the size of the state is a knob, though the
-// default suite has only one. The other four stay open: what the device writes
-// beyond what it is sent is not measured, nor is its state controlled before a
-// run, nor how full it is, and there is one device. Results name the machine and
-// the file system, and comparison refuses to mix them.
+// on Flash SSDs, VLDB 2021) list seven pitfalls. Runs are long in event time,
+// with a warm-up of more than two windows and as much measured; space
+// amplification is measured, at its peak as well; the size of the state is a
+// knob. What a device writes beyond what it is sent, in what state it starts, how
+// full it is and of what geometry are parameters of a simulated one. What stays
+// open: the real device under a run is one, its inside cannot be seen, and a suite
+// has one size of state unless told otherwise. docs/RUNS.md goes through them.
+//
+// Other processes take processor time, and a hypervisor may too. Every result
+// says how much, is marked as disturbed where that was more than a threshold, and
+// is not left out for it. Figures are of one machine; comparison refuses to mix two.
 //
 // The package knows stores by their contract only; whoever uses it passes an
 // [Opener].

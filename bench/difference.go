@@ -74,7 +74,7 @@ func settingsDifference(a, b *Settings) string {
 		{"arrival", a.Arrival, b.Arrival},
 		{"watch", namesText(a.Watch), namesText(b.Watch)},
 		{"cpu_cache", a.CPUCache.String(), b.CPUCache.String()},
-		{"cpu_cache", a.CPUCache.String(), b.CPUCache.String()},
+		{"device", a.Device, b.Device},
 	}
 	for _, p := range pairs {
 		if p.a != p.b {

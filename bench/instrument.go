@@ -37,13 +37,14 @@ type instrumentDoc struct {
 func instrumentDocs() []instrumentDoc {
 	return []instrumentDoc{
 		{"counters", "the processor's event counters: instructions, cycles, cache and branch misses", newCounters},
+		{"device", deviceDoc(), newDevice},
 		{"pagecache", "what of the store's files is in the kernel's page cache", newResidency},
 	}
 }
 
 // DefaultWatch returns the names of the instruments that watch a run unless
 // it is told otherwise: those that cost the measured phase next to nothing.
-func DefaultWatch() []string { return []string{"counters", "pagecache"} }
+func DefaultWatch() []string { return []string{"counters", "device", "pagecache"} }
 
 // An Instrument watches runs whose settings name it, beside the counters that
 // every run has.

@@ -65,6 +65,7 @@ func MetricDocs() []MetricDoc {
 	docs = append(docs, residencyMetrics...)
 	docs = append(docs, latencyMetrics()...)
 	docs = append(docs, rateMetrics...)
+	docs = append(docs, deviceMetrics...)
 	return docs
 }
 

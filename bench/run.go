@@ -64,6 +64,10 @@ type Settings struct {
 
 	// CPUCache is how a pass was made that counts cache misses.
 	CPUCache *CPUCache `json:"cpu_cache,omitempty"`
+
+	// Device is what the instrument device simulates, as ParseDevice
+	// reads and spells it out; empty for the default.
+	Device string `json:"device,omitempty"`
 }
 
 // Validate says what is wrong with the settings that a store takes; the knobs are
@@ -73,7 +77,8 @@ func (s *Settings) Validate() error {
 	if err == nil {
 		_, err = opts.Resolve()
 	}
-	return errors.Join(err, s.checkLoop())
+	_, deviceErr := parseDevice(s.Device)
+	return errors.Join(err, s.checkLoop(), deviceErr)
 }
 
 // options returns the settings as a store takes them.

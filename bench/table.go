@@ -98,7 +98,7 @@ func eventColumns() []column {
 }
 
 // Table renders an outcome for a terminal: for each workload a block of costs,
-// one of memory and two of latencies in microseconds, medians where there are several
+// one of write amplification by layer, one of memory and two of latencies in microseconds, medians where there are several
 // repetitions.
 func Table(out Outcome) string {
 	var b strings.Builder
@@ -147,9 +147,12 @@ func writeCounts(b *strings.Builder, groups []Group) {
 // writeCosts writes what the runs that were timed have cost.
 func writeCosts(b *strings.Builder, groups []Group) {
 	first := &groups[0].Results[0]
-	for _, columns := range [][]column{costColumns(), memoryColumns(), latencyColumns(), eventColumns()} {
-		if rows := cells(groups, columns); len(rows[0]) > 1 {
-			b.WriteString(grid(rows) + "\n")
+	for _, text := range []string{
+		columnBlock(groups, costColumns()), layersBlock(groups), columnBlock(groups, memoryColumns()),
+		columnBlock(groups, latencyColumns()), columnBlock(groups, eventColumns()),
+	} {
+		if text != "" {
+			b.WriteString(text + "\n")
 		}
 	}
 	b.WriteString("  latencies in us, each with one clock reading of ")
@@ -178,6 +181,15 @@ func wrapLines(text string) string {
 		b.WriteString(strings.Replace(wrap("  ", 116, line), "  ", "", 1) + "\n")
 	}
 	return b.String()
+}
+
+// columnBlock renders the columns that have values; empty if none has.
+func columnBlock(groups []Group, columns []column) string {
+	rows := cells(groups, columns)
+	if len(rows[0]) == 1 {
+		return ""
+	}
+	return grid(rows)
 }
 
 // checksums says what came out. The oracle has agreed with every result, so

@@ -40,6 +40,9 @@ func (fp *Footprint) Observe(op vfs.TraceOp) {
 // PeakPages returns the greatest number of pages so far.
 func (fp *Footprint) PeakPages() int64 { return fp.peak }
 
+// Pages returns the number of pages now.
+func (fp *Footprint) Pages() int64 { return fp.now }
+
 func (fp *Footprint) pages(bytes int64) int64 { return (bytes + fp.page - 1) / fp.page }
 
 func (fp *Footprint) resize(file uint64, pages int64) {

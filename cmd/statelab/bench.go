@@ -47,6 +47,7 @@ type benchFlags struct {
 	seed                                 uint64
 	memory                               string
 	durability, compression, maintenance string
+	device                               string
 	settings                             []string
 	cpuCache                             string
 	cpuCacheScale                        float64
@@ -76,6 +77,7 @@ func runBench(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.rate, "rate", "", "`events` that arrive a second while measuring (open loop), or max for the highest rate that the store keeps up with (default: closed loop)")
 	line.StringVar(&f.arrival, "arrival", "", "how the arrivals of the open loop are `spaced`: constant or poisson (default constant)")
 	line.StringVar(&f.watch, "watch", "", "`names` of instruments to watch each run besides "+strings.Join(bench.DefaultWatch(), " and ")+", separated by commas, such as curves; all, or none for none at all")
+	line.StringVar(&f.device, "device", "", "flash `device` to simulate, such as op=0.28,gc=cost-benefit (default "+bench.DefaultDevice()+")")
 	line.Func("set", "a knob of the workloads, as `knob=value` or workload.knob=value; may be repeated", func(s string) error {
 		f.settings = append(f.settings, s)
 		return nil
@@ -171,12 +173,19 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 	if err != nil {
 		return nil, err
 	}
+	device, err := bench.ParseDevice(f.device)
+	if err != nil {
+		return nil, badInput("-device: %w", err)
+	}
 	for _, text := range specs {
 		c, err := f.candidate(text)
 		if err != nil {
 			return nil, badInput("%w", err)
 		}
 		c.Settings.Watch = watch
+		if slices.Contains(watch, "device") {
+			c.Settings.Device = device
+		}
 		s.Backends = append(s.Backends, c)
 	}
 	return s, nil

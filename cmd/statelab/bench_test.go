@@ -152,6 +152,7 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"bench -workload J1s,":                       `statelab bench: -workload: empty name in "J1s,"`,
 		"bench -backends a,b,a":                      "statelab bench: -backends: a is named twice",
 		"bench -watch nosuch":                        `statelab bench: -watch: unknown instrument "nosuch"`,
+		"bench -device op=much":                      `statelab bench: -device: device "op=much": parameter op=much: not a number`,
 		"bench -watch ,":                             `statelab bench: -watch: empty name in ","`,
 		"bench -backends nosuch":                     `statelab bench: backend spec "nosuch": unknown backend nosuch; one of `,
 		"bench -backends " + name + "?nosuch=1":      `statelab bench: backend spec "` + name + `?nosuch=1": unknown parameter nosuch`,

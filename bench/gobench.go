@@ -98,7 +98,7 @@ func (k Knobs) String() string {
 }
 
 func writeBenchLine(b *bytes.Buffer, r *Result) {
-	fmt.Fprintf(b, "Benchmark%s/backend=%s-%d %s", benchTitle(r.Workload), benchName(r.Backend), r.Machine.Cores,
+	fmt.Fprintf(b, "Benchmark%s/backend=%s-%d %s", benchTitle(benchName(r.Workload)), benchName(r.Backend), r.Machine.Cores,
 		number(r.Metrics["events"].Value))
 	for _, doc := range MetricDocs() {
 		m, ok := r.Metrics[doc.Name]

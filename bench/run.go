@@ -125,7 +125,7 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 	if err != nil {
 		return m, err
 	}
-	if err := w.suits(&job.Settings); err != nil {
+	if err := w.Suits(&job.Settings); err != nil {
 		return m, err
 	}
 	opts, err := job.options()

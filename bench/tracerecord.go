@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/host"
 	"github.com/statelab/statelab/bench/trace"
 )
 
@@ -41,6 +43,7 @@ func recordTrace(ctx context.Context, job Job, open Opener, path string, codec t
 	defer func() { err = errors.Join(err, store.Close()) }()
 	f, err := trace.Create(path, trace.Header{
 		Source: "record", Workload: job.Workload, Backend: job.Backend, Seed: job.Seed, Knobs: job.Knobs, Prefix: w.prefix.Name,
+		Commit: host.Describe(filepath.Dir(path)).Commit,
 	}, codec)
 	if err != nil {
 		return totals, err

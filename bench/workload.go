@@ -25,8 +25,8 @@ type Workload struct {
 	replay func(context.Context, Knobs) (Truth, error) // instead of truth, of a workload that a file holds
 }
 
-// suits says what in the settings of a job the workload cannot do.
-func (w Workload) suits(s *Settings) error {
+// Suits says what in the settings of a job the workload cannot do.
+func (w Workload) Suits(s *Settings) error {
 	if s.Arrival == ArrivalRecorded && w.replay == nil {
 		return fmt.Errorf("workload %s has no recorded arrivals: only a trace has", w.Name)
 	}

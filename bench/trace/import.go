@@ -1,6 +1,7 @@
 package trace
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -79,8 +80,8 @@ type Imported struct {
 // Import makes the calls that the events of a file stand for on a Reference,
 // and records them in w with what the reference answered. A fault of the file is
 // an *InputError. name stands in errors.
-func (f Format) Import(name string, r io.Reader, args map[string]float64, w *Writer) (Imported, error) {
-	lines, err := newRows(name, r)
+func (f Format) Import(ctx context.Context, name string, r io.Reader, args map[string]float64, w *Writer) (Imported, error) {
+	lines, err := newRows(ctx, name, r)
 	if err != nil {
 		return Imported{}, err
 	}

@@ -3,6 +3,7 @@ package trace
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,7 @@ func imports(t testing.TB, format, content string, given map[string]float64) ([]
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := f.Import("F", strings.NewReader(content), args, w)
+	got, err := f.Import(context.Background(), "F", strings.NewReader(content), args, w)
 	if _, closeErr := w.Close(); closeErr != nil {
 		t.Fatal(closeErr)
 	}

@@ -3,6 +3,7 @@ package trace
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -31,15 +32,16 @@ func (e *InputError) Error() string {
 
 // rows reads a file of comma-separated values, gzipped or not.
 type rows struct {
+	ctx    context.Context // ends the reading
 	name   string
 	csv    *csv.Reader
 	fields []string
 	line   int
 }
 
-func newRows(name string, r io.Reader) (*rows, error) {
+func newRows(ctx context.Context, name string, r io.Reader) (*rows, error) {
 	buffered := bufio.NewReaderSize(r, 64<<10)
-	t := &rows{name: name}
+	t := &rows{ctx: ctx, name: name}
 	var plain io.Reader = buffered
 	if head, err := buffered.Peek(2); err == nil && head[0] == 0x1f && head[1] == 0x8b {
 		if plain, err = gzip.NewReader(buffered); err != nil {
@@ -54,6 +56,9 @@ func newRows(name string, r io.Reader) (*rows, error) {
 
 // next reads a row of this many fields; false at the end.
 func (t *rows) next(columns int) (bool, error) {
+	if err := t.ctx.Err(); err != nil {
+		return false, fmt.Errorf("read %s: %w", t.name, err)
+	}
 	fields, err := t.csv.Read()
 	var syntax *csv.ParseError
 	switch {

@@ -60,7 +60,17 @@ type benchFlags struct {
 
 func runBench(args []string, stdout, stderr io.Writer) int {
 	var f benchFlags
-	line := newCommandLine(stdout, "bench [flags]", benchDoc)
+	line := f.commandLine(stdout, "bench [flags]", benchDoc)
+	_, err := line.parse(args, 0, 0)
+	if err == nil {
+		err = f.run(line, stdout, stderr)
+	}
+	return finish(stderr, "bench", err)
+}
+
+// commandLine returns a command line with all flags of bench.
+func (f *benchFlags) commandLine(stdout io.Writer, usage, doc string) *commandLine {
+	line := newCommandLine(stdout, usage, doc)
 	line.StringVar(&f.backends, "backends", "lsm,btree,skiplist", "`specs` of the backends, separated by commas, such as lsm?memory=64MiB")
 	line.StringVar(&f.preset, "suite", "main", "`name` of the suite, which the flags change: main or full")
 	line.StringVar(&f.workloads, "workload", "", "`names` of the workloads, separated by commas (default "+presetText(presetWorkloads)+")")
@@ -75,7 +85,7 @@ func runBench(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.maintenance, "maintenance", "background", "who runs flushes and merges: background or inline")
 	line.StringVar(&f.sample, "sample", "1", "time one Get, probe, Apply or event in so `many`; auto lets the warm-up decide, so that calls not much longer than a clock reading are sampled")
 	line.StringVar(&f.rate, "rate", "", "`events` that arrive a second while measuring (open loop), or max for the highest rate that the store keeps up with (default: closed loop)")
-	line.StringVar(&f.arrival, "arrival", "", "how the arrivals of the open loop are `spaced`: constant or poisson (default constant)")
+	line.StringVar(&f.arrival, "arrival", "", "how the arrivals of the open loop are `spaced`: constant or poisson, or for a trace recorded (default constant)")
 	line.StringVar(&f.watch, "watch", "", "`names` of instruments to watch each run besides "+strings.Join(bench.DefaultWatch(), " and ")+", separated by commas, such as curves; all, or none for none at all")
 	line.StringVar(&f.device, "device", "", "flash `device` to simulate, such as op=0.28,gc=cost-benefit (default "+bench.DefaultDevice()+")")
 	line.Func("set", "a knob of the workloads, as `knob=value` or workload.knob=value; may be repeated", func(s string) error {
@@ -85,16 +95,17 @@ func runBench(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.cpuCache, "cpu-cache", "none", "count instructions and cache misses in a pass of its own: none or cachegrind (needs valgrind)")
 	line.Float64Var(&f.cpuCacheScale, "cpu-cache-scale", 10, "`number` by which that pass divides the size of workloads and memory")
 	line.StringVar(&f.out, "o", "", "`directory` for the results, which must not exist or be empty (default results/DATE-TIME)")
-	_, err := line.parse(args, 0, 0)
-	if err == nil {
-		given := map[string]bool{}
-		line.Visit(func(g *flag.Flag) { given[g.Name] = true })
-		err = f.applyPreset(given)
+	return line
+}
+
+// run runs what a parsed command line asks for.
+func (f *benchFlags) run(line *commandLine, stdout, stderr io.Writer) error {
+	given := map[string]bool{}
+	line.Visit(func(g *flag.Flag) { given[g.Name] = true })
+	if err := f.applyPreset(given); err != nil {
+		return err
 	}
-	if err == nil {
-		err = benchmark(&f, stdout, stderr)
-	}
-	return finish(stderr, "bench", err)
+	return benchmark(f, stdout, stderr)
 }
 
 func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
@@ -155,7 +166,7 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 		return nil, err
 	}
 	for _, name := range names {
-		w, err := bench.FindWorkload(name)
+		w, err := bench.OpenWorkload(name)
 		if err != nil {
 			return nil, badInput("%w", err)
 		}
@@ -185,6 +196,11 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 		c.Settings.Watch = watch
 		if slices.Contains(watch, "device") {
 			c.Settings.Device = device
+		}
+		for _, w := range workloads {
+			if err := w.Suits(&c.Settings); err != nil {
+				return nil, badInput("%w", err)
+			}
 		}
 		s.Backends = append(s.Backends, c)
 	}

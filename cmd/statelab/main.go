@@ -33,6 +33,7 @@ func commands() []command {
 		{"compare", "compare two results of bench", runCompare},
 		{"report", "make a page with charts of results", runReport},
 		{"join", "run a join over files, on any backend", runJoin},
+		{"trace", "record, summarise, import and replay the calls on a store", runTrace},
 		{"check", "verify the files of a store", runCheck},
 		{"dump", "print the structure of a store's files", runDump},
 		{"list", "list backends, workloads and metrics", runList},
@@ -49,7 +50,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	name, args := args[0], args[1:]
 	if name == "help" && len(args) > 0 {
-		name, args = args[0], []string{"-h"}
+		name, args = args[0], append(args[1:], "-h")
 	}
 	switch name {
 	case "help", "-h", "-help", "--help":
@@ -124,6 +125,9 @@ func newCommandLine(stdout io.Writer, usage, doc string) *commandLine {
 	c.SetOutput(io.Discard)
 	return c
 }
+
+// rename gives the command line another name in errors, such as that of a subcommand.
+func (c *commandLine) rename(name string) { c.Init(name, flag.ContinueOnError) }
 
 // parse returns the arguments that are not flags, least to most of them. The
 // error is for finish; flag.ErrHelp, once help has been printed.

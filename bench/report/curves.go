@@ -26,6 +26,10 @@ func findCurve(name string) bench.CurveDoc {
 	return doc
 }
 
+func isDocumented(curve string) bool {
+	return slices.ContainsFunc(bench.CurveDocs(), func(d bench.CurveDoc) bool { return d.Name == curve })
+}
+
 // curveNames returns the names of the curves that any result has: those that
 // are documented in the order of their documentation, then others by name.
 func (e *experiment) curveNames() []string {
@@ -51,11 +55,28 @@ func (e *experiment) curveLines(name string) (figure, bool) {
 	doc := findCurve(name)
 	c := &chart.Lines{X: axisOf(xName(doc), doc.XUnit), Y: axisOf(plain(name), doc.YUnit)}
 	for i := range e.contenders {
-		if s := curveSeries(&e.contenders[i], name); len(s.X) > 0 {
+		s := curveSeries(&e.contenders[i], name)
+		if c.X.Spacing == chart.Tail {
+			addMaximum(&s, &e.contenders[i], name)
+		}
+		if len(s.X) > 0 {
 			c.Series = append(c.Series, s)
 		}
 	}
-	return figure{slug: name, Title: plain(name) + betterWords(doc.Better), Note: doc.Doc, chart: c}, len(c.Series) > 0
+	f := figure{slug: name, Title: plain(name) + betterWords(doc.Better), Note: brief(doc.Doc), chart: c}
+	if isDocumented(name) {
+		f.Curve = name
+	}
+	return f, len(c.Series) > 0
+}
+
+// addMaximum ends a curve of latency with the longest time, which is a metric.
+func addMaximum(s *chart.Series, c *contender, curve string) {
+	op, ok := strings.CutSuffix(curve, "_latency_us")
+	longest, has := c.Median(op + "_max_us")
+	if ok && has && len(s.X) > 0 && s.X[len(s.X)-1] < 100 {
+		s.Insert(100, longest)
+	}
 }
 
 func xName(doc bench.CurveDoc) string {
@@ -129,12 +150,12 @@ func (e *experiment) caches() topic {
 	}
 	before := len(t.Figures)
 	for _, doc := range bench.MetricDocs() {
-		if strings.HasSuffix(doc.Name, "_per_event") && !strings.Contains(doc.Name, "_us_") {
+		if strings.HasSuffix(doc.Name, "_per_event") && !strings.Contains(doc.Name, "_us_") && doc.Better != bench.Neither {
 			t.addBars(e, doc.Name)
 		}
 	}
 	t.lack(e.has("cache_hit_ratio"), "No hits: no engine here has a cache of its own.")
 	t.lack(drawn > 0, "No miss-ratio curves: no run was watched for its block accesses, or no engine here reads blocks.")
-	t.lack(len(t.Figures) > before, "No misses of the processor's caches: the machine has no hardware counters that a program may read, and no run was simulated.")
+	t.lack(len(t.Figures) > before, "No misses of the processor's caches: the machine has no hardware counters that a program may read. A pass under cachegrind (bench --cpu-cache cachegrind) is shown as an experiment of its own.")
 	return t
 }

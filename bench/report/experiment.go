@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -54,28 +55,40 @@ func (t trait) String() string {
 	return t.name + "=" + t.value
 }
 
-// backendTraits are what makes two contenders of one spec.
+// backendTraits are what makes two contenders of one spec: all settings but for
+// the knobs, and the program.
 func backendTraits(r *bench.Result) []trait {
-	memory := "default"
-	if r.Settings.Memory > 0 {
-		memory = bench.FormatMetric("bytes", float64(r.Settings.Memory))
-	}
 	commit := r.Machine.Commit
 	if revision, changes, ok := strings.Cut(commit, "+"); ok {
 		commit = revision[:min(8, len(revision))] + "+" + changes
 	} else {
 		commit = commit[:min(8, len(commit))]
 	}
-	return []trait{
-		{"memory", memory},
-		{"durability", r.Settings.Durability},
-		{"compression", r.Settings.Compression},
-		{"maintenance", r.Settings.Maintenance},
-		{"sample_every", fmt.Sprint(r.Settings.SampleEvery)},
-		{"watch", strings.Join(r.Settings.Watch, "+")},
-		{"", r.Machine.Go},
-		{"commit", commit},
+	return append(settingTraits(&r.Settings), trait{"", r.Machine.Go}, trait{"commit", commit})
+}
+
+// settingTraits returns settings by the names that they have in results, so
+// that none is forgotten that a later version adds.
+func settingTraits(s *bench.Settings) []trait {
+	without := *s
+	without.Knobs = nil
+	// Settings came from JSON, or could go there: there is no error.
+	text, _ := json.Marshal(&without)
+	values := map[string]any{}
+	_ = json.Unmarshal(text, &values)
+	delete(values, "knobs")
+	var traits []trait
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		t := trait{name, fmt.Sprint(values[name])}
+		if bytes, ok := strings.CutSuffix(name, "_bytes"); ok {
+			t = trait{bytes, "default"}
+			if v, isNumber := values[name].(float64); isNumber && v > 0 {
+				t.value = bench.FormatMetric("bytes", v)
+			}
+		}
+		traits = append(traits, t)
 	}
+	return traits
 }
 
 // experimentTraits are what makes two experiments of one workload.
@@ -105,7 +118,7 @@ func orUnknown(s string) string {
 }
 
 // A labeller names things of one family, such as the contenders of one spec, by
-// the family and by those traits in which its members differ.
+// those traits in which its members differ.
 type labeller struct {
 	members map[string][][]trait // by family: the different sets of traits
 }
@@ -119,8 +132,9 @@ func (l *labeller) add(family string, traits []trait) {
 	}
 }
 
-func (l *labeller) name(family string, traits []trait) string {
-	text := family
+// name returns the name of a member of a family, which begins with stem.
+func (l *labeller) name(stem, family string, traits []trait) string {
+	text := stem
 	for _, t := range traits {
 		for _, other := range l.members[family] {
 			if !slices.Contains(other, t) {
@@ -132,27 +146,38 @@ func (l *labeller) name(family string, traits []trait) string {
 	return text
 }
 
+// title names the workload of a result, and the pass, if it is not the one that is timed.
+func title(r *bench.Result) string {
+	if r.Pass == "" {
+		return r.Workload
+	}
+	return r.Workload + " under " + r.Pass
+}
+
 // makeExperiments sorts results: experiments in order of appearance, those of one workload
 // together, and in each the contenders in order of appearance.
 func makeExperiments(results []bench.Result) []experiment {
 	var backends, workloads labeller
 	for i := range results {
 		r := &results[i]
-		backends.add(r.Backend, backendTraits(r))
-		workloads.add(r.Workload, experimentTraits(r))
+		backends.add(r.Backend+" "+r.Pass, backendTraits(r)) // a pass has settings of its own
+		workloads.add(title(r), experimentTraits(r))
 	}
+	names := make([]string, len(results))
 	var whole []string
 	for i := range results {
-		if name := backends.name(results[i].Backend, backendTraits(&results[i])); !slices.Contains(whole, name) {
-			whole = append(whole, name)
+		r := &results[i]
+		names[i] = backends.name(r.Backend, r.Backend+" "+r.Pass, backendTraits(r))
+		if !slices.Contains(whole, names[i]) {
+			whole = append(whole, names[i])
 		}
 	}
 	short := abbreviate(whole)
 	var all []experiment
 	for i := range results {
 		r := &results[i]
-		look := slices.Index(whole, backends.name(r.Backend, backendTraits(r)))
-		e := findExperiment(&all, workloads.name(r.Workload, experimentTraits(r)))
+		look := slices.Index(whole, names[i])
+		e := findExperiment(&all, workloads.name(title(r), title(r), experimentTraits(r)))
 		e.add(short[look], look, r)
 	}
 	return byWorkload(all)

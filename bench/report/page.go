@@ -46,6 +46,7 @@ type page struct {
 	Ran       []contenderRow
 	Workloads []workloadSection
 	Metrics   []bench.MetricDoc // those that any result has
+	Curves    []bench.CurveDoc
 }
 
 // A workloadSection is the experiments of one workload.
@@ -73,10 +74,10 @@ type topicSection struct {
 
 // A drawing is a figure that is drawn.
 type drawing struct {
-	ID, Title, Note, Metric string
-	SVG                     template.HTML
-	Table                   [][]string
-	Left                    int // rows that were left out of the table
+	ID, Title, Note, Metric, Curve string
+	SVG                            template.HTML
+	Table                          [][]string
+	Left                           int // rows that were left out of the table
 }
 
 // Slug makes a name for an anchor or a file of any text.
@@ -138,6 +139,11 @@ func makePage(results []bench.Result) page {
 			p.Metrics = append(p.Metrics, doc)
 		}
 	}
+	for _, doc := range bench.CurveDocs() {
+		if slices.ContainsFunc(experiments, func(e experiment) bool { return slices.Contains(e.curveNames(), doc.Name) }) {
+			p.Curves = append(p.Curves, doc)
+		}
+	}
 	return p
 }
 
@@ -161,8 +167,9 @@ func makeWorkload(experiments []experiment, anchors []string, ids names) workloa
 		}
 		w.Experiments = append(w.Experiments, s)
 	}
-	g := drawTopic(growth(experiments), w.Name, ids)
-	w.Growth = &g
+	if g := drawTopic(growth(experiments), w.Name, ids); len(g.Figures)+len(g.Lacking) > 0 {
+		w.Growth = &g
+	}
 	return w
 }
 
@@ -183,7 +190,7 @@ const mostRows = 500
 func drawTopic(t topic, of string, ids names) topicSection {
 	s := topicSection{Anchor: ids.take(of + "-" + t.Title), topic: t}
 	for _, f := range t.Figures {
-		d := drawing{ID: ids.take(of + "-" + f.slug), Title: f.Title, Note: f.Note, Metric: f.Metric, Table: f.chart.Table()}
+		d := drawing{ID: ids.take(of + "-" + f.slug), Title: f.Title, Note: f.Note, Metric: f.Metric, Curve: f.Curve, Table: f.chart.Table()}
 		d.SVG = template.HTML(chart.Inline(f.chart, d.ID, f.Title))
 		if n := len(d.Table) - 1; n > mostRows {
 			d.Table, d.Left = d.Table[:mostRows+1], n-mostRows

@@ -72,8 +72,8 @@ func sampleResult(workload string, w, b, rep int) bench.Result {
 	for _, op := range []struct {
 		name string
 		p50  float64
-	}{{"get", 2}, {"probe", 5}, {"apply", 300}} {
-		if workload == "J1s" || op.name == "get" {
+	}{{"get", 2}, {"probe", 5}, {"apply", 300}, {"event", 8}, {"sample", 90}} {
+		if workload == "J1s" || op.name == "get" || op.name == "event" {
 			sampleLatency(&r, set, op.name, noise(op.p50*weight))
 		}
 	}
@@ -103,6 +103,11 @@ func sampleWrites(set func(string, float64), noise func(float64) float64, weight
 	set("logical_bytes", logical)
 	set("write_amp_engine", total/logical)
 	set("write_amp_fs", noise(0.9*total/logical))
+	if b != 4 {
+		set("write_amp_sent", 0.85*total/logical)
+		set("write_amp_device", 1+0.1*float64(b))
+		set("write_amp_total", (1+0.1*float64(b))*0.85*total/logical)
+	}
 	set("file_syncs", 12*weight)
 }
 

@@ -20,14 +20,12 @@ func (e *experiment) time() topic {
 			shown = append(shown, s)
 		}
 	}
-	most := map[string]float64{}
-	for _, s := range shown {
-		for unit, v := range s.most() {
-			most[unit] = max(most[unit], v)
-		}
+	reach := map[string][]float64{}
+	for i := range shown {
+		shown[i].extend(reach)
 	}
 	for i := range shown {
-		t.Figures = append(t.Figures, shown[i].figure(most))
+		t.Figures = append(t.Figures, shown[i].figure(reach))
 	}
 	if l, ok := stallList(shown); ok {
 		t.Lists = append(t.Lists, l)
@@ -53,7 +51,7 @@ func worstTimeline(c *contender) (shownTimeline, bool) {
 			continue
 		}
 		s := shownTimeline{line, c.name, c.Results[i].Rep, len(c.Results)}
-		if w := s.most()["us"]; best.Timeline == nil || w > worst {
+		if w := s.longest(); best.Timeline == nil || w > worst {
 			best, worst = s, w
 		}
 	}
@@ -74,16 +72,46 @@ func seriesUnit(name string) string {
 	return ""
 }
 
-// most returns the greatest value of each unit.
-func (s *shownTimeline) most() map[string]float64 {
-	most := map[string]float64{}
+// longest returns the longest latency in microseconds, 0 if there is none.
+func (s *shownTimeline) longest() float64 {
+	longest := 0.0
 	for _, series := range s.Series {
-		if len(series.Values) > 0 {
-			unit := seriesUnit(series.Name)
-			most[unit] = max(most[unit], slices.Max(series.Values))
+		if seriesUnit(series.Name) == "us" && len(series.Values) > 0 {
+			longest = max(longest, slices.Max(series.Values))
 		}
 	}
-	return most
+	return longest
+}
+
+// panelOf names the panel that a series is drawn in. Latencies from the arrival of an event
+// would hide those of calls in one panel.
+func panelOf(series string) string {
+	unit := seriesUnit(series)
+	switch {
+	case unit != "us":
+		return unit
+	case strings.HasPrefix(series, "event_") || strings.HasPrefix(series, "sample_"):
+		return "longest from arrival, in each slot"
+	}
+	return "longest call in each slot"
+}
+
+// extend adds the extremes of each panel to what its axis must reach.
+func (s *shownTimeline) extend(reach map[string][]float64) {
+	for _, series := range s.Series {
+		if len(series.Values) == 0 {
+			continue
+		}
+		panel := panelOf(series.Name)
+		reach[panel] = append(reach[panel], slices.Max(series.Values))
+		least := math.Inf(1)
+		for _, v := range series.Values {
+			if v > 0 {
+				least = min(least, v)
+			}
+		}
+		reach[panel] = append(reach[panel], least)
+	}
 }
 
 func (s *shownTimeline) seconds() float64 {
@@ -94,23 +122,25 @@ func (s *shownTimeline) seconds() float64 {
 	return float64(slots) * s.Slot
 }
 
-// figure draws the time line; most is what each unit's axis goes to.
-func (s *shownTimeline) figure(most map[string]float64) figure {
+// figure draws the time line; reach is what the axis of each panel must reach.
+func (s *shownTimeline) figure(reach map[string][]float64) figure {
 	c := &chart.Timeline{Seconds: s.seconds(), Slot: s.Slot, Lanes: lanes(s.Marks)}
-	var units []string
-	for _, series := range s.Series {
-		unit := seriesUnit(series.Name)
-		at := slices.Index(units, unit)
+	var panels []string
+	for look, series := range s.Series {
+		unit, panel := seriesUnit(series.Name), panelOf(series.Name)
+		at := slices.Index(panels, panel)
 		if at < 0 {
-			at = len(units)
-			units = append(units, unit)
-			c.Panels = append(c.Panels, chart.Panel{Most: most[unit]})
+			at = len(panels)
+			panels = append(panels, panel)
+			c.Panels = append(c.Panels, chart.Panel{Axis: axisOf(cmp.Or(panel, "values"), unit), Reach: reach[panel], IsMean: unit != "us"})
 		}
 		p := &c.Panels[at]
-		p.Series = append(p.Series, chart.SlotSeries{Name: plain(series.Name), Look: len(p.Series), Values: series.Values})
+		p.Series = append(p.Series, chart.SlotSeries{Name: plain(series.Name), Look: look, Values: series.Values})
 	}
 	for i := range c.Panels {
-		c.Panels[i].Axis = axisOf(panelName(c.Panels[i].Series, units[i]), units[i])
+		if p := &c.Panels[i]; len(p.Series) == 1 {
+			p.Axis.Label = strings.Replace(p.Axis.Label, cmp.Or(panels[i], "values"), p.Series[0].Name, 1)
+		}
 	}
 	note := fmt.Sprintf("Slots of %s s.", bench.FormatMetric("", s.Slot))
 	if s.reps > 1 {
@@ -119,20 +149,8 @@ func (s *shownTimeline) figure(most map[string]float64) figure {
 	return figure{slug: "timeline-" + s.name, Title: "Time line of " + s.name, Note: note, chart: c}
 }
 
-func panelName(series []chart.SlotSeries, unit string) string {
-	switch {
-	case len(series) == 1:
-		return series[0].Name
-	case unit == "us":
-		return "longest latency in each slot"
-	case unit == "":
-		return "values"
-	}
-	return unit
-}
-
 // kinds is the order of lanes; other kinds follow by name.
-var kinds = []string{"flush", "compaction", "checkpoint", "gc"}
+var kinds = []string{"flush", "compaction", "commit", "snapshot", "checkpoint", "gc", slowest}
 
 // lanes returns a lane for each kind of mark.
 func lanes(marks []bench.Mark) []chart.Lane {
@@ -148,17 +166,18 @@ func lanes(marks []bench.Mark) []chart.Lane {
 	var all []chart.Lane
 	for i, name := range names {
 		if len(spans[name]) > 0 {
-			all = append(all, chart.Lane{Name: name, Look: i + 1, Spans: spans[name]})
+			all = append(all, chart.Lane{Name: name, Look: i + 1, Spans: spans[name], IsQuiet: name == slowest})
 		}
 	}
 	return all
 }
 
-// A stall is a slot's longest latency.
+// A stall is one of the longest latencies of a time line.
 type stall struct {
-	from, to float64 // the slot, in seconds
-	what     string
-	micros   float64
+	from, to  float64 // in seconds: the call, or the slot it ended in
+	what      string
+	micros    float64
+	meanwhile string
 }
 
 // listedStalls is how many of each contender are listed.
@@ -173,15 +192,38 @@ func stallList(shown []shownTimeline) (list, bool) {
 		for _, st := range s.stalls() {
 			l.Rows = append(l.Rows, []string{
 				s.name, fmt.Sprintf("%s to %s", bench.FormatMetric("", st.from), bench.FormatMetric("", st.to)),
-				st.what, formatMicros(st.micros), s.meanwhile(st),
+				st.what, formatMicros(st.micros), st.meanwhile,
 			})
 		}
 	}
 	return l, len(l.Rows) > 1
 }
 
-// stalls returns the slots with the longest latencies, the longest first, each with what took longest in it.
+// slowest is the kind of mark that names a slow call. Its note says which it was
+// and, after a semicolon, what went on meanwhile.
+const slowest = "slowest"
+
+// stalls returns the longest latencies, the longest first: those that are marked, or, if
+// none is, those of slots.
 func (s *shownTimeline) stalls() []stall {
+	var all []stall
+	for _, m := range s.Marks {
+		if m.Kind == slowest {
+			what, meanwhile, _ := strings.Cut(m.Note, "; ")
+			all = append(all, stall{m.At, m.At + m.For, plain(what), m.For * 1e6, strings.TrimPrefix(meanwhile, "meanwhile ")})
+		}
+	}
+	if len(all) == 0 {
+		all = s.slotStalls()
+	}
+	slices.SortFunc(all, func(a, b stall) int {
+		return cmp.Or(cmp.Compare(b.micros, a.micros), cmp.Compare(a.from, b.from))
+	})
+	return all[:min(listedStalls, len(all))]
+}
+
+// slotStalls returns for each slot what took longest in it.
+func (s *shownTimeline) slotStalls() []stall {
 	bySlot := map[int]stall{}
 	for _, series := range s.Series {
 		what, ok := strings.CutSuffix(series.Name, "_max_us")
@@ -190,30 +232,27 @@ func (s *shownTimeline) stalls() []stall {
 		}
 		for i, v := range series.Values {
 			if v > bySlot[i].micros {
-				bySlot[i] = stall{float64(i) * s.Slot, float64(i+1) * s.Slot, plain(what), v}
+				bySlot[i] = stall{float64(i) * s.Slot, float64(i+1) * s.Slot, plain(what), v, ""}
 			}
 		}
 	}
 	var all []stall
 	for _, st := range bySlot {
+		st.meanwhile = s.during(st.from-st.micros/1e6, st.to)
 		all = append(all, st)
 	}
-	slices.SortFunc(all, func(a, b stall) int {
-		return cmp.Or(cmp.Compare(b.micros, a.micros), cmp.Compare(a.from, b.from))
-	})
-	return all[:min(listedStalls, len(all))]
+	return all
 }
 
-// meanwhile names the kinds of marks that overlap the time in which the call
-// can have run: it ended in its slot.
-func (s *shownTimeline) meanwhile(st stall) string {
+// during names the marks that overlap a time.
+func (s *shownTimeline) during(from, to float64) string {
 	var names []string
 	for _, m := range s.Marks {
 		text := m.Kind
 		if m.For > 0 {
 			text += " of " + formatMicros(m.For*1e6)
 		}
-		if m.At <= st.to && m.At+max(0, m.For) >= st.from-st.micros/1e6 && !slices.Contains(names, text) {
+		if m.At <= to && m.At+max(0, m.For) >= from && !slices.Contains(names, text) {
 			names = append(names, text)
 		}
 	}
@@ -222,7 +261,7 @@ func (s *shownTimeline) meanwhile(st stall) string {
 		names = append(names[:most], fmt.Sprintf("%d more", n-most))
 	}
 	if len(names) == 0 {
-		return "nothing that the store or the runtime told of"
+		return "nothing that is marked"
 	}
 	return joinNames(names)
 }

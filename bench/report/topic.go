@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/statelab/statelab/bench"
@@ -30,6 +31,7 @@ type figure struct {
 	Title  string
 	Note   string // what is shown, in whole sentences
 	Metric string // whose documentation says more; may be empty
+	Curve  string // the same
 	chart  chart.Chart
 }
 
@@ -45,9 +47,18 @@ func (t *topic) lack(ok bool, format string, args ...any) {
 	}
 }
 
-// topics returns those of an experiment.
+// topics returns those of an experiment. In a pass that was made to count
+// something else what is lacking is lacking on purpose.
 func (e *experiment) topics() []topic {
-	return []topic{e.cost(), e.writes(), e.space(), e.latency(), e.time(), e.caches(), e.memory()}
+	topics := []topic{e.cost(), e.writes(), e.space(), e.latency(), e.time(), e.caches(), e.memory()}
+	if e.first().Pass == "" {
+		return topics
+	}
+	topics = slices.DeleteFunc(topics, func(t topic) bool { return len(t.Figures) == 0 })
+	for i := range topics {
+		topics[i].Lacking = nil
+	}
+	return topics
 }
 
 // bars draws a metric's median for each contender, with its interval; false if
@@ -129,12 +140,7 @@ func (e *experiment) cost() topic {
 	t := topic{Title: "Cost", Intro: "Processor time is the figure that other load on the machine changes least. " +
 		"Gross is the whole process; net leaves out what the same run takes over a store that keeps nothing: generator, driver, digest and clock."}
 	t.add(e.cpuBars())
-	t.addBars(e, "events_per_s")
-	for _, doc := range bench.MetricDocs() {
-		if strings.Contains(doc.Name, "sustain") {
-			t.addBars(e, doc.Name)
-		}
-	}
+	t.addBars(e, "events_per_s", "sustainable_events_per_s", "lag_max_us")
 	return t
 }
 

@@ -176,6 +176,44 @@ func TestStallsAreNamed(t *testing.T) {
 	}
 }
 
+// A pass that counts instead of timing is an experiment of its own, whose
+// settings do not rename its contenders.
+func TestAPassIsShownApart(t *testing.T) {
+	counted := sample(2, 1)[:2]
+	for i := range counted {
+		counted[i].Pass, counted[i].Settings.Maintenance, counted[i].Settings.Memory = "cachegrind", "inline", 1<<20
+		counted[i].Settings.Knobs, counted[i].Curves, counted[i].Timeline = bench.Knobs{"live": 6000}, nil, nil
+		counted[i].Metrics = bench.Metrics{"cachegrind_d1_misses_per_event": {Value: 7}}
+	}
+	e := makeExperiments(append(sample(2, 1)[:2], counted...))
+	if len(e) != 2 || e[0].name != "J1s" || e[1].name != "J1s under cachegrind" || e[1].contenders[0].name != "lsm" || e[1].contenders[1].look != 1 {
+		t.Fatalf("experiments %+v", e)
+	}
+	topics := e[1].topics()
+	if len(topics) != 1 || topics[0].Title != "Caches" || len(topics[0].Lacking) > 0 {
+		t.Errorf("topics %+v", topics)
+	}
+	if g := growth(e); len(g.Figures) > 0 {
+		t.Error("the smaller size of the pass makes a line of cost against size")
+	}
+}
+
+func TestMarkedStallsAreNamed(t *testing.T) {
+	s := shownTimeline{Timeline: &bench.Timeline{Slot: 1, Series: []bench.Series{{Name: "get_max_us", Values: []float64{1e9}}}, Marks: []bench.Mark{
+		{Kind: "slowest", At: 3, For: 0.02, Note: "probe; meanwhile nothing that is marked"},
+		{Kind: "slowest", At: 1, For: 0.23, Note: "get_hit; meanwhile flush 230 ms"},
+		{Kind: "flush", At: 1, For: 0.23},
+	}}, name: "lsm"}
+	l, ok := stallList([]shownTimeline{s})
+	want := [][]string{
+		{"lsm", "1.00 to 1.23", "get hit", "230 ms", "flush 230 ms"},
+		{"lsm", "3.00 to 3.02", "probe", "20.0 ms", "nothing that is marked"},
+	}
+	if !ok || fmt.Sprint(l.Rows[1:]) != fmt.Sprint(want) {
+		t.Errorf("%v", l.Rows)
+	}
+}
+
 func TestPurposesAddUpToTheEngine(t *testing.T) {
 	e := &makeExperiments(sample(2, 5))[0]
 	f, ok := e.layerBars()
@@ -183,10 +221,10 @@ func TestPurposesAddUpToTheEngine(t *testing.T) {
 		t.Fatal("no bars")
 	}
 	rows := f.chart.Table()
-	if fmt.Sprint(rows[0]) != "[  log flush compaction page meta file system bytes for each logical byte from to]" {
+	if fmt.Sprint(rows[0]) != "[  log flush compaction page meta file system sent to flash flash bytes for each logical byte from to]" {
 		t.Errorf("head %v", rows[0])
 	}
-	if fmt.Sprint(rows[1][:2]) != "[lsm engine]" || rows[1][8] != "1.12" || rows[1][3] != "0.600" {
+	if fmt.Sprint(rows[1][:2]) != "[lsm engine]" || rows[1][10] != "1.12" || rows[1][3] != "0.600" {
 		t.Errorf("row %v", rows[1])
 	}
 }

@@ -19,7 +19,8 @@ type layer struct {
 func layers() []layer {
 	return []layer{
 		{"file system", "write_amp_fs", 7, "No bytes at the file system: the machine does not tell (/proc/self/io), or the stores lay on a file system in memory."},
-		{"device", "write_amp_device", 12, "No bytes at the device: they come from the simulated flash translation layer, which needs a run whose file operations are traced."},
+		{"sent to flash", "write_amp_sent", 11, ""},
+		{"flash", "write_amp_total", 12, "No bytes at the device: they come from a simulated flash translation layer, which needs a run that the instrument device watches, and a store whose file operations can be traced."},
 	}
 }
 
@@ -27,11 +28,11 @@ func (e *experiment) writes() topic {
 	t := topic{Title: "Write amplification", Intro: "Bytes written at each layer for one logical byte, a byte of key or value that the workload brought. " +
 		"The engine's bytes are split by purpose."}
 	t.add(e.layerBars())
-	t.addBars(e, "write_amp_total", "file_syncs", "stall_us")
+	t.addBars(e, "write_amp_device", "file_syncs", "stall_us")
 	t.lack(e.has("write_amp_engine"), "No bytes by purpose: the workload writes nothing while it is measured, or the stores do not tell.")
 	if e.has("write_amp_engine") {
 		for _, l := range layers() {
-			t.lack(e.has(l.metric), "%s", l.lacking)
+			t.lack(e.has(l.metric) || l.lacking == "", "%s", l.lacking)
 		}
 	}
 	return t
@@ -75,7 +76,7 @@ func (e *experiment) layerBars() (figure, bool) {
 		c.Rows = append(c.Rows, layerRows(&e.contenders[i], used, below, len(c.Parts))...)
 	}
 	return figure{slug: "write-amplification", Title: "Write amplification by layer (lower is better)",
-		Note: "Purposes are those of the repetition in the middle.", chart: c}, true
+		Note: "Purposes are those of the repetition in the middle. Flash is simulated: what the page cache sends it, and what it programs.", chart: c}, true
 }
 
 func purposeName(metric string) string {
@@ -87,8 +88,8 @@ func purposeName(metric string) string {
 func layerRows(c *contender, used []string, below []layer, parts int) []chart.Row {
 	const engine = "write_amp_engine"
 	top := chart.Row{Group: c.name, Label: "engine"}
-	if _, ok := c.Median(engine); ok {
-		top.Values = purposeValues(c, used)
+	if median, ok := c.Median(engine); ok {
+		top.Values, top.Text = purposeValues(c, used), formatUnit("ratio")(median)
 		top.Lo, top.Hi, _ = interval(&c.Group, engine)
 	}
 	rows := []chart.Row{top}

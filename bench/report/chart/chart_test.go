@@ -28,7 +28,7 @@ func all(name string, v float64) map[string]Chart {
 		"log2":   &Lines{X: axis(Log2), Y: axis(Linear), Series: []Series{{Name: name, X: []float64{1, v}, Y: []float64{v, 4}, Points: true}}},
 		"tail":   &Lines{X: axis(Tail), Y: axis(Log), Series: []Series{{Name: name, X: []float64{50, 99, 100}, Y: []float64{v, 4, 5}}}},
 		"timeline": &Timeline{Seconds: 2, Slot: 1, Panels: []Panel{{Axis: axis(Log), Series: []SlotSeries{{name, 0, []float64{v, 3}}, {"b", 1, nil}}}},
-			Lanes: []Lane{{name, 1, []Span{{0, v, name}}}}},
+			Lanes: []Lane{{Name: name, Look: 1, Spans: []Span{{0, v, name}}}}},
 	}
 }
 
@@ -122,10 +122,12 @@ func TestTicks(t *testing.T) {
 		{Linear, []float64{3, 3}, "[0 1 2 3]"},
 		{Linear, nil, "[0 0.2 0.4 0.6000000000000001 0.8 1]"},
 		{Log, []float64{3, 40}, "[2 5 10 20 50]"},
-		{Log, []float64{0, 3, 4e6}, "[1 100 10000 1e+06]"},
+		{Log, []float64{0, 3, 4e6}, "[1 10 100 1000 10000 100000 1e+06 1e+07]"},
+		{Log, []float64{1, 1e18}, "[1 1000 1e+06 1e+09 1e+12 1e+15 1e+18]"},
 		{Log, []float64{7}, "[5 10]"},
 		{Log2, []float64{1 << 20, 1 << 28}, "[1.048576e+06 4.194304e+06 1.6777216e+07 6.7108864e+07 2.68435456e+08]"},
 		{Tail, []float64{50, 99, 100}, "[50 90 99 100]"},
+		{Tail, []float64{50, 99}, "[50 90 99]"},
 	} {
 		s := newScale(&Axis{Spacing: c.spacing, FromZero: true}, c.values)
 		if got := fmt.Sprint(s.ticks); got != c.want {
@@ -158,6 +160,23 @@ func TestShortLabelsDifferAsLongOnesDo(t *testing.T) {
 	}
 	if s := Shorten("ÄÖÜ€漢字"+strings.Repeat("漢", 50), 60, textSize); textWidth(s, textSize) > 60 || !strings.HasPrefix(s, "Ä") {
 		t.Errorf("%q", s)
+	}
+}
+
+func TestSlotsThatHaveNoRoomAreMerged(t *testing.T) {
+	values := make([]float64, 2*mostSteps)
+	values[2], values[3] = 4, 2
+	for _, c := range []struct {
+		isMean bool
+		want   float64
+	}{{true, 3}, {false, 4}} {
+		merged, slot := merge(values, 0.5, c.isMean)
+		if len(merged) != mostSteps || slot != 1 || merged[1] != c.want || merged[0] != 0 {
+			t.Errorf("%d slots of %v, the second is %v", len(merged), slot, merged[1])
+		}
+	}
+	if merged, slot := merge(nil, 0.5, true); len(merged) != 0 || slot != 0.5 {
+		t.Errorf("no slots become %v of %v", merged, slot)
 	}
 }
 

@@ -54,13 +54,14 @@ func newScale(a *Axis, values []float64) scale {
 	if lo > hi {
 		lo, hi = 0, 1
 	}
+	hasMaximum := slices.ContainsFunc(values, func(v float64) bool { return v >= 100 })
 	switch a.Spacing {
 	case Log:
 		s.logTicks(lo, hi)
 	case Log2:
 		s.log2Ticks(lo, hi)
 	case Tail:
-		s.tailTicks(lo, hi)
+		s.tailTicks(lo, hi, hasMaximum)
 	default:
 		if a.FromZero {
 			lo, hi = min(lo, 0), max(hi, 0)
@@ -108,7 +109,12 @@ func (s *scale) shows(v float64) bool {
 	return ok || s.spacing == Tail && v == 100
 }
 
-const wantTicks = 5
+// An axis has about wantTicks ticks; a logarithmic one up to mostTicks, as it
+// has no say in where they are.
+const (
+	wantTicks = 5
+	mostTicks = 8
+)
 
 func (s *scale) linearTicks(lo, hi float64) {
 	if hi-lo > math.MaxFloat64/4 || hi-lo <= math.Abs(hi)*1e-12 { // too wide to divide, or nothing
@@ -185,7 +191,7 @@ func (s *scale) spanTicks(lo, hi float64, all []float64) {
 		to--
 	}
 	s.lo, s.hi = all[from], all[to]
-	every := (to-from)/(wantTicks+1) + 1
+	every := (to-from)/mostTicks + 1
 	for i := from; i <= to; i += every {
 		s.ticks = append(s.ticks, all[i])
 	}
@@ -200,14 +206,17 @@ func roundTo(v float64) float64 {
 	return r
 }
 
-func (s *scale) tailTicks(lo, hi float64) {
-	s.lo, s.hi = min(lo, hi), hi+tailEnd
+func (s *scale) tailTicks(lo, hi float64, hasMaximum bool) {
+	s.lo, s.hi = lo, hi
+	if hasMaximum {
+		s.hi += tailEnd
+	}
 	for _, p := range []float64{0, 50, 90, 99, 99.9, 99.99, 99.999, 99.9999} {
 		if u, _ := s.stretch(p); u >= s.lo-1e-9 && u <= hi+1e-9 {
 			s.ticks = append(s.ticks, p)
 		}
 	}
-	if !slices.Contains(s.ticks, 100) {
+	if hasMaximum {
 		s.ticks = append(s.ticks, 100)
 	}
 }

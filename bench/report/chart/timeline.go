@@ -19,8 +19,8 @@ type Timeline struct {
 // A Panel shows series of one unit.
 type Panel struct {
 	Axis   Axis
-	Most   float64 // at least what the axis goes to, so that several charts share it; 0 for none
-	Least  float64 // and from
+	Reach  []float64 // values that the axis must reach, so that several charts share one
+	IsMean bool      // slots that have no room are drawn as their mean, not as their greatest
 	Series []SlotSeries
 }
 
@@ -36,6 +36,8 @@ type Lane struct {
 	Name  string
 	Look  int
 	Spans []Span
+
+	IsQuiet bool // it is not to be seen behind the panels
 }
 
 // A Span is from when to when, in seconds; equal if it took no time, or one
@@ -87,13 +89,7 @@ func (c *Timeline) left() float64 {
 }
 
 func (p *Panel) scale() scale {
-	var all []float64
-	if p.Most > 0 {
-		all = append(all, p.Most)
-	}
-	if p.Least > 0 {
-		all = append(all, p.Least)
-	}
+	all := slices.Clone(p.Reach)
 	for _, s := range p.Series {
 		all = append(all, s.Values...)
 	}
@@ -115,7 +111,7 @@ func (c *Timeline) draw(p *pen) {
 		f.y = panel.scale()
 		f.drawY(p, &panel.Axis)
 		for n := range panel.Series {
-			c.drawSlots(p, &f, &panel.Series[n])
+			c.drawSlots(p, &f, &panel.Series[n], panel.IsMean)
 		}
 	}
 	for i := range c.Lanes {
@@ -130,6 +126,9 @@ func (c *Timeline) draw(p *pen) {
 // drawBands lets what took time be seen behind the panels.
 func (c *Timeline) drawBands(p *pen, f *frame, bottom float64) {
 	for _, lane := range c.Lanes {
+		if lane.IsQuiet {
+			continue
+		}
 		for _, s := range lane.Spans {
 			from, to := f.px(s.From), f.px(s.To)
 			if to-from >= 1 {
@@ -140,15 +139,16 @@ func (c *Timeline) drawBands(p *pen, f *frame, bottom float64) {
 }
 
 // drawSlots draws a series as steps, a slot each. A slot without a value is a gap.
-func (c *Timeline) drawSlots(p *pen, f *frame, s *SlotSeries) {
+func (c *Timeline) drawSlots(p *pen, f *frame, s *SlotSeries, isMean bool) {
 	var d strings.Builder
 	open := false
-	for i, v := range s.Values {
-		if !f.y.shows(v) || !(v > 0) && f.y.spacing == Log {
+	values, slot := merge(s.Values, c.Slot, isMean)
+	for i, v := range values {
+		if !f.y.shows(v) {
 			open = false
 			continue
 		}
-		from, to, y := f.px(float64(i)*c.Slot), f.px(float64(i+1)*c.Slot), f.py(v)
+		from, to, y := f.px(float64(i)*slot), f.px(float64(i+1)*slot), f.py(v)
 		if open {
 			d.WriteString("V" + coord(y))
 		} else {
@@ -160,6 +160,29 @@ func (c *Timeline) drawSlots(p *pen, f *frame, s *SlotSeries) {
 	if d.Len() > 0 {
 		p.path(d.String(), paint{stroke: seriesRole(s.Look), width: 1.6, dash: dashOf(s.Look)}, s.Name)
 	}
+}
+
+// mostSteps is how many steps a line has room for.
+const mostSteps = 90
+
+// merge puts neighbouring slots together until there are few enough to be
+// drawn, and returns how long those are.
+func merge(values []float64, slot float64, isMean bool) (merged []float64, length float64) {
+	each := (len(values)-1)/mostSteps + 1
+	if each <= 1 {
+		return values, slot
+	}
+	for part := range slices.Chunk(values, each) {
+		v := slices.Max(part)
+		if isMean {
+			v = 0
+			for _, x := range part {
+				v += x / float64(len(part))
+			}
+		}
+		merged = append(merged, v)
+	}
+	return merged, slot * float64(each)
 }
 
 const leastSpan = 2.0 // what is shorter can still be seen

@@ -137,14 +137,21 @@ func TestCollectionsAreMarked(t *testing.T) {
 		runtime.GC()
 	}
 	r.finish()
-	n := 0
+	starts := map[int64]bool{}
 	for _, m := range r.marks.within(from, r.ended) {
 		if m.kind == markGC && m.duration > 0 {
-			n++
+			if starts[m.start] {
+				t.Errorf("a collection is marked twice: %+v", m)
+			}
+			starts[m.start] = true
 		}
 	}
-	if n < 5 || n > 8 { // the runtime may have had reasons of its own
+	if n := len(starts); n < 5 || n > 8 { // the runtime may have had reasons of its own
 		t.Errorf("%d collections are marked, of 5", n)
+	}
+	r.reset(50)
+	if left := r.marks.within(from, r.ended); len(left) > 0 {
+		t.Errorf("marks of the warm-up stay: %+v", left)
 	}
 }
 
@@ -161,10 +168,10 @@ func TestSamplingFollowsTheCostOfTheClock(t *testing.T) {
 	}
 }
 
-// Under automatic sampling every call is counted and few are timed.
+// Every call is counted, and so many are timed as was asked for.
 func TestSampledCallsAreCounted(t *testing.T) {
 	job, w := smallJob(t, "J10")
-	job.SampleEvery = SampleAuto
+	job.SampleEvery = 3
 	rec := newRecorder(job.SampleEvery)
 	d, err := w.driver(job, newMemStore(), rec)
 	if err != nil {
@@ -174,15 +181,62 @@ func TestSampledCallsAreCounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	truth := w.truth(job.Seed, job.Knobs)
-	count := m.Metrics["get_count"].Value
-	if count != float64(truth.Events) || m.Metrics["get_hit_count"].Value+m.Metrics["get_miss_count"].Value != count {
-		t.Errorf("%v Gets for %d events: %v", count, truth.Events, m.Metrics)
+	events := float64(w.truth(job.Seed, job.Knobs).Events)
+	for _, name := range []string{"get", "event"} {
+		if v := m.Metrics[name+"_count"].Value; v != events {
+			t.Errorf("%v counts of %s for %v events", v, name, events)
+		}
+		if v := m.Metrics[name+"_timed"].Value; math.Abs(v-events/3) > 1 {
+			t.Errorf("%v of %v counts of %s are timed, not one in three", v, events, name)
+		}
 	}
-	for _, op := range []opKind{opGet, opApply, opEvent} {
-		timed, every := rec.histogram(op).TotalCount(), rec.every[op]
-		if timed < rec.calls[op]/every || timed > rec.calls[op]/every+1 {
-			t.Errorf("%d of %d calls of %s are timed, not one in %d", timed, rec.calls[op], opNames[op], every)
+	if hit, miss := m.Metrics["get_hit_count"].Value, m.Metrics["get_miss_count"].Value; hit+miss != events || hit == 0 {
+		t.Errorf("%v Gets found something and %v nothing, of %v", hit, miss, events)
+	}
+}
+
+// Automatic sampling times few of what the warm-up found to be cheap, and all of
+// what it found to be dear.
+func TestTheWarmUpDecidesWhatIsSampled(t *testing.T) {
+	const clock = 50
+	r := newRecorder(SampleAuto)
+	take := func(op opKind, d int64) {
+		r.timed(op)
+		_ = r.hists[op].RecordValue(d)
+	}
+	for range 100 {
+		take(opGetHit, 30)
+		take(opGetMiss, 20)
+		take(opApply, 100*clock)
+		take(opAdvance, 1)
+	}
+	r.reset(clock)
+	want := map[opKind]int64{opGet: mostSkipped, opApply: 1, opAdvance: 1, opProbe: 1}
+	for op, every := range want {
+		if r.every[op] != every {
+			t.Errorf("one %s in %d is timed, not one in %d", opNames[op], r.every[op], every)
+		}
+	}
+}
+
+// A call was slowed by what overlaps it, however little, and by nothing else.
+func TestACallIsExplainedByWhatOverlapsIt(t *testing.T) {
+	const ms = int64(time.Millisecond)
+	c := call{op: opApply, start: 100 * ms, duration: 50 * ms}
+	for _, k := range []struct {
+		marks       []mark
+		preemptions int64
+		want        string
+	}{
+		{nil, 0, "apply; meanwhile nothing that is marked"},
+		{[]mark{{"flush", 10 * ms, 89 * ms, 0}, {"flush", 151 * ms, ms, 0}}, 0, "apply; meanwhile nothing that is marked"},
+		{[]mark{{"flush", 0, 110 * ms, 0}}, 0, "apply; meanwhile flush 10.0 ms"},
+		{[]mark{{"flush", 0, 500 * ms, 0}}, 0, "apply; meanwhile flush 50.0 ms"},
+		{[]mark{{"gc", 120 * ms, ms, 0}, {"stall", 140 * ms, 500 * ms, 0}, {"gc", 130 * ms, ms, 0}}, 2,
+			"apply; meanwhile stall 10.0 ms, gc 2.00 ms, 2 preemptions thereabouts"},
+	} {
+		if got := c.during(k.marks, k.preemptions); got != k.want {
+			t.Errorf("%q, not %q", got, k.want)
 		}
 	}
 }

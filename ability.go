@@ -150,3 +150,17 @@ func Dump(w io.Writer, s Store) error {
 	_, err := fmt.Fprintf(w, "%+v\n", s.Stats())
 	return err
 }
+
+// KeepsDeadStore is a store that never gives back the space of what has
+// died: records that expire are gone from every read, and stay on the disk
+// until they are deleted.
+type KeepsDeadStore interface {
+	KeepsDead() bool
+}
+
+// KeepsDead says whether the user of the store has to delete what has died. A
+// store without the ability looks after it itself, as the contract asks.
+func KeepsDead(s Store) bool {
+	k, ok := s.(KeepsDeadStore)
+	return ok && k.KeepsDead()
+}

@@ -107,3 +107,17 @@ func TestDumpFallsBackOnStats(t *testing.T) {
 		t.Fatalf("%q, %v", out.String(), err)
 	}
 }
+
+// deadKeeper has the ability, and says what it is made to.
+type deadKeeper struct {
+	plainStore
+	keeps bool
+}
+
+func (s *deadKeeper) KeepsDead() bool { return s.keeps }
+
+func TestAStoreKeepsDeadOnlyIfItSaysSo(t *testing.T) {
+	if KeepsDead(&plainStore{}) || KeepsDead(&deadKeeper{}) || !KeepsDead(&deadKeeper{keeps: true}) {
+		t.Error("KeepsDead does not say what the store says")
+	}
+}

@@ -18,22 +18,32 @@ type dedup struct {
 	output  *digest
 	batch   statelab.Batch
 	value   []byte
+	index   *markIndex // nil if the store expires marks itself
 }
 
 func newDedupDriver(job Job, store statelab.Store, rec *recorder) (driver, error) {
 	store = &timedStore{Store: store, rec: rec}
 	d := &dedup{store: store, window: job.Knobs.micros("window_s"), output: newDigest()}
+	if statelab.KeepsDead(store) {
+		d.index = &markIndex{store: store}
+	}
 	return newEventDriver(job, newRepeatSource(job.Seed, job.Knobs), d, store, rec), nil
 }
 
 func (d *dedup) handle(ev *event) error {
-	first, err := d.store.Get(d.value[:0], ev.key[:])
+	key := ev.key[:]
+	if d.index != nil {
+		key = d.index.markKey(key)
+	}
+	first, err := d.store.Get(d.value[:0], key)
+	old := int64(0) // expiry of the mark that is there, and out of date
 	switch {
 	case err == nil:
 		if len(first) != 8 {
 			return fmt.Errorf("the mark of %x is %d bytes long, not 8", ev.key, len(first))
 		}
-		if ev.time < int64(binary.BigEndian.Uint64(first))+d.window {
+		old = int64(binary.BigEndian.Uint64(first)) + d.window
+		if ev.time < old {
 			d.value = first
 			return nil
 		}
@@ -42,7 +52,10 @@ func (d *dedup) handle(ev *event) error {
 	}
 	d.value = binary.BigEndian.AppendUint64(d.value[:0], uint64(ev.time))
 	d.batch.Reset()
-	d.batch.Put(ev.key[:], d.value, ev.time+d.window)
+	d.batch.Put(key, d.value, ev.time+d.window)
+	if d.index != nil {
+		d.index.replace(&d.batch, ev.key[:], old, ev.time+d.window)
+	}
 	if err := d.store.Apply(&d.batch); err != nil {
 		return fmt.Errorf("apply mark of %x: %w", ev.key, err)
 	}
@@ -59,6 +72,11 @@ func digestKept(d *digest, ev *event) {
 }
 
 func (d *dedup) advance(watermark int64, sync bool) error {
+	if d.index != nil {
+		if err := d.index.sweep(watermark); err != nil {
+			return err
+		}
+	}
 	if err := d.store.Advance(watermark); err != nil {
 		return err
 	}

@@ -14,6 +14,9 @@ type timedStore struct {
 	spare []*timedIterator // closed iterators, for reuse
 }
 
+// KeepsDead implements statelab.KeepsDeadStore.
+func (s *timedStore) KeepsDead() bool { return statelab.KeepsDead(s.Store) }
+
 func (s *timedStore) Get(dst, key []byte) ([]byte, error) {
 	if !s.rec.timed(opGet) {
 		value, err := s.Store.Get(dst, key)

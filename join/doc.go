@@ -59,7 +59,9 @@
 // # State
 //
 // Every event is one record under its key, side, time and sequence, and one
-// timer; both expire by event time, so that nothing is ever deleted. That a
+// timer; both expire by event time, so that nothing is ever deleted, unless the
+// store says that it keeps what has died (statelab.KeepsDead): then timers are
+// deleted as they fire, each with its event. That a
 // right event has a pair is marked in its timer, and counted when it is done:
 // this costs a small write per pair and no read. Keys are laid out in keys.go.
 // A sample is assembled in memory: a left event with a million right events

@@ -87,6 +87,9 @@ func (o *Operator) fireUntilLarge(w int64) error {
 		if err != nil {
 			return err
 		}
+		if o.deletes {
+			o.forget(t, it.Key())
+		}
 		o.fired = t.time
 		o.cursor = append(append(o.cursor[:0], it.Key()...), 0)
 		if o.batchIsLarge() {
@@ -99,6 +102,19 @@ func (o *Operator) fireUntilLarge(w int64) error {
 	o.fired = w
 	o.cursor = appendTimerBound(o.cursor[:0], w)
 	return nil
+}
+
+// forget deletes a timer that has fired and its event, which no timer needs any
+// more: a right event's is the last of the timers that could.
+func (o *Operator) forget(t timer, key []byte) {
+	o.batch.Delete(key)
+	at := t.time - o.hold
+	if t.side == Right {
+		at = t.time - o.linger
+	}
+	o.bound = appendUnescaped(o.bound[:0], t.escaped)
+	o.seekKey = appendEventTail(appendEventPrefix(o.seekKey[:0], o.bound), t.side, at, t.seq)
+	o.batch.Delete(o.seekKey)
 }
 
 // fireRight counts a right event for which no left one can come any more.

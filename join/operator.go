@@ -58,6 +58,8 @@ type Operator struct {
 	disorder                   [2]int64 // -1 is unbounded
 	keepBelow                  uint64   // hashes of kept negatives, unless all are kept
 
+	deletes bool // the store keeps what has died: what is done is deleted
+
 	// What the meta record holds.
 	position  [2]uint64
 	watermark [2]int64
@@ -101,8 +103,9 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 		lower: micros(spec.Lower), upper: micros(spec.Upper),
 		watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark},
 		fired:     statelab.MinWatermark, advanced: statelab.MinWatermark,
-		cursor: []byte{tagTimer},
-		marked: make(map[uint64]struct{}),
+		cursor:  []byte{tagTimer},
+		marked:  make(map[uint64]struct{}),
+		deletes: statelab.KeepsDead(store),
 	}
 	o.hold = max(o.upper, 0)
 	o.linger = o.hold - o.lower

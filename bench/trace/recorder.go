@@ -14,7 +14,7 @@ import (
 // the same time are recorded in the order in which they ended. Calls that failed
 // are not recorded, nor are Stats, Checkpoint, Close and empty batches, since
 // they change nothing that a later call could see. It has none of the optional
-// abilities, so that what falls back on basic calls is recorded as those.
+// abilities that are calls, so that what falls back on basic calls is recorded as those.
 type Recorder struct {
 	statelab.Store
 
@@ -32,6 +32,9 @@ func NewRecorder(s statelab.Store, w *Writer) *Recorder {
 	begun := time.Now()
 	return &Recorder{Store: s, w: w, clock: func() int64 { return time.Since(begun).Microseconds() }}
 }
+
+// KeepsDead says what the recorded store says: who deletes for it has the deletes recorded.
+func (c *Recorder) KeepsDead() bool { return statelab.KeepsDead(c.Store) }
 
 // SetTime says what the event time of the calls to come is. Without it the event
 // time of a call is the greatest watermark so far, or 0.

@@ -40,6 +40,7 @@ func (r *reading) since(before *reading, events, logical int64, m Metrics) {
 	m.setRatio("cpu_us_per_event", cpu*1e6, float64(events))
 	r.emitWrites(before, logical, m)
 	r.emitReads(before, m)
+	r.emitBlocks(before, events, m)
 	r.gc.since(&before.gc, cpu, m)
 }
 
@@ -65,21 +66,9 @@ func (r *reading) emitWrites(before *reading, logical int64, m Metrics) {
 
 func (r *reading) emitReads(before *reading, m Metrics) {
 	m.set("read_bytes", float64(r.store.ReadBytes-before.store.ReadBytes))
-	hits, misses := cacheLookups(r.store)
-	hitsBefore, missesBefore := cacheLookups(before.store)
-	hits, misses = hits-hitsBefore, misses-missesBefore
-	m.setRatio("cache_hit_ratio", float64(hits), float64(hits+misses))
 	m.setRatio("filter_negative_ratio",
 		float64(r.store.Filter.Negatives-before.store.Filter.Negatives),
 		float64(r.store.Filter.Probes-before.store.Filter.Probes))
-}
-
-func cacheLookups(s statelab.Stats) (hits, misses int64) {
-	for _, c := range s.Cache {
-		hits += c.Hits
-		misses += c.Misses
-	}
-	return hits, misses
 }
 
 // A gcReading is what the Go runtime says of its collector. The runtime

@@ -81,13 +81,19 @@ func (s *memStore) Checkpoint(string) error { return statelab.ErrUnsupported }
 func (s *memStore) Close() error            { return nil }
 
 func (s *memStore) Stats() statelab.Stats {
+	cache := []statelab.CacheStats{{Kind: "node", Hits: 3 * s.written, Misses: s.written}}
+	for i, k := range cacheKinds {
+		cache = append(cache, statelab.CacheStats{Kind: k.name, Hits: s.written, Misses: int64(i) * s.written})
+	}
 	return statelab.Stats{
 		Engine:  "mem",
 		Written: statelab.Written{Log: s.written},
 		Disk:    1 << 20,
 		Memory:  1 << 21,
-		Cache:   []statelab.CacheStats{{Kind: "node", Hits: 3 * s.written, Misses: s.written}},
-		Filter:  statelab.FilterStats{Probes: 2 * s.written, Negatives: s.written},
+
+		ReadBytes: 9 * s.written,
+		Cache:     cache,
+		Filter:    statelab.FilterStats{Probes: 2 * s.written, Negatives: s.written},
 	}
 }
 

@@ -63,6 +63,8 @@ func MetricDocs() []MetricDoc {
 	docs = append(docs, counterMetrics...)
 	docs = append(docs, cachegrindMetrics...)
 	docs = append(docs, residencyMetrics...)
+	docs = append(docs, blockMetrics()...)
+	docs = append(docs, missRatioMetrics...)
 	docs = append(docs, latencyMetrics()...)
 	docs = append(docs, rateMetrics...)
 	docs = append(docs, deviceMetrics...)

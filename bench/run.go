@@ -216,6 +216,7 @@ func measureDriver(ctx context.Context, job Job, d driver, store statelab.Store,
 	emitMemory(m)
 	measured := Measurement{Metrics: m, Events: events, Checksum: done.checksum, Timeline: rec.timeline(job.Rate)}
 	rec.emit(&measured)
+	m.emitReadAmplification()
 	rec.noteDropped(&measured)
 	rec.judgeRate(job.Rate, &measured)
 	return measured, nil

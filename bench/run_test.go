@@ -105,7 +105,7 @@ func TestEveryMetricIsDocumentedAndEveryDocumentedMetricCanAppear(t *testing.T) 
 		seen[name] = true
 	}
 	// What instruments add is tested with them.
-	for _, doc := range slices.Concat(counterMetrics, residencyMetrics, cachegrindMetrics, deviceMetrics) {
+	for _, doc := range slices.Concat(counterMetrics, residencyMetrics, cachegrindMetrics, missRatioMetrics, deviceMetrics) {
 		seen[doc.Name] = true
 	}
 	for _, doc := range MetricDocs() {

@@ -19,7 +19,7 @@ type CurveDoc struct {
 // CurveDocs returns the documentation of every curve, in the order in which
 // reports show them.
 func CurveDocs() []CurveDoc {
-	return latencyCurves()
+	return append(latencyCurves(), missRatioCurves()...)
 }
 
 // A Timeline is the measured phase cut into slots of equal length.

@@ -24,12 +24,13 @@ type Limits struct {
 	Shift uint8
 }
 
-// DefaultLimits take 16 MiB for events and less than twice as much for blocks.
+// DefaultLimits take at most 64 MiB for events, as they come, and about as much
+// for blocks.
 // Of a kind whose rate is halved some 32 thousand blocks are left. With the 8
 // thousand that SHARDS finds enough, one in six of the curves of this package's
 // synthetic streams was off by more than 2 percentage points at its worst point, and one
 // by 3.7; with 16 thousand none by more than 1.96, with 32 thousand by 1.33.
-func DefaultLimits() Limits { return Limits{Blocks: 64 << 10, Least: 8 << 10, Events: 4 << 20} }
+func DefaultLimits() Limits { return Limits{Blocks: 64 << 10, Least: 8 << 10, Events: 16 << 20} }
 
 // maxKinds is how many kinds of block have a rate of their own; kinds beyond
 // share the last.

@@ -1,8 +1,9 @@
 package mrc
 
 // eventsPerBlock bounds the entries: there is one for so many events that fit.
-// A block that is worth a look has several.
-const eventsPerBlock = 4
+// An entry takes ten times as much as an event, and a block that is worth a look
+// has several.
+const eventsPerBlock = 16
 
 // makeRoom makes room for n events more, or says that there cannot be: the trace
 // ends here then.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/host"
+	"github.com/statelab/statelab/vfs"
 )
 
 // An Opener opens the backend that a spec such as "lsm?compaction=window"
@@ -133,6 +134,9 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 		return m, err
 	}
 	opts.Prefix = w.prefix
+	if job.Until != "" {
+		opts.FS = newQuietFS(vfs.OS)
+	}
 	rec := newRecorder(job.SampleEvery)
 	opts.OnMaintenance = rec.marks.report
 	watch, err := newInstruments(job)

@@ -30,6 +30,7 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 type db struct {
 	*pebble.DB
 	fs     *fileSystem
+	work   *maintenance
 	logged bool
 	batch  batch
 }
@@ -40,12 +41,13 @@ func open(p kv.Place, o *Options) (kv.DB, error) {
 		return nil, err
 	}
 	fsys := &fileSystem{fs: p.FS, meter: p.Meter}
-	po.FS = fsys
+	work := &maintenance{options: &p.Options}
+	po.FS, po.EventListener = fsys, work.listener()
 	opened, err := pebble.Open(p.Dir, po)
 	if err != nil {
 		return nil, err
 	}
-	return &db{DB: opened, fs: fsys, logged: !po.DisableWAL}, nil
+	return &db{DB: opened, fs: fsys, work: work, logged: !po.DisableWAL}, nil
 }
 
 func (d *db) Get(dst, key []byte) ([]byte, bool, error) {
@@ -161,6 +163,7 @@ func (c *cursor) Err() error             { return c.Iterator.Error() }
 // Fill implements kv.DB. Bytes written and syncs are the file system's count,
 // by the purpose that Pebble names when it makes a file.
 func (d *db) Fill(s *statelab.Stats) {
+	d.work.fill(s)
 	m := d.Metrics()
 	s.Flushes = m.Flush.Count
 	s.Compactions = m.Compact.Count

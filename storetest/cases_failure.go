@@ -168,7 +168,9 @@ func lockHeld(l *lab) {
 	s.wantAll("k", "v") // the attempts did it no harm
 	s.put("k", "w", never)
 	s.sync()
-	s.reopen()
+	if !l.cfg.Volatile {
+		s.reopen()
+	}
 	s.wantAll("k", "w")
 }
 

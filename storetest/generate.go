@@ -44,6 +44,9 @@ type generator struct {
 // generate returns a history that suits the store.
 func (c *Config) generate(seed uint64, steps int, m mix) []step {
 	m.maxKey = c.MaxKey
+	if c.Volatile {
+		m.checkpoint, m.reopen, m.crash = 0, 0, 0
+	}
 	return generate(seed, steps, m)
 }
 

@@ -29,7 +29,7 @@ func (l *lab) settingOf(seed uint64, d statelab.Durability) setting {
 		durability: d,
 		memory:     []int64{64 << 10, 128 << 10, 512 << 10}[seed%3],
 		prefix:     seed%5 < 3,
-		readBack:   seed%2 == 0,
+		readBack:   seed%2 == 0 && !l.cfg.Volatile,
 	}
 	if n := seed / 2 % uint64(len(l.cfg.Compressions)+1); n > 0 {
 		st.compression = l.cfg.Compressions[n-1]

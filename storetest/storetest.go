@@ -58,6 +58,11 @@ type Config struct {
 	// less than statelab.MaxKeySize; longer ones must be ErrTooLarge. It is at least 400.
 	MaxKey int
 
+	// Volatile says that the store keeps nothing when it is closed. What the
+	// kit proves by reopening is then left out; clauses that are about nothing
+	// else are for Waive.
+	Volatile bool
+
 	// Waive maps the ids of clauses, and "random", that the store does not
 	// claim to keep to the reason why. Their subtests are skipped with it.
 	Waive map[string]string

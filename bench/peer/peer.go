@@ -11,16 +11,36 @@ package peer
 
 import (
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/peer/inmemory"
+	"github.com/statelab/statelab/bench/peer/internal/kv"
+	"github.com/statelab/statelab/bench/peer/lmdb"
 	"github.com/statelab/statelab/bench/peer/pebble"
+	"github.com/statelab/statelab/bench/peer/rocksdb"
 	"github.com/statelab/statelab/internal/catalog"
 )
 
 // Catalog returns the table, sorted by name. A peer is added here and nowhere else.
 func Catalog() catalog.Catalog {
 	return catalog.Catalog{
+		inMemory(inmemory.Google, "google/btree, a B-tree on the Go heap, without durability (a peer)", inmemory.OpenGoogle),
+		inMemory(inmemory.Huandu, "huandu/skiplist, a skip list of linked nodes on the Go heap, without durability (a peer)", inmemory.OpenHuandu),
+		lmdbEntry(catalog.Backend{
+			Name: lmdb.Engine,
+			Doc:  "LMDB, OpenLDAP's memory-mapped B+tree (a peer)",
+		}),
 		catalog.Describe(catalog.Backend{
 			Name: pebble.Engine,
 			Doc:  "Pebble, CockroachDB's log-structured merge tree (a peer)",
 		}, pebble.Params(), func(o *pebble.Options) *statelab.Options { return &o.Options }, pebble.Open),
+		rocksdbEntry(catalog.Backend{
+			Name: rocksdb.Engine,
+			Doc:  "RocksDB as Debian builds it, with assertions on (a peer)",
+		}),
+		inMemory(inmemory.Tidwall, "tidwall/btree, a B-tree on the Go heap, without durability (a peer)", inmemory.OpenTidwall),
 	}
+}
+
+func inMemory(name, doc string, open func(string, *inmemory.Options) (*kv.Store, error)) catalog.Entry {
+	return catalog.Describe(catalog.Backend{Name: name, Doc: doc, MemoryResident: true},
+		inmemory.Params(), func(o *inmemory.Options) *statelab.Options { return &o.Options }, open)
 }

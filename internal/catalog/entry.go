@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -44,6 +45,15 @@ func Describe[O any, S statelab.Store](b Backend, own []spec.Param[O], common fu
 			}
 			return s, nil
 		}, nil
+	}}
+}
+
+// Absent makes an entry of a store that this program was built without; why
+// says how it is built with it.
+func Absent(b Backend, why string) Entry {
+	b.Doc += "; not in this build: " + why
+	return Entry{b, func([]spec.KV, *statelab.Options) (Opener, error) {
+		return nil, fmt.Errorf("%s is not in this build: %s", b.Name, why)
 	}}
 }
 

@@ -103,3 +103,13 @@ func TestSettingsOfFilesBecomeParameters(t *testing.T) {
 		t.Fatalf("got %v", got)
 	}
 }
+
+func TestAbsentStoresSayHowToHaveThem(t *testing.T) {
+	c := Catalog{Absent(Backend{Name: "far", Doc: "A store"}, "build with -tags far")}
+	if doc := c.List()[0].Doc; doc != "A store; not in this build: build with -tags far" {
+		t.Errorf("described as %q", doc)
+	}
+	if err := c.Validate("far?any=thing"); err == nil || !strings.Contains(err.Error(), "build with -tags far") {
+		t.Errorf("the error is %v", err)
+	}
+}

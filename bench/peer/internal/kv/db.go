@@ -94,6 +94,10 @@ type Config struct {
 	Inline bool // whether all it does, it does on the caller's goroutine
 	RealFS bool // whether it reaches files only through the operating system
 
+	// Notes are what every result of the store must say: short phrases, such
+	// as that a setting does not survive a crash.
+	Notes []string
+
 	Open func(Place) (DB, error)
 }
 

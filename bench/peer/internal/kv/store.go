@@ -197,6 +197,9 @@ func (s *Store) syncLocked() error {
 // KeepsDead says whether dead records hold their space until they are deleted.
 func (s *Store) KeepsDead() bool { return s.cfg.Expiry == ExpiryDriver }
 
+// Notes returns what every result of the store must say.
+func (s *Store) Notes() []string { return s.cfg.Notes }
+
 // Stats implements statelab.Store.
 func (s *Store) Stats() statelab.Stats {
 	s.gate.RLock()

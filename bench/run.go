@@ -12,7 +12,8 @@ import (
 )
 
 // An Opener opens the backend that a spec such as "lsm?compaction=window"
-// names, over a directory that does not exist or is empty.
+// names, over a directory that does not exist or is empty. If the store has a
+// method Notes() []string, every result carries what that returns.
 type Opener func(spec, dir string, opts *statelab.Options) (statelab.Store, error)
 
 // A Job is one run: one workload over one backend, once. It is what a
@@ -170,6 +171,9 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 	}
 	if err := watch.end(store, &m); err != nil {
 		return m, err
+	}
+	if s, ok := store.(interface{ Notes() []string }); ok { // what a store has to say of itself
+		m.Notes = append(m.Notes, s.Notes()...)
 	}
 	if job.Rate > 0 {
 		m.Metrics.dropWaiting()

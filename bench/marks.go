@@ -77,6 +77,13 @@ func (m *marks) halve() {
 	m.list = m.list[:keep]
 }
 
+// lacking returns how many marks were dropped.
+func (m *marks) lacking() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dropped
+}
+
 // report is an Options.OnMaintenance.
 func (m *marks) report(e statelab.MaintenanceEvent) {
 	m.add(mark{e.Kind, int64(e.Start.Sub(m.base)), int64(e.Duration), e.Bytes})

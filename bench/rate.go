@@ -82,6 +82,9 @@ func (s *Suite) measureJob(ctx context.Context, job Job, y yardstick) (Measureme
 		s.progress(", %s %s", humanFloat(rate), verdict)
 	}
 	s.progress(" ... ")
+	if note, _ := disturbance(closed.Metrics); note != "" {
+		best.Notes = append(best.Notes, "the closed loop that bounds the search was "+note)
+	}
 	return best, search.finish(&best)
 }
 

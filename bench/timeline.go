@@ -86,7 +86,7 @@ func (r *recorder) place(kind string, start, duration int64) Mark {
 
 // noteDropped says what the time line lacks.
 func (r *recorder) noteDropped(m *Measurement) {
-	if n := r.marks.dropped; n > 0 {
+	if n := r.marks.lacking(); n > 0 {
 		m.Notes = append(m.Notes, fmt.Sprintf("the time line lacks the %s shortest marks", humanFloat(float64(n))))
 	}
 }

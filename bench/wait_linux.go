@@ -14,10 +14,9 @@ const spinMargin = 100 * time.Microsecond
 // do for neither: the runtime's poller rounds short sleeps up to a millisecond.)
 func preciseWait(d time.Duration) {
 	start := time.Now()
-	if d > 2*spinMargin {
-		ts := unix.NsecToTimespec(int64(d - spinMargin))
-		// An interrupted sleep is made up for by spinning.
-		_ = unix.Nanosleep(&ts, nil)
+	for left := d; left > 2*spinMargin; left = d - time.Since(start) {
+		ts := unix.NsecToTimespec(int64(left - spinMargin))
+		_ = unix.Nanosleep(&ts, nil) // a signal may end it early
 	}
 	for time.Since(start) < d {
 	}

@@ -221,7 +221,6 @@ func TestFaultsOfAnImportNameFileLineAndField(t *testing.T) {
 		{"csv", "op,arrival\nsync,5\nsync,4\n", "F:3: arrival: 4 is less than 5"},
 		{"csv", "op,limit\nprobe,-1\n", "F:2: limit: -1 is less than 0"},
 		{"csv", "op,key\n\"get,a\n", "F:2: extraneous or missing"},
-		{"csv", "op,key,size\nappend,a,268435456\nappend,a,1\n", "F:3: append to a record of 268435457 bytes"},
 		{"csv", "\x1f\x8bnot", "F: it is not what gzip writes"},
 		{"csv", zipped.String()[:zipped.Len()-9], "read F: unexpected EOF"},
 		{"taxi", "", "F: it holds no ride"},

@@ -21,6 +21,7 @@ type Reference struct {
 	watermark int64
 	deaths    deaths
 	stats     statelab.Stats
+	most      int // bytes of a record
 	closed    bool
 }
 
@@ -40,7 +41,7 @@ type element struct {
 // NewReference returns an empty store.
 func NewReference() *Reference {
 	less := func(a, b entry) bool { return a.key < b.key }
-	return &Reference{tree: btree.NewG(32, less), watermark: statelab.MinWatermark}
+	return &Reference{tree: btree.NewG(32, less), watermark: statelab.MinWatermark, most: statelab.MaxRecordSize}
 }
 
 // appendLive appends the value of an entry as of a watermark; false if it has none.
@@ -100,8 +101,8 @@ func (s *Reference) apply(op statelab.Op) error {
 		}
 	}
 	e.size += len(op.Value)
-	if e.size > statelab.MaxRecordSize {
-		return fmt.Errorf("%s to a record of %d bytes, over the limit of %d: %w", op.Kind, e.size, statelab.MaxRecordSize, statelab.ErrTooLarge)
+	if e.size > s.most {
+		return fmt.Errorf("%s to a record of %d bytes, over the limit of %d: %w", op.Kind, e.size, s.most, statelab.ErrTooLarge)
 	}
 	// Only the latest entry of a key is ever added to, so that sharing the
 	// memory of its elements with older ones is safe.

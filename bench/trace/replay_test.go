@@ -8,7 +8,10 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+
+	"github.com/cespare/xxhash/v2"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/backends"
@@ -174,7 +177,11 @@ func openBackend(t *testing.T, spec string) statelab.Store {
 // Every answer of every engine is the recorded one, and what they hand out is
 // the same byte for byte.
 func TestEveryEngineGivesTheRecordedAnswers(t *testing.T) {
-	for seed := range uint64(3) {
+	seeds := uint64(3)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		data := record(t, seed, 4000, true)
 		want, err := replay(data, NewReference())
 		if err != nil {
@@ -299,6 +306,25 @@ func (it *lyingIterator) Next() bool {
 	return ok
 }
 
+func TestARecordCannotGrowWithoutBound(t *testing.T) {
+	s := NewReference()
+	s.most = 10
+	var b statelab.Batch
+	b.Append([]byte("k"), make([]byte, 6), 5)
+	if err := s.Apply(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(&b); !errors.Is(err, statelab.ErrTooLarge) {
+		t.Errorf("12 bytes of 10: %v", err)
+	}
+	if err := s.Advance(5); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Apply(&b); err != nil {
+		t.Errorf("after the first have died: %v", err)
+	}
+}
+
 func TestCallsThatFailAreNotRecorded(t *testing.T) {
 	var b bytes.Buffer
 	w, err := NewWriter(&b, Header{}, None)
@@ -418,4 +444,71 @@ func TestValuesDifferByKeyAndNumberAndCompressTwoToOne(t *testing.T) {
 		}
 		c.close()
 	}
+}
+
+// What a replay stores must be the same in ten years, or results of one trace
+// could not be held against each other.
+func TestValuesAreWhatTheyAlwaysWere(t *testing.T) {
+	v := NewValues()
+	var all []byte
+	for i := range uint64(100) {
+		all = v.Append(all, fmt.Appendf(nil, "key %d", i), i*i, int(i*i))
+	}
+	if got := xxhash.Sum64(all); got != 0x5d8d99f2dcbc70cd {
+		t.Errorf("the digest of some values is %#x", got)
+	}
+}
+
+// Many goroutines may use a Recorder, and what it wrote can be replayed.
+func TestARecorderMayBeShared(t *testing.T) {
+	var b bytes.Buffer
+	w, err := NewWriter(&b, Header{}, S2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec := NewRecorder(openBackend(t, "skiplist"), w)
+	var group sync.WaitGroup
+	failures := make(chan error, 4)
+	for g := range 4 {
+		group.Go(func() { failures <- useAlone(rec, fmt.Sprintf("goroutine %d/", g)) })
+	}
+	group.Wait()
+	for range 4 {
+		if err := <-failures; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if totals, err := w.Close(); err != nil || totals.Records < 4*300 {
+		t.Fatalf("error %v, %d records", err, totals.Records)
+	}
+	// Each goroutine had its keys to itself, so that no answer depended on the others.
+	if _, err := replay(b.Bytes(), openBackend(t, "lsm")); err != nil {
+		t.Error(err)
+	}
+}
+
+// useAlone makes calls on keys that nobody else uses.
+func useAlone(s statelab.Store, prefix string) error {
+	var b statelab.Batch
+	for i := range 100 {
+		key := fmt.Appendf(nil, "%s%d", prefix, i%10)
+		b.Reset()
+		b.Append(key, key, statelab.NoExpiry)
+		if err := s.Apply(&b); err != nil {
+			return err
+		}
+		if _, err := s.Get(nil, key); err != nil {
+			return err
+		}
+		it, err := s.Iter(statelab.PrefixRange([]byte(prefix)))
+		if err != nil {
+			return err
+		}
+		for it.Next() {
+		}
+		if err := it.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -20,7 +20,8 @@
 // process, in two phases: the warm-up, which fills the state, and the measured
 // phase. A [Suite] runs many jobs and holds each against the [Truth], the output
 // that an oracle computes in plain memory. A [Result] is a run that the oracle
-// agreed with; a run that it disagrees with has no numbers. The harness is all
+// agreed with; a run that it disagrees with has no numbers. A workload may also
+// be a trace (package trace, OpenWorkload): its truth is a replay in plain memory. The harness is all
 // that is not the store: generator, driver, digest and clock. What it costs is
 // measured over a store that keeps nothing, and printed.
 //

@@ -166,6 +166,7 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 	if err != nil {
 		return m, err
 	}
+	m.noteReplay(w, store)
 	if err := emitGroup(m.Metrics, job.Group); err != nil {
 		return m, err
 	}

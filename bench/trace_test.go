@@ -174,6 +174,24 @@ func TestASuiteReplaysATrace(t *testing.T) {
 	}
 }
 
+// keeper is a store that would have its user delete what has died.
+type keeper struct{ *memStore }
+
+func (keeper) KeepsDead() bool { return true }
+
+func TestAReplayOnAStoreThatKeepsTheDeadIsMarked(t *testing.T) {
+	w, _ := recorded(t, "J10")
+	m, err := Execute(context.Background(), replayJob(t, w), func(string, string, *statelab.Options) (statelab.Store, error) {
+		return keeper{newMemStore()}, nil
+	})
+	if err != nil || len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "deletes only what the trace does") {
+		t.Errorf("error %v, notes %q", err, m.Notes)
+	}
+	if m, err = Execute(context.Background(), replayJob(t, w), openMem); err != nil || len(m.Notes) != 0 {
+		t.Errorf("on a store that expires: error %v, notes %q", err, m.Notes)
+	}
+}
+
 func TestTheRateOfAReplayCanFollowTheRecordedArrivals(t *testing.T) {
 	var b bytes.Buffer
 	w, err := trace.NewWriter(&b, trace.Header{Source: "test"}, trace.None)

@@ -62,6 +62,13 @@ func openTrace(path string) (Workload, error) {
 // marked: one in so many is warm-up.
 const unmarkedWarmShare = 4
 
+// noteReplay says what a result of a replay does not show by itself.
+func (m *Measurement) noteReplay(w Workload, s statelab.Store) {
+	if w.replay != nil && statelab.KeepsDead(s) {
+		m.Notes = append(m.Notes, "the store keeps what has died, and the replay deletes only what the trace does")
+	}
+}
+
 // replay is the driver that plays a trace.
 type replay struct {
 	path   string

@@ -157,30 +157,39 @@ func title(r *bench.Result) string {
 // makeExperiments sorts results: experiments in order of appearance, those of one workload
 // together, and in each the contenders in order of appearance.
 func makeExperiments(results []bench.Result) []experiment {
-	var backends, workloads labeller
-	for i := range results {
-		r := &results[i]
-		backends.add(r.Backend+" "+r.Pass, backendTraits(r)) // a pass has settings of its own
-		workloads.add(title(r), experimentTraits(r))
-	}
-	names := make([]string, len(results))
+	experiments, contenders := nameAll(results)
 	var whole []string
-	for i := range results {
-		r := &results[i]
-		names[i] = backends.name(r.Backend, r.Backend+" "+r.Pass, backendTraits(r))
-		if !slices.Contains(whole, names[i]) {
-			whole = append(whole, names[i])
+	for _, name := range contenders {
+		if !slices.Contains(whole, name) {
+			whole = append(whole, name)
 		}
 	}
 	short := abbreviate(whole)
 	var all []experiment
 	for i := range results {
-		r := &results[i]
-		look := slices.Index(whole, names[i])
-		e := findExperiment(&all, workloads.name(title(r), title(r), experimentTraits(r)))
-		e.add(short[look], look, r)
+		look := slices.Index(whole, contenders[i])
+		findExperiment(&all, experiments[i]).add(short[look], look, &results[i])
 	}
 	return byWorkload(all)
+}
+
+// nameAll returns for each result the name of its experiment, and that of its
+// contender, which tells it from others of that spec in the experiment.
+func nameAll(results []bench.Result) (experiments, contenders []string) {
+	var workloads, backends labeller
+	for i := range results {
+		workloads.add(title(&results[i]), experimentTraits(&results[i]))
+	}
+	family := func(i int) string { return experiments[i] + "\x00" + results[i].Backend }
+	for i := range results {
+		r := &results[i]
+		experiments = append(experiments, workloads.name(title(r), title(r), experimentTraits(r)))
+		backends.add(family(i), backendTraits(r))
+	}
+	for i := range results {
+		contenders = append(contenders, backends.name(results[i].Backend, family(i), backendTraits(&results[i])))
+	}
+	return experiments, contenders
 }
 
 func findExperiment(all *[]experiment, name string) *experiment {

@@ -67,7 +67,7 @@ func sampleResult(workload string, w, b, rep int) bench.Result {
 		set("cache_hit_ratio", 1-0.1/weight)
 	}
 	if workload != "reads" {
-		sampleWrites(set, noise, weight, b)
+		sampleWrites(&r, set, noise, weight, b)
 	}
 	for _, op := range []struct {
 		name string
@@ -88,7 +88,7 @@ func sampleResult(workload string, w, b, rep int) bench.Result {
 	return r
 }
 
-func sampleWrites(set func(string, float64), noise func(float64) float64, weight float64, b int) {
+func sampleWrites(r *bench.Result, set func(string, float64), noise func(float64) float64, weight float64, b int) {
 	const logical = 64e6
 	parts := map[string]float64{"written_flush_bytes": 0.6, "written_compaction_bytes": 0.5 * weight, "written_meta_bytes": 0.02}
 	if b == 1 || b == 5 || b == 8 {
@@ -104,6 +104,7 @@ func sampleWrites(set func(string, float64), noise func(float64) float64, weight
 	set("write_amp_engine", total/logical)
 	set("write_amp_fs", noise(0.9*total/logical))
 	if b != 4 {
+		r.Settings.Device = "page=4096 block=256 op=0.07 gc=greedy"
 		set("write_amp_sent", 0.85*total/logical)
 		set("write_amp_device", 1+0.1*float64(b))
 		set("write_amp_total", (1+0.1*float64(b))*0.85*total/logical)

@@ -58,34 +58,56 @@ func (e *experiment) metricRow(doc bench.MetricDoc, known bool) metricRow {
 	return row
 }
 
-// A contenderRow says what a contender was, over all experiments.
+// A contenderRow says how a contender was set.
 type contenderRow struct {
 	Name, Spec                                   string
+	On                                           []string // the experiments, if others of that name were set otherwise
 	Durability, Memory, Compression, Maintenance string
 	Runs                                         int
 	Notes                                        []string
 }
 
+// sameSettings says whether two rows can be one.
+func (r *contenderRow) sameSettings(o *contenderRow) bool {
+	return r.Name == o.Name && r.Spec == o.Spec && r.Durability == o.Durability && r.Memory == o.Memory &&
+		r.Compression == o.Compression && r.Maintenance == o.Maintenance
+}
+
 func contenderRows(experiments []experiment, common []string) []contenderRow {
 	var rows []contenderRow
-	results := map[string][]bench.Result{}
+	var results [][]bench.Result // of each row
 	for i := range experiments {
-		for _, c := range experiments[i].contenders {
-			if results[c.name] == nil {
-				s := &c.Results[0].Settings
-				row := contenderRow{Name: c.name, Spec: c.Backend, Durability: s.Durability, Compression: s.Compression, Maintenance: s.Maintenance,
-					Memory: "the engine's default"}
-				if s.Memory > 0 {
-					row.Memory = bench.FormatMetric("bytes", float64(s.Memory))
-				}
-				rows = append(rows, row)
+		for n := range experiments[i].contenders {
+			c := &experiments[i].contenders[n]
+			row := makeContenderRow(c)
+			at := slices.IndexFunc(rows, func(o contenderRow) bool { return row.sameSettings(&o) })
+			if at < 0 {
+				at = len(rows)
+				rows, results = append(rows, row), append(results, nil)
 			}
-			results[c.name] = append(results[c.name], c.Results...)
+			rows[at].On = append(rows[at].On, experiments[i].name)
+			results[at] = append(results[at], c.Results...)
 		}
 	}
+	names := map[string]int{}
 	for i := range rows {
-		rows[i].Runs = len(results[rows[i].Name])
-		rows[i].Notes = ownNotes(results[rows[i].Name], common)
+		names[rows[i].Name]++
+		rows[i].Runs, rows[i].Notes = len(results[i]), ownNotes(results[i], common)
+	}
+	for i := range rows {
+		if names[rows[i].Name] == 1 {
+			rows[i].On = nil
+		}
 	}
 	return rows
+}
+
+func makeContenderRow(c *contender) contenderRow {
+	s := &c.Results[0].Settings
+	row := contenderRow{Name: c.name, Spec: c.Backend, Durability: s.Durability, Compression: s.Compression, Maintenance: s.Maintenance,
+		Memory: "the engine's default"}
+	if s.Memory > 0 {
+		row.Memory = bench.FormatMetric("bytes", float64(s.Memory))
+	}
+	return row
 }

@@ -102,6 +102,19 @@ func TestResultsOfOneSpecAreToldApartByWhatDiffers(t *testing.T) {
 	}
 }
 
+func TestSettingsThatDifferBetweenExperimentsAreListed(t *testing.T) {
+	results := sample(1, 1)
+	results[1].Settings.Memory = 64 << 20
+	e := makeExperiments(results)
+	if e[0].contenders[0].name != "lsm" || e[1].contenders[0].name != "lsm" {
+		t.Errorf("contenders %q and %q", e[0].contenders[0].name, e[1].contenders[0].name)
+	}
+	rows := contenderRows(e, nil)
+	if len(rows) != 2 || rows[0].Memory != "32.0 MiB" || fmt.Sprint(rows[0].On) != "[J1s reads]" || rows[1].Memory != "64.0 MiB" || fmt.Sprint(rows[1].On) != "[J10]" {
+		t.Errorf("%+v", rows)
+	}
+}
+
 func TestMachinesAreNotMixed(t *testing.T) {
 	other := sample(2, 1)
 	for i := range other {

@@ -27,6 +27,9 @@ func layers() []layer {
 func (e *experiment) writes() topic {
 	t := topic{Title: "Write amplification", Intro: "Bytes written at each layer for one logical byte, a byte of key or value that the workload brought. " +
 		"The engine's bytes are split by purpose."}
+	for _, device := range e.devices() {
+		t.Intro += " Flash is a simulated device: " + device + "."
+	}
 	t.add(e.layerBars())
 	t.addBars(e, "write_amp_device", "file_syncs", "stall_us")
 	t.lack(e.has("write_amp_engine"), "No bytes by purpose: the workload writes nothing while it is measured, or the stores do not tell.")
@@ -36,6 +39,17 @@ func (e *experiment) writes() topic {
 		}
 	}
 	return t
+}
+
+// devices returns how the flash devices were set that were simulated.
+func (e *experiment) devices() []string {
+	var all []string
+	for _, r := range e.results() {
+		if d := r.Settings.Device; d != "" && !slices.Contains(all, d) {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // purposes returns the metrics of bytes written by purpose, as documented.
@@ -76,7 +90,7 @@ func (e *experiment) layerBars() (figure, bool) {
 		c.Rows = append(c.Rows, layerRows(&e.contenders[i], used, below, len(c.Parts))...)
 	}
 	return figure{slug: "write-amplification", Title: "Write amplification by layer (lower is better)",
-		Note: "Purposes are those of the repetition in the middle. Flash is simulated: what the page cache sends it, and what it programs.", chart: c}, true
+		Note: "Purposes are those of the repetition in the middle.", chart: c}, true
 }
 
 func purposeName(metric string) string {

@@ -28,7 +28,7 @@ func (e *experiment) writes() topic {
 	t := topic{Title: "Write amplification", Intro: "Bytes written at each layer for one logical byte, a byte of key or value that the workload brought. " +
 		"The engine's bytes are split by purpose."}
 	for _, device := range e.devices() {
-		t.Intro += " Flash is a simulated device: " + device + "."
+		t.Intro += " Flash is a simulated device: " + strings.ReplaceAll(device, ",", ", ") + "."
 	}
 	t.add(e.layerBars())
 	t.addBars(e, "write_amp_device", "file_syncs", "stall_us")

@@ -167,7 +167,7 @@ func (c *Bars) drawRow(p *pen, l *barLayout, i int, y float64) {
 	}
 	text := c.text(r)
 	x := l.left + max(l.at(sum), l.at(r.Hi)) + tickGap
-	p.text(x, y+barHeight-3, Shorten(text, Width-x, textSize), label{title: text})
+	p.text(x, y+barHeight-3, Shorten(text, Width-x, textSize), label{title: text, halo: c.Ref > 0})
 }
 
 // Words gives each bar, with its parts where there are several.

@@ -156,6 +156,7 @@ type label struct {
 	role   role
 	size   float64 // 0 is textSize
 	bold   bool
+	halo   bool   // it may lie on a line, which is then cleared around it
 	title  string // the whole text, if what is shown is not
 }
 
@@ -173,7 +174,12 @@ func (p *pen) text(x, y float64, s string, l label) {
 	if l.bold {
 		p.raw(` font-weight="600"`)
 	}
-	p.paint(paint{fill: l.role})
+	if l.halo {
+		p.paint(paint{fill: l.role, stroke: paper, width: 4})
+		p.raw(` stroke-linejoin="round" paint-order="stroke"`)
+	} else {
+		p.paint(paint{fill: l.role})
+	}
 	p.raw(">")
 	if l.title != "" && l.title != s {
 		fmt.Fprintf(p, "<title>%s</title>", escape(l.title))

@@ -36,6 +36,7 @@ func commands() []command {
 		{"trace", "record, summarise, import and replay the calls on a store", runTrace},
 		{"check", "verify the files of a store", runCheck},
 		{"dump", "print the structure of a store's files", runDump},
+		{"doctor", "say what this machine can measure, its limits and its noise", runDoctor},
 		{"list", "list backends, workloads and metrics", runList},
 		{"explain", "say what a metric, a workload or a backend is", runExplain},
 	}

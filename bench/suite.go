@@ -20,6 +20,7 @@ type Suite struct {
 	Reps      int
 	Seed      uint64
 	Dir       string // for results and, while they run, stores; must exist
+	Resume    bool   // goes on with the suite that was interrupted in Dir; what it has results of is not run again
 	Machine   host.Machine
 
 	// CPUCache, if set, adds a pass that counts cache misses: jobs with Pass set
@@ -108,29 +109,33 @@ type yardstick struct {
 // under a name that ends in .part until the last. A run that
 // fails does not end the suite; ctx does.
 func (s *Suite) RunAll(ctx context.Context) (Outcome, error) {
-	part := filepath.Join(s.Dir, ResultsFile+".part")
-	f, err := os.Create(part)
+	f, earlier, err := s.openPart()
 	if err != nil {
-		return Outcome{}, fmt.Errorf("make results file: %w", err)
+		return Outcome{}, err
 	}
-	out, err := s.runPlan(ctx, f)
+	out, err := s.runPlan(ctx, earlier, f)
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}
 	if err != nil {
 		return out, err
 	}
+	part := filepath.Join(s.Dir, PartFile)
 	if len(out.Results) == 0 {
 		return out, os.Remove(part)
 	}
 	return out, os.Rename(part, filepath.Join(s.Dir, ResultsFile))
 }
 
-func (s *Suite) runPlan(ctx context.Context, w io.Writer) (Outcome, error) {
-	var out Outcome
+// runPlan runs the jobs that earlier has no results of, and writes theirs to w.
+func (s *Suite) runPlan(ctx context.Context, earlier []Result, w io.Writer) (Outcome, error) {
+	out := Outcome{Results: earlier}
 	yardsticks := map[string]yardstick{}
 	pace := newPace()
-	jobs := s.Plan()
+	jobs := s.jobsLeft(earlier)
+	if len(earlier) > 0 {
+		s.progress("%d results are there already\n", len(earlier))
+	}
 	for i, job := range jobs {
 		title := titleOf(job.Workload, job.Pass)
 		y, known := yardsticks[title]
@@ -270,7 +275,7 @@ var harnessMetrics = map[string]string{
 
 // runInDir gives a job a directory for its store, and removes it afterwards.
 func (s *Suite) runInDir(ctx context.Context, job Job) (m Measurement, err error) {
-	dir, err := os.MkdirTemp(s.Dir, "store-")
+	dir, err := os.MkdirTemp(s.Dir, storePrefix)
 	if err != nil {
 		return m, fmt.Errorf("make store directory: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -160,6 +161,101 @@ func TestAnInterruptedSuiteKeepsWhatItHas(t *testing.T) {
 	}
 	if _, err := LoadResults(s.Dir); err == nil {
 		t.Error("a suite that was interrupted looks finished")
+	}
+}
+
+// What is made of two parts, the first of them cut in the middle of a line, is what
+// one suite makes.
+func TestAnInterruptedSuiteCanBeResumed(t *testing.T) {
+	s := smallSuite(t, "a", "b")
+	ctx, cancel := context.WithCancel(context.Background())
+	runs := map[string]int{}
+	s.Run = func(ctx context.Context, job Job) (Measurement, error) {
+		if job.Backend != Noop {
+			if len(runs) == 5 {
+				cancel()
+			} else {
+				runs[fmt.Sprint(job.Workload, job.Backend, job.Rep)]++
+			}
+		}
+		return Execute(ctx, job, openMem)
+	}
+	if _, err := s.RunAll(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	part := filepath.Join(s.Dir, PartFile)
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(`{"backend":"a","workload":"J10","rep":`)
+	if err := errors.Join(err, f.Close(), os.Mkdir(filepath.Join(s.Dir, "store-123"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	s.Resume = true
+	s.Run = func(ctx context.Context, job Job) (Measurement, error) {
+		if job.Backend != Noop {
+			runs[fmt.Sprint(job.Workload, job.Backend, job.Rep)]++
+		}
+		return Execute(ctx, job, openMem)
+	}
+	out, err := s.RunAll(context.Background())
+	if err != nil || len(out.Results) != 12 || len(runs) != 12 {
+		t.Fatalf("error %v, %d results, runs %v", err, len(out.Results), runs)
+	}
+	for run, n := range runs {
+		if n != 1 {
+			t.Errorf("%s was run %d times", run, n)
+		}
+	}
+	loaded, err := LoadResults(s.Dir)
+	if err != nil || !reflect.DeepEqual(loaded, out.Results) {
+		t.Errorf("error %v, or the file holds other results", err)
+	}
+	if entries, err := os.ReadDir(s.Dir); err != nil || len(entries) != 1 {
+		t.Errorf("error %v, and %v is left in the directory", err, entries)
+	}
+}
+
+// A suite goes on only as it began.
+func TestASuiteIsNotResumedAsAnother(t *testing.T) {
+	for want, change := range map[string]func(*Suite){
+		"was measured on a machine that differs in kernel":                                  func(s *Suite) { s.Machine.Kernel = "7" },
+		"was measured by another program: its commit or Go version differs":                 func(s *Suite) { s.Machine.Commit = "1" },
+		"J1s on a, repetition 1, of the interrupted suite is not what this suite would run": func(s *Suite) { s.Seed++ },
+		"repetition 1, of the interrupted suite is not what this suite":                     func(s *Suite) { s.Backends[0].Settings.Durability = "always" },
+	} {
+		s := smallSuite(t, "a")
+		ctx, cancel := context.WithCancel(context.Background())
+		s.Run = func(ctx context.Context, job Job) (Measurement, error) {
+			if job.Workload == "J10" {
+				cancel()
+			}
+			return Execute(ctx, job, openMem)
+		}
+		if _, err := s.RunAll(ctx); !errors.Is(err, context.Canceled) {
+			t.Fatalf("error %v", err)
+		}
+		before, err := os.ReadFile(filepath.Join(s.Dir, PartFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Resume = true
+		change(s)
+		var mismatch *MismatchError
+		if _, err := s.RunAll(context.Background()); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, not %s", err, want)
+		}
+		after, err := os.ReadFile(filepath.Join(s.Dir, PartFile))
+		if err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s: error %v, or the results so far have changed", want, err)
+		}
+	}
+	s := smallSuite(t, "a")
+	s.Resume = true
+	var format *FormatError
+	if _, err := s.RunAll(context.Background()); !errors.As(err, &format) || !strings.HasSuffix(err.Error(), "results.jsonl.part: no such file") {
+		t.Errorf("nothing to resume: error %v", err)
 	}
 }
 

@@ -43,7 +43,7 @@ type benchFlags struct {
 	watch, memoryLimit                   string
 	reps, retryDisturbed                 int
 	sample, rate, arrival                string
-	dropCaches                           bool
+	dropCaches, resume                   bool
 	seed                                 uint64
 	memory                               string
 	durability, compression, maintenance string
@@ -94,6 +94,7 @@ func (f *benchFlags) commandLine(stdout io.Writer, usage, doc string) *commandLi
 	})
 	line.StringVar(&f.cpuCache, "cpu-cache", "none", "count instructions and cache misses in a pass of its own: none or cachegrind (needs valgrind)")
 	line.Float64Var(&f.cpuCacheScale, "cpu-cache-scale", 10, "`number` by which that pass divides the size of workloads and memory")
+	line.BoolVar(&f.resume, "resume", false, "go on with the suite that was interrupted in the directory of -o; all other flags must be as they were")
 	line.StringVar(&f.out, "o", "", "`directory` for the results, which must not exist or be empty (default results/DATE-TIME)")
 	return line
 }
@@ -113,7 +114,7 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	dir, made, err := resultsDir(f.out, time.Now())
+	dir, made, err := f.directory()
 	if err != nil {
 		return err
 	}
@@ -123,10 +124,11 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 	defer stop()
 	out, err := suite.RunAll(ctx)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted; the runs that had ended are in %s.part", filepath.Join(dir, bench.ResultsFile))
+		return fmt.Errorf("interrupted; the runs that had ended are in %s, and -resume -o %s goes on with them",
+			filepath.Join(dir, bench.PartFile), dir)
 	}
 	if err != nil {
-		return errors.Join(err, removeIfEmpty(dir, made))
+		return errors.Join(explainResume(err), removeIfEmpty(dir, made))
 	}
 	if len(out.Results) > 0 {
 		err = writeFiles(dir, out.Results)
@@ -156,7 +158,7 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 	if f.retryDisturbed < 0 {
 		return nil, badInput("-retry-disturbed must be at least 0")
 	}
-	s := &bench.Suite{Reps: f.reps, Seed: f.seed, RetryDisturbed: f.retryDisturbed}
+	s := &bench.Suite{Reps: f.reps, Seed: f.seed, RetryDisturbed: f.retryDisturbed, Resume: f.resume}
 	if err := f.addCPUCache(s); err != nil {
 		return nil, err
 	}

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/statelab/statelab/bench"
 	"github.com/statelab/statelab/bench/host"
@@ -92,6 +96,31 @@ func prepareMachine(dropCaches bool) func() []string {
 		}
 		return nil
 	}
+}
+
+// directory returns that of the results, and says whether it was made or
+// found empty.
+func (f *benchFlags) directory() (dir string, made bool, err error) {
+	if !f.resume {
+		return resultsDir(f.out, time.Now())
+	}
+	if f.out == "" {
+		return "", false, badInput("-resume goes on with the suite in -o, which names none")
+	}
+	if _, err := os.Stat(filepath.Join(f.out, bench.ResultsFile)); err == nil {
+		return "", false, badInput("-resume: the suite in %s has come to its end", f.out)
+	}
+	return f.out, false, nil
+}
+
+// explainResume makes bad input of what keeps a suite from going on.
+func explainResume(err error) error {
+	var mismatch *bench.MismatchError
+	var format *bench.FormatError
+	if errors.As(err, &mismatch) || errors.As(err, &format) {
+		return badInput("-resume: %w", err)
+	}
+	return err
 }
 
 // presetText lists the suites for the help of a flag.

@@ -95,6 +95,11 @@ func TestCurvesAgreeWithTheCacheThatIsThere(t *testing.T) {
 		t.Errorf("%v blocks for each Get", got)
 	}
 	wantCurves(t, m)
+	measured := m.Curves[len(m.Curves)-1]
+	if measured.Name != "miss_ratio_lru_measured" || !slices.Equal(measured.X, []float64{lruStoreBlocks * lruStoreBytes}) ||
+		math.Abs(measured.Y[0]-(1-m.Metrics["cache_hit_ratio"].Value)) > 1e-9 {
+		t.Errorf("the last curve is %+v", measured)
+	}
 	if again := runCurves(t, openLRU); !reflect.DeepEqual(missRatios(m), missRatios(again)) {
 		t.Error("a second run has other curves")
 	}

@@ -1,5 +1,7 @@
 package bench
 
+import "slices"
+
 // A Curve is a measured function, such as a miss ratio by cache size or a
 // latency by percentile. CurveDocs says what the points of each name mean.
 type Curve struct {
@@ -19,7 +21,7 @@ type CurveDoc struct {
 // CurveDocs returns the documentation of every curve, in the order in which
 // reports show them.
 func CurveDocs() []CurveDoc {
-	return append(latencyCurves(), missRatioCurves()...)
+	return slices.Concat(latencyCurves(), missRatioCurves(), measuredMissRatioCurves())
 }
 
 // A Timeline is the measured phase cut into slots of equal length.

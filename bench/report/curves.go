@@ -47,13 +47,20 @@ func (e *experiment) curveNames() []string {
 		}
 	}
 	slices.Sort(others)
-	return slices.DeleteFunc(append(names, others...), func(n string) bool { return !have[n] })
+	return slices.DeleteFunc(append(names, others...), func(n string) bool {
+		base, isMeasured := strings.CutSuffix(n, measuredSuffix)
+		return !have[n] || isMeasured && have[base]
+	})
 }
+
+// measuredSuffix ends the name of a curve whose points were measured where those of the
+// curve without it were computed; they are drawn into its chart.
+const measuredSuffix = "_measured"
 
 // curveLines draws one curve, a line for each contender; false if none has a point.
 func (e *experiment) curveLines(name string) (figure, bool) {
 	doc := findCurve(name)
-	c := &chart.Lines{X: axisOf(xName(doc), doc.XUnit), Y: axisOf(plain(name), doc.YUnit)}
+	c := &chart.Lines{X: axisOf(xName(doc), doc.XUnit), Y: axisOf(plain(name), doc.YUnit), RingDoc: "measured, not computed"}
 	for i := range e.contenders {
 		s := curveSeries(&e.contenders[i], name)
 		if c.X.Spacing == chart.Tail {
@@ -61,6 +68,10 @@ func (e *experiment) curveLines(name string) (figure, bool) {
 		}
 		if len(s.X) > 0 {
 			c.Series = append(c.Series, s)
+		}
+		measured := curveSeries(&e.contenders[i], name+measuredSuffix)
+		for n := range measured.X {
+			c.Rings = append(c.Rings, chart.Ring{Name: measured.Name, Look: measured.Look, X: measured.X[n], Y: measured.Y[n]})
 		}
 	}
 	f := figure{slug: name, Title: plain(name) + betterWords(doc.Better), Note: brief(doc.Doc), chart: c}

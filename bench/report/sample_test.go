@@ -77,7 +77,7 @@ func sampleResult(workload string, w, b, rep int) bench.Result {
 			sampleLatency(&r, set, op.name, noise(op.p50*weight))
 		}
 	}
-	r.Curves = append(r.Curves, sampleMissRatio(weight))
+	r.Curves = append(r.Curves, sampleMissRatio(weight), bench.Curve{Name: "miss_ratio_lru_measured", X: []float64{24 << 20}, Y: []float64{0.7 / weight}})
 	r.Timeline = sampleTimeline(random, weight)
 	if b == 5 {
 		r.Notes = append(r.Notes, "memory is not bounded: it keeps its pages in the page cache")

@@ -23,7 +23,7 @@ func all(name string, v float64) map[string]Chart {
 		"bars": &Bars{Unit: name, Format: format, Parts: []Part{{name, 0}, {"b", 1}}, Ref: 1, RefDoc: name, Rows: []Row{
 			{Group: name, Label: name, Values: []float64{v, 2}, Lo: 1, Hi: v}, {Label: "none"}}},
 		"dots":   &Dots{Axis: axis(Log), Names: []string{name, "p99"}, Rows: []DotRow{{name, 0, []float64{1, v}}, {"none", 1, nil}}},
-		"linear": &Lines{X: axis(Linear), Y: axis(Linear), Series: []Series{{Name: name, X: []float64{1, 2}, Y: []float64{v, 4}}}},
+		"linear": &Lines{X: axis(Linear), Y: axis(Linear), Series: []Series{{Name: name, X: []float64{1, 2}, Y: []float64{v, 4}}}, Rings: []Ring{{name, 0, v, v}}, RingDoc: name},
 		"log":    &Lines{X: axis(Log), Y: axis(Log), Series: []Series{{Name: name, X: []float64{1, v}, Y: []float64{v, 4}}}},
 		"log2":   &Lines{X: axis(Log2), Y: axis(Linear), Series: []Series{{Name: name, X: []float64{1, v}, Y: []float64{v, 4}, Points: true}}},
 		"tail":   &Lines{X: axis(Tail), Y: axis(Log), Series: []Series{{Name: name, X: []float64{50, 99, 100}, Y: []float64{v, 4, 5}}}},

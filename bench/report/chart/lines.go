@@ -9,8 +9,17 @@ import (
 
 // Lines is a plot of functions.
 type Lines struct {
-	X, Y   Axis
-	Series []Series
+	X, Y    Axis
+	Series  []Series
+	Rings   []Ring
+	RingDoc string // what rings are
+}
+
+// A Ring is one value that was found by other means than the line of its look.
+type Ring struct {
+	Name string
+	Look int
+	X, Y float64
 }
 
 // A Series is one function, or, as Points, single values that no line joins.
@@ -42,13 +51,20 @@ func (c *Lines) legend() legend {
 
 func (c *Lines) size() (width, height float64) {
 	l := c.legend()
-	return Width, lineHeight + 8 + plotHeight + 2*lineHeight + 10 + l.height()
+	h := lineHeight + 8 + plotHeight + 2*lineHeight + 10 + l.height()
+	if len(c.Rings) > 0 {
+		h += lineHeight
+	}
+	return Width, h
 }
 
 func (c *Lines) frame() frame {
 	var xs, ys []float64
 	for _, s := range c.Series {
 		xs, ys = append(xs, s.X[:s.len()]...), append(ys, s.Y[:s.len()]...)
+	}
+	for _, r := range c.Rings {
+		xs, ys = append(xs, r.X), append(ys, r.Y)
 	}
 	f := frame{top: lineHeight + 8, height: plotHeight, x: newScale(&c.X, xs), y: newScale(&c.Y, ys)}
 	f.left = leftOf(&c.Y, &f.y)
@@ -70,6 +86,23 @@ func (c *Lines) draw(p *pen) {
 		}
 		p.marker(x+(swatch-8)/2, y, look, "")
 	})
+	for _, r := range c.Rings {
+		if f.x.shows(r.X) && f.y.shows(r.Y) {
+			drawRing(p, f.px(r.X), f.py(r.Y), seriesRole(r.Look), fmt.Sprintf("%s: %s at %s", r.Name, c.Y.format(r.Y), c.X.format(r.X)))
+		}
+	}
+	if len(c.Rings) > 0 {
+		y := f.top + f.height + 2*lineHeight + 10 + l.height() + lineHeight/2
+		drawRing(p, (swatch-8)/2, y, ink, "")
+		p.text(swatch, y+4, Shorten(c.RingDoc, Width-swatch, smallSize), label{size: smallSize, title: c.RingDoc})
+	}
+}
+
+// drawRing draws a ring that can be seen on lines of any colour.
+func drawRing(p *pen, x, y float64, of role, title string) {
+	circle := "M" + coord(x-6) + " " + coord(y) + "a6 6 0 1 0 12 0a6 6 0 1 0 -12 0Z"
+	p.path(circle, paint{stroke: paper, width: 5}, "")
+	p.path(circle, paint{stroke: of, width: 2.5}, title)
 }
 
 func strokeOf(look int) paint {
@@ -134,6 +167,9 @@ func (c *Lines) Words() string {
 				c.Y.format(s.Y[0]), c.X.format(s.X[0]), c.Y.format(s.Y[n-1]), c.X.format(s.X[n-1]))
 		}
 	}
+	for _, r := range c.Rings {
+		fmt.Fprintf(&b, " %s, %s: %s at %s.", r.Name, c.RingDoc, c.Y.format(r.Y), c.X.format(r.X))
+	}
 	return b.String()
 }
 
@@ -155,6 +191,14 @@ func (c *Lines) Table() [][]string {
 				cell = c.Y.format(s.Y[i])
 			}
 			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	for _, r := range c.Rings {
+		row := make([]string, len(head))
+		row[0] = c.X.format(r.X) + ", " + c.RingDoc
+		if i := slices.Index(head[1:], r.Name); i >= 0 {
+			row[1+i] = c.Y.format(r.Y)
 		}
 		rows = append(rows, row)
 	}

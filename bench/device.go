@@ -20,7 +20,7 @@ var deviceMetrics = []MetricDoc{
 	{"device_erases", "blocks", Lower, "Erase blocks that the simulated device erased."},
 	{"device_capacity_bytes", "bytes", Neither, "Logical capacity of the simulated device: the peak of the store's files over the whole run divided by fill less cold of settings.device, in whole erase blocks, at least 16."},
 	{"device_fill_ratio", "ratio", Neither, "Share of that capacity in use when the store's files were at their peak, cold data included."},
-	{"device_turns", "ratio", Neither, "How often what the warm-up sent would fill the capacity. Below one its state is still that of its ageing and not yet of the store's."},
+	{"device_turns", "ratio", Neither, "How often what was sent before the measured phase would fill the capacity: by replaying the run, turns of settings.device times over, and by its warm-up."},
 }
 
 // deviceNote begins the notes of this instrument.
@@ -132,8 +132,39 @@ func (d *device) simulate(peak int64) (*simulation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sim, d.rec.Replay(sim.host.Observe, sim.mark)
+	return sim, sim.run(d.rec, peak, d.model.turns)
 }
+
+// maxRounds bounds how often a run is replayed that sends the device little.
+const maxRounds = 64
+
+// run replays the run until what it has sent would fill the capacity so many
+// times, and then once more, which counts. So the device is in the state that
+// this store brings it into, however short the run is. From one round to the next the files of
+// the last make room as those of the new one grow, so that no room is given back all at once;
+// what is left of them goes when the measured phase begins.
+func (sim *simulation) run(rec *ftl.Recording, peak int64, turns float64) error {
+	target := int64(turns * float64(sim.totalPages))
+	for range maxRounds {
+		before := sim.sent()
+		if sim.sent() >= target {
+			break
+		}
+		if err := rec.Replay(sim.host.Observe, func() error { return nil }); err != nil {
+			return err
+		}
+		if err := sim.host.Retire(peak); err != nil {
+			return err
+		}
+		if sim.sent() == before {
+			break
+		}
+	}
+	return rec.Replay(sim.host.Observe, sim.mark)
+}
+
+// sent returns the pages that the device was sent since it was aged.
+func (sim *simulation) sent() int64 { return sim.flash.Counters().Since(sim.aged).Host }
 
 func (d *device) newSimulation(peak int64) (*simulation, error) {
 	block := int64(d.model.blockPages)
@@ -188,6 +219,7 @@ func (sim *simulation) mark() error {
 	if sim.marks == len(sim.flashes) {
 		return nil
 	}
+	sim.host.DropOld()
 	if err := sim.host.Flush(); err != nil {
 		return err
 	}

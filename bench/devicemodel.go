@@ -22,6 +22,7 @@ type deviceModel struct {
 	trim        bool
 	full        float64 // share of the logical capacity in use when the store's files are at their peak
 	cold        float64 // share of it that something else holds, and never touches
+	turns       float64 // capacities that replaying the run sends before it counts
 	placement   ftl.Placement
 	expireBytes int64
 	dirtyBytes  int64
@@ -44,6 +45,7 @@ func defaultDeviceModel() deviceModel {
 		trim:        true,
 		full:        0.85,
 		cold:        0.15,
+		turns:       3,
 		placement:   ftl.NextFit,
 		expireBytes: ftl.DefaultExpire,
 		dirtyBytes:  ftl.DefaultDirtyLimit,
@@ -62,6 +64,7 @@ func deviceParams() []spec.Param[deviceModel] {
 		spec.Bool("trim", "whether the file system discards what dies", "true", func(d *m) *bool { return &d.trim }),
 		fraction("fill", "share of the logical capacity in use when the store's files are at their peak, cold data included", 0.01, 1, func(d *m) *float64 { return &d.full }),
 		fraction("cold", "share of the logical capacity that holds data of something else, never touched", 0, 0.99, func(d *m) *float64 { return &d.cold }),
+		fraction("turns", "how often the run is replayed before it counts, in times that it fills the logical capacity", 0, 100, func(d *m) *float64 { return &d.turns }),
 		spec.Enum("place", "where new files go: on from the last, or the first gap", "next", ftl.Placements(), func(d *m) *ftl.Placement { return &d.placement }),
 		spec.Size("expire", "bytes the store writes until what it never synced is written back", "512MiB", 1, 1<<50, func(d *m) *int64 { return &d.expireBytes }),
 		spec.Size("dirty", "dirty bytes above which the oldest file is written back", "128MiB", 1, 1<<50, func(d *m) *int64 { return &d.dirtyBytes }),
@@ -120,9 +123,9 @@ func parseDevice(text string) (deviceModel, error) {
 
 // String is the inverse of parseDevice, with nothing left out.
 func (m deviceModel) String() string {
-	return fmt.Sprintf("op=%s,page=%s,block=%d,gc=%s,streams=%d,trim=%t,fill=%s,cold=%s,place=%s,expire=%s,dirty=%s",
+	return fmt.Sprintf("op=%s,page=%s,block=%d,gc=%s,streams=%d,trim=%t,fill=%s,cold=%s,turns=%s,place=%s,expire=%s,dirty=%s",
 		number(m.spare), spec.FormatSize(int64(m.pageBytes)), m.blockPages, m.collection, m.streams, m.trim,
-		number(m.full), number(m.cold), m.placement, spec.FormatSize(m.expireBytes), spec.FormatSize(m.dirtyBytes))
+		number(m.full), number(m.cold), number(m.turns), m.placement, spec.FormatSize(m.expireBytes), spec.FormatSize(m.dirtyBytes))
 }
 
 // deviceDoc explains the instrument and what its device can be told.

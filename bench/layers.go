@@ -63,7 +63,7 @@ func layerColumns() []layerColumn {
 	}
 	columns := []layerColumn{{"logical MiB", metric("logical_bytes"), mebibytes, true}}
 	for _, p := range purposes {
-		columns = append(columns, layerColumn{p.head, perLogical(p.metric), humanFloat, false})
+		columns = append(columns, layerColumn{p.head, perLogical(p.metric), amplification, false})
 	}
 	for _, c := range []struct{ head, metric string }{
 		{"engine", "write_amp_engine"},
@@ -72,7 +72,7 @@ func layerColumns() []layerColumn {
 		{"device", "write_amp_device"},
 		{"total", "write_amp_total"},
 	} {
-		columns = append(columns, layerColumn{c.head, metric(c.metric), humanFloat, true})
+		columns = append(columns, layerColumn{c.head, metric(c.metric), amplification, true})
 	}
 	return columns
 }
@@ -105,10 +105,22 @@ func (c *layerColumn) shown(groups []Group) bool {
 func deviceText(groups []Group) string {
 	var texts []string
 	for i := range groups {
-		text := "  device " + groups[i].Results[0].Settings.Device + "\n"
-		if text != "  device \n" && !slices.Contains(texts, text) {
-			texts = append(texts, text)
+		device := groups[i].Results[0].Settings.Device
+		if device != "" && !slices.Contains(texts, device) {
+			texts = append(texts, device)
 		}
 	}
-	return strings.Join(texts, "")
+	var b strings.Builder
+	for _, device := range texts {
+		b.WriteString(wrap("  ", 118, "device "+strings.ReplaceAll(device, ",", " ")) + "\n")
+	}
+	return b.String()
+}
+
+// amplification shows a ratio without more digits than it deserves.
+func amplification(v float64) string {
+	if v > 0 && v < 0.001 {
+		return "<0.001"
+	}
+	return humanFloat(v)
 }

@@ -14,6 +14,7 @@ func layered() []Result {
 	full.set("written_flush_bytes", 40<<20)
 	full.set("written_compaction_bytes", 120<<20)
 	full.set("written_log_bytes", 0)
+	full.set("written_meta_bytes", 1000)
 	full.set("write_amp_engine", 2)
 	full.set("write_amp_fs", 1.5)
 	full.set("write_amp_sent", 1.49)

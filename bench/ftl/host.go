@@ -1,8 +1,12 @@
 package ftl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
 
 	"github.com/statelab/statelab/vfs"
 )
@@ -58,7 +62,11 @@ type Host struct {
 	queue  []dirtySince // files by when they became dirty, some of which no longer are
 	clock  int64        // bytes written by the store
 	dirty  int64        // pages
+	held   int64        // addresses that files have
 	counts HostCounters
+
+	old   []*file // retired, clean, the next to shrink last
+	limit int64   // of held, while there are old files
 }
 
 // HostCounters are what a host has seen and decided, in bytes.
@@ -148,6 +156,40 @@ func (h *Host) Observe(op vfs.TraceOp) error {
 // Flush writes back everything, as the command sync does.
 func (h *Host) Flush() error { return h.writeBackWhile(func(dirtySince) bool { return true }) }
 
+// Retire makes room for another run of the same trace on a device in use: the
+// files become old, and names and ids mean new files from now on. Everything dirty
+// is written back. Old files shrink, page by page from their ends, the first of them
+// first, just so much that no more than limit pages are held together with the new.
+func (h *Host) Retire(limit int64) error {
+	if err := h.Flush(); err != nil {
+		return err
+	}
+	retired := slices.Collect(maps.Values(h.files))
+	slices.SortFunc(retired, func(a, b *file) int { return cmp.Compare(b.id, a.id) })
+	h.old = append(retired, h.old...) // of two files of one id the one retired before goes first
+	h.names, h.files, h.limit = newNames(), map[uint64]*file{}, limit
+	return nil
+}
+
+// DropOld removes the old files that are left.
+func (h *Host) DropOld() { h.shrinkOld(math.MaxInt64) }
+
+// shrinkOld takes n addresses away from the old files, as far as they have them.
+func (h *Host) shrinkOld(n int64) {
+	for n > 0 && len(h.old) > 0 {
+		f := h.old[len(h.old)-1]
+		last := len(f.at) - 1
+		if last < 0 {
+			h.old = h.old[:len(h.old)-1]
+			continue
+		}
+		if f.at[last] != nowhere {
+			n--
+		}
+		h.cut(f, int64(last))
+	}
+}
+
 // write makes pages dirty, and writes back what the rules say.
 func (h *Host) write(id uint64, offset, length int64) error {
 	h.counts.Written += length
@@ -224,6 +266,9 @@ func (h *Host) place(f *file, p int64) error {
 	for end < int64(len(f.at)) && f.dirty[end] && f.at[end] == nowhere {
 		end++
 	}
+	if len(h.old) > 0 {
+		h.shrinkOld(h.held + end - p - h.limit)
+	}
 	if h.room.free == 0 {
 		return fmt.Errorf("page cache: write back file %d: %w", f.id, ErrFull)
 	}
@@ -232,6 +277,7 @@ func (h *Host) place(f *file, p int64) error {
 		goal = int64(f.at[p-1]) + 1
 	}
 	at, got := h.room.take(goal, end-p)
+	h.held += got
 	for i := range got {
 		f.at[p+i] = uint32(at + i)
 	}
@@ -248,6 +294,7 @@ func (h *Host) cut(f *file, n int64) {
 		}
 		if at := f.at[p]; at != nowhere {
 			h.room.release(int64(at))
+			h.held--
 			if !h.config.NoTrim {
 				h.device.Trim(int64(at), 1)
 			}

@@ -131,6 +131,41 @@ func TestAFileLiesInOnePieceWhereThereIsRoom(t *testing.T) {
 	}
 }
 
+// Old files make room for new ones, and no more than that.
+func TestOldFilesShrinkAsNewOnesGrow(t *testing.T) {
+	h := newTestHost(t, 8, HostConfig{})
+	run := func(ops ...vfs.TraceOp) {
+		t.Helper()
+		for _, op := range ops {
+			if err := h.Observe(op); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	trimmed := func(want int64) {
+		t.Helper()
+		if got := h.device.Counters().Trimmed; got != want {
+			t.Fatalf("%d pages discarded, not %d", got, want)
+		}
+	}
+	run(create("a", 1), write(1, 0, 8*kib), create("b", 2), write(2, 4*kib, 8*kib))
+	if err := h.Retire(5); err != nil || h.dirty != 0 || h.held != 4 {
+		t.Fatalf("error %v, %d pages dirty, %d held", err, h.dirty, h.held)
+	}
+	run(create("a", 1), write(1, 0, 4*kib), syncFile(1))
+	trimmed(0)
+	run(write(1, 4*kib, 8*kib), syncFile(1))
+	trimmed(2) // the first old file
+	run(write(1, 12*kib, 4*kib), syncFile(1))
+	trimmed(3)
+	h.DropOld()
+	trimmed(4)
+	run(remove("a", 1))
+	if trimmed(8); h.held != 0 || h.room.free != 8 || h.device.Mapped() != 0 {
+		t.Errorf("%d pages held, %d free, %d mapped", h.held, h.room.free, h.device.Mapped())
+	}
+}
+
 func TestAFullDeviceIsAnError(t *testing.T) {
 	h := newTestHost(t, 4, HostConfig{})
 	h.Reserve(1, 2)

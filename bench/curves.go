@@ -7,6 +7,12 @@ import (
 	"github.com/statelab/statelab/bench/mrc"
 )
 
+const (
+	curvesName = "curves"
+	curvesDoc  = "every look-up of a block in the engine's own cache, sampled: miss-ratio curves by cache size and policy; " +
+		"in a suite that is a run of its own beside the first repetition, since it takes time and memory"
+)
+
 const missRatioNote = " would miss of the measured phase's look-ups, with what the warm-up left in it, by the size of the cache: from 1 % to all of block_footprint_bytes. Computed from a sample of blocks; see docs/CACHES.md."
 
 // missRatioCurves documents the curves of the instrument, by policy.
@@ -32,12 +38,15 @@ func measuredMissRatioCurves() []CurveDoc {
 // such points into the chart of the curve.
 const measuredSuffix = "_measured"
 
-func missRatioName(p mrc.Policy) string { return "miss_ratio_" + p.String() }
+// missRatioPrefix begins the names of the curves.
+const missRatioPrefix = "miss_ratio_"
+
+func missRatioName(p mrc.Policy) string { return missRatioPrefix + p.String() }
 
 var missRatioMetrics = []MetricDoc{
 	{"block_footprint_bytes", "bytes", Lower, "Greatest memory that the blocks or pages in existence at one time would have taken, as far as they were looked up or made, warm-up included, as estimated from the sample. A larger cache would be of no use. Measured under -watch curves."},
 	{"lru_90_bytes", "bytes", Lower, "Least cache size on the curve miss_ratio_lru at which nine of ten look-ups hit. Absent if no size would do. Measured under -watch curves."},
-	{"curve_error_pp", "pp", Neither, "Hit ratio that the curve of the engine's own policy gives for the size of its cache, less the one it had (cache_hit_ratio), in percentage points: how far sampling and the model of the cache are from the engine. Absent where the engine does not tell its policy. Measured under -watch curves."},
+	{"curve_error_pp", "pp", Neither, "Hit ratio that the curve of the engine's own policy gives for the size of its cache, less the one it had (cache_hit_ratio), in percentage points: how far sampling and the model of the cache are from the engine, in the run that the curves are of. Absent where the engine does not tell its policy. Measured under -watch curves."},
 	{"blocks_sampled", "blocks", Higher, "Blocks that the curves were computed from, warm-up included. Measured under -watch curves."},
 	{"block_sample_rate", "ratio", Neither, "Share of blocks sampled, of the kind of which the least were. Measured under -watch curves."},
 }
@@ -66,6 +75,9 @@ func (c *curves) close() error {
 	return nil
 }
 
+// noBlocksNote says why there are no curves.
+const noBlocksNote = "curves: the store told of no look-ups of blocks; one that is memory-resident has none"
+
 // Points of the curves: LRU's cost one pass in all, the others' a replay each.
 const (
 	leastSize    = 0.01 // of the footprint
@@ -76,7 +88,7 @@ const (
 func (c *curves) end(s statelab.Store, m *Measurement) error {
 	t := c.sampler.Trace()
 	if t.LookUps == 0 {
-		m.Notes = append(m.Notes, "curves: the store told of no look-ups of blocks; one that is memory-resident has none")
+		m.Notes = append(m.Notes, noBlocksNote)
 		return nil
 	}
 	c.noteLimits(t, m)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"math"
 	"reflect"
 	"slices"
@@ -57,6 +58,19 @@ func (s *lruStore) Stats() statelab.Stats {
 	stats := s.memStore.Stats()
 	stats.Cache = []statelab.CacheStats{s.stats}
 	stats.CacheBytes, stats.CachePolicy = lruStoreBlocks*lruStoreBytes, "lru"
+	return stats
+}
+
+// A residentStore has no cache.
+type residentStore struct{ *memStore }
+
+func openResident(string, string, *statelab.Options) (statelab.Store, error) {
+	return residentStore{newMemStore()}, nil
+}
+
+func (s residentStore) Stats() statelab.Stats {
+	stats := s.memStore.Stats()
+	stats.Cache = nil
 	return stats
 }
 
@@ -143,6 +157,64 @@ func TestAStoreWithoutBlocksHasNoCurvesAndANote(t *testing.T) {
 		}
 	}
 	if notes := strings.Join(m.Notes, "\n"); !strings.Contains(notes, "memory-resident") {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// The runs that are timed are not watched, and only the first repetition is run
+// again for the curves.
+func TestASuiteComputesCurvesInARunOfTheirOwn(t *testing.T) {
+	s := smallSuite(t, "a", "resident")
+	s.Workloads = []string{"reads"}
+	var watched []string
+	s.Run = func(ctx context.Context, job Job) (Measurement, error) {
+		watched = append(watched, strings.Join(job.Watch, "+"))
+		if slices.Contains(job.Watch, "curves") && (job.MemoryLimit != 0 || job.Rate != 0) {
+			t.Errorf("the run for the curves is bounded: %+v", job.Settings)
+		}
+		if job.Backend == "resident" {
+			return Execute(ctx, job, openResident)
+		}
+		return Execute(ctx, job, openLRU)
+	}
+	for i := range s.Backends {
+		s.Backends[i].Settings.Watch = []string{"curves", "pagecache"}
+		s.Backends[i].Settings.MemoryLimit = AutoLimit
+	}
+	out, err := s.RunAll(context.Background())
+	if err != nil || len(out.Failures) > 0 {
+		t.Fatalf("error %v, failures %v", err, out.Failures)
+	}
+	if want := []string{"", "pagecache", "curves", "pagecache", "pagecache", "pagecache"}; !slices.Equal(watched, want) {
+		t.Errorf("runs watched by %q, want %q", watched, want)
+	}
+	for _, r := range out.Results {
+		_, has := r.Metrics["curve_error_pp"]
+		curves := missRatios(Measurement{Curves: r.Curves})
+		if first := r.Rep == 1 && r.Backend == "a"; has != first || len(curves) > 0 != first {
+			t.Errorf("%s, repetition %d: %d curves", r.Backend, r.Rep, len(curves))
+		}
+		if noted := slices.Contains(r.Notes, noBlocksNote); noted != (r.Rep == 1 && r.Backend == "resident") {
+			t.Errorf("%s, repetition %d: notes %q", r.Backend, r.Rep, r.Notes)
+		}
+	}
+}
+
+func TestAFailedRunForTheCurvesLeavesTheResult(t *testing.T) {
+	s := smallSuite(t, "a")
+	s.Workloads, s.Reps = []string{"reads"}, 1
+	s.Run = func(ctx context.Context, job Job) (Measurement, error) {
+		if slices.Contains(job.Watch, "curves") {
+			return Measurement{}, errors.New("no room")
+		}
+		return Execute(ctx, job, openLRU)
+	}
+	s.Backends[0].Settings.Watch = []string{"curves"}
+	out, err := s.RunAll(context.Background())
+	if err != nil || len(out.Results) != 1 {
+		t.Fatalf("error %v, results %v", err, out.Results)
+	}
+	if notes := strings.Join(out.Results[0].Notes, "\n"); !strings.Contains(notes, "curves: the run for them failed: no room") {
 		t.Errorf("notes %q", notes)
 	}
 }

@@ -39,7 +39,7 @@ func instrumentDocs() []instrumentDoc {
 		{"counters", "the processor's event counters: instructions, cycles, cache and branch misses", newCounters},
 		{"device", deviceDoc(), newDevice},
 		{"pagecache", "what of the store's files is in the kernel's page cache", newResidency},
-		{"curves", "every look-up of a block in the engine's own cache, sampled: miss-ratio curves by cache size and policy", newCurves},
+		{curvesName, curvesDoc, newCurves},
 	}
 }
 

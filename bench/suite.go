@@ -153,6 +153,9 @@ func (s *Suite) runPlan(ctx context.Context, earlier []Result, w io.Writer) (Out
 		s.progress("[%d/%d%s] %s on %s%s ... ", i+1, len(jobs), left, title, job.Backend, s.repetition(job))
 		start := time.Now()
 		res, err := s.runUndisturbed(ctx, job, y)
+		if err == nil {
+			s.addCurves(ctx, job, y.truth, &res)
+		}
 		if ctx.Err() != nil {
 			s.progress("stopped\n")
 			return out, ctx.Err()
@@ -243,7 +246,7 @@ func (s *Suite) runUndisturbed(ctx context.Context, job Job, y yardstick) (Resul
 }
 
 func (s *Suite) runJob(ctx context.Context, job Job, y yardstick) (Result, error) {
-	m, err := s.measureJob(ctx, job, y)
+	m, err := s.measureJob(ctx, job.withoutCurves(), y)
 	if err != nil {
 		return Result{}, err
 	}

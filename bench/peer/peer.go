@@ -11,6 +11,8 @@ package peer
 
 import (
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/peer/bbolt"
+	"github.com/statelab/statelab/bench/peer/goleveldb"
 	"github.com/statelab/statelab/bench/peer/inmemory"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/bench/peer/lmdb"
@@ -22,6 +24,14 @@ import (
 // Catalog returns the table, sorted by name. A peer is added here and nowhere else.
 func Catalog() catalog.Catalog {
 	return catalog.Catalog{
+		catalog.Describe(catalog.Backend{
+			Name: bbolt.Engine,
+			Doc:  "bbolt, etcd's memory-mapped B+tree, with writes gathered in memory (a peer)",
+		}, bbolt.Params(), func(o *bbolt.Options) *statelab.Options { return &o.Options }, bbolt.Open),
+		catalog.Describe(catalog.Backend{
+			Name: goleveldb.Engine,
+			Doc:  "goleveldb, the log-structured merge tree LevelDB in Go (a peer)",
+		}, goleveldb.Params(), func(o *goleveldb.Options) *statelab.Options { return &o.Options }, goleveldb.Open),
 		inMemory(inmemory.Google, "google/btree, a B-tree on the Go heap, without durability (a peer)", inmemory.OpenGoogle),
 		inMemory(inmemory.Huandu, "huandu/skiplist, a skip list of linked nodes on the Go heap, without durability (a peer)", inmemory.OpenHuandu),
 		lmdbEntry(catalog.Backend{

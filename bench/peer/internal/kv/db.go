@@ -94,8 +94,8 @@ type Config struct {
 	Inline bool // whether all it does, it does on the caller's goroutine
 	RealFS bool // whether it reaches files only through the operating system
 
-	// Notes are what every result of the store must say: short phrases, such
-	// as that a setting does not survive a crash.
+	// Notes are what a reader of figures must know: that a setting does not
+	// survive a crash, that memory is not bounded. Each is a short phrase.
 	Notes []string
 
 	Open func(Place) (DB, error)

@@ -1,6 +1,8 @@
 package kv
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/statelab/statelab/vfs"
@@ -25,4 +27,18 @@ func diskSize(fsys vfs.FS, dir string) (size int64) {
 		}
 	}
 	return size
+}
+
+// removeFiles removes the files in dir, which need not exist.
+func removeFiles(fsys vfs.FS, dir string) error {
+	names, err := fsys.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, name := range names {
+		if e := fsys.Remove(filepath.Join(dir, name)); e != nil {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
 }

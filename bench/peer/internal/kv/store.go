@@ -108,6 +108,11 @@ func (s *Store) open() error {
 	if s.opts.Prefix.Len != nil {
 		place.Split = s.split
 	}
+	if fresh { // what an opening that was cut short has left promised nothing
+		if err := removeFiles(s.opts.FS, place.Dir); err != nil {
+			return err
+		}
+	}
 	if err := s.opts.FS.MkdirAll(place.Dir); err != nil {
 		return err
 	}
@@ -197,7 +202,7 @@ func (s *Store) syncLocked() error {
 // KeepsDead says whether dead records hold their space until they are deleted.
 func (s *Store) KeepsDead() bool { return s.cfg.Expiry == ExpiryDriver }
 
-// Notes returns what every result of the store must say.
+// Notes returns what a reader of figures must know of the store as it is set.
 func (s *Store) Notes() []string { return s.cfg.Notes }
 
 // Stats implements statelab.Store.

@@ -42,6 +42,7 @@ func (r *reading) since(before *reading, events, logical int64, m Metrics) {
 	r.emitReads(before, m)
 	r.emitBlocks(before, events, m)
 	r.gc.since(&before.gc, cpu, m)
+	m.setRatio("allocs_per_event", float64(r.gc.allocs-before.gc.allocs), float64(events))
 }
 
 // leastUntold is more than the harness itself writes in a measured phase, in bytes.
@@ -83,6 +84,7 @@ type gcReading struct {
 	cycles uint64
 	cpu    float64 // seconds, without idle marking
 	pauses *rtmetrics.Float64Histogram
+	allocs uint64 // objects so far
 }
 
 func readGC() gcReading {
@@ -91,12 +93,15 @@ func readGC() gcReading {
 		{Name: "/cpu/classes/gc/total:cpu-seconds"},
 		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"},
 		{Name: "/sched/pauses/total/gc:seconds"},
+		{Name: "/gc/heap/allocs:objects"},
+		{Name: "/gc/heap/tiny/allocs:objects"}, // which the one before leaves out
 	}
 	rtmetrics.Read(samples)
 	return gcReading{
 		cycles: samples[0].Value.Uint64(),
 		cpu:    samples[1].Value.Float64() - samples[2].Value.Float64(),
 		pauses: samples[3].Value.Float64Histogram(),
+		allocs: samples[4].Value.Uint64() + samples[5].Value.Uint64(),
 	}
 }
 

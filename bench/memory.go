@@ -18,6 +18,8 @@ var memoryMetrics = []MetricDoc{
 	{"disk_bytes_per_record", "bytes", Lower, "disk_bytes divided by live_records."},
 	{"heap_objects", "objects", Lower, "Objects on the Go heap at the end, after a collection, harness included."},
 	{"heap_bytes", "bytes", Lower, "Bytes of those objects."},
+	{"allocs_per_event", "objects", Lower, "Objects allocated on the Go heap per event, harness included. The runtime counts them in batches, so that some hundred of the whole phase may be missing or too many."},
+	{"harness_allocs_per_event", "objects", Neither, "allocs_per_event of the same run over a store that keeps nothing. Beside buffers that grow, the drivers allocate nothing."},
 	{"gc_count", "cycles", Lower, "Garbage collections in the measured phase."},
 	{"gc_cpu_ratio", "ratio", Lower, "Processor time of garbage collection (without what ran on idle processors) divided by that of the process, as the Go runtime estimates it at its last collection."},
 	{"gc_pause_max_us", "us", Lower, "Longest pause of the world for a collection, as the upper bound of its histogram's bucket. Absent without a pause."},

@@ -132,7 +132,7 @@ func noteLongRun(t *testing.T, seen map[string]bool) {
 	r.finish()
 	r.emit(&m)
 	m.Metrics.set("cpu_us_per_event", 2)
-	m.Metrics.emitHarness(Metrics{"cpu_us_per_event": {Value: 1}})
+	m.Metrics.emitHarness(Metrics{"cpu_us_per_event": {Value: 1}, "allocs_per_event": {Value: 0}})
 	m.Metrics.emitNet()
 	r.judgeRate(1, &m)
 	for name, metric := range m.Metrics {

@@ -271,6 +271,7 @@ func (m Metrics) emitHarness(harness Metrics) {
 var harnessMetrics = map[string]string{
 	"cpu_us_per_event":                  "harness_us_per_event",
 	"rss_peak_bytes":                    "harness_rss_bytes",
+	"allocs_per_event":                  "harness_allocs_per_event",
 	"cachegrind_instructions_per_event": "harness_instructions_per_event",
 	"cachegrind_d1_misses_per_event":    "harness_d1_misses_per_event",
 	"cachegrind_ll_misses_per_event":    "harness_ll_misses_per_event",

@@ -164,8 +164,11 @@ func writeCosts(b *strings.Builder, groups []Group) {
 	fmt.Fprintf(b, "; %s\n", first.Settings.loop())
 	if harness, ok := groups[0].Median("harness_us_per_event"); ok {
 		fmt.Fprintf(b, "  harness alone (store that keeps nothing): %s CPU us an event", humanFloat(harness))
+		if allocs, ok := groups[0].Median("harness_allocs_per_event"); ok {
+			fmt.Fprintf(b, " and %s allocations", humanFloat(allocs))
+		}
 		if first.Settings.closed() {
-			b.WriteString(", which CPU us holds and net does not")
+			b.WriteString("; CPU us holds it and net does not")
 		}
 		b.WriteByte('\n')
 	}

@@ -29,7 +29,7 @@ func explain(w io.Writer, names []string) error {
 			explainMetric(&b, m)
 		}
 	} else if !explainName(&b, names[0]) {
-		return badInput("%q is no metric, workload, backend or instrument; \"statelab list\" names them", names[0])
+		return badInput("%q is no metric, curve, workload, backend or instrument; \"statelab list\" names them", names[0])
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -40,6 +40,12 @@ func explainName(b *strings.Builder, name string) bool {
 	if m, ok := bench.FindMetric(name); ok {
 		explainMetric(b, m)
 		return true
+	}
+	for _, c := range bench.CurveDocs() {
+		if c.Name == name {
+			fmt.Fprintf(b, "%s: a curve, %s by %s; %s is better\n%s", c.Name, c.YUnit, c.XUnit, c.Better, paragraph("  ", c.Doc))
+			return true
+		}
 	}
 	for _, w := range bench.Workloads() {
 		if w.Name == name {

@@ -31,7 +31,7 @@ func openSoftware(t *testing.T) *Set {
 }
 
 // touched are the pages that a thread of a test touches for the first time.
-const touched = 2000
+const touched = 1000
 
 // touch makes so many page faults on a thread of its own, which it has taken
 // before ready is told and keeps until the end of the test binary's goroutine.
@@ -58,7 +58,7 @@ func touch(t *testing.T, ready *sync.WaitGroup, start <-chan struct{}) {
 
 // E1: threads that were there before, and threads started since.
 func TestOldAndNewThreadsAreCountedOnce(t *testing.T) {
-	const each = 3
+	const each = 8 // more than the runtime has idle
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
 	launch := func() {
@@ -82,7 +82,7 @@ func TestOldAndNewThreadsAreCountedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The runtime touches pages too; a thread counted twice or not at all would be 2000 off.
+	// The runtime touches pages too; a thread counted twice or not at all would be 1000 off.
 	faults := s.Since(before, after)["page faults"]
 	if want := 2.0 * each * touched; faults < want || faults > want+touched/2 {
 		t.Errorf("%v page faults, not %v and a few", faults, want)

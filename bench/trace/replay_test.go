@@ -7,11 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
-
-	"github.com/cespare/xxhash/v2"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/backends"
@@ -238,89 +235,6 @@ func plain(r Record) string {
 	return fmt.Sprintf("%+v", r)
 }
 
-// A store that is wrong once is found out, and the error says where.
-func TestAWrongAnswerIsFoundOut(t *testing.T) {
-	data := record(t, 6, 2000, true)
-	for _, spoil := range []func(*liar){
-		func(l *liar) { l.loseGet = 100 },
-		func(l *liar) { l.cutGet = 50 },
-		func(l *liar) { l.loseMove = 200 },
-		func(l *liar) { l.cutMove = 201 },
-		func(l *liar) { l.addMove = 30 },
-	} {
-		l := &liar{Store: NewReference()}
-		spoil(l)
-		_, err := replay(data, l)
-		var mismatch *MismatchError
-		if !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "of the trace") {
-			t.Errorf("%+v: %v", l, err)
-		}
-	}
-	truth, err := replay(data, NewReference())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if sum, err := replay(data, &liar{Store: NewReference(), turnGet: 10}); err != nil || sum == truth {
-		t.Errorf("a byte turned in a value: error %v, the digest is %x and should not be", err, sum)
-	}
-}
-
-// A liar gives one wrong answer, at the call of that number.
-type liar struct {
-	statelab.Store
-	loseGet, cutGet, turnGet   int
-	loseMove, cutMove, addMove int
-}
-
-func (l *liar) Get(dst, key []byte) ([]byte, error) {
-	value, err := l.Store.Get(dst, key)
-	if err != nil || len(value) == 0 {
-		return value, err
-	}
-	if l.loseGet--; l.loseGet == 0 {
-		return dst, statelab.ErrNotFound
-	}
-	if l.cutGet--; l.cutGet == 0 {
-		value = value[:len(value)-1]
-	}
-	if l.turnGet--; l.turnGet == 0 {
-		value[0] ^= 1
-	}
-	return value, err
-}
-
-func (l *liar) Iter(r statelab.Range) (statelab.Iterator, error) {
-	it, err := l.Store.Iter(r)
-	return &lyingIterator{it, l}, err
-}
-
-type lyingIterator struct {
-	statelab.Iterator
-	l *liar
-}
-
-func (it *lyingIterator) Next() bool {
-	ok := it.Iterator.Next()
-	if !ok {
-		it.l.addMove--
-		return it.l.addMove == 0
-	}
-	if it.l.loseMove--; it.l.loseMove == 0 {
-		return it.Iterator.Next() && false
-	}
-	return true
-}
-
-func (it *lyingIterator) Value() []byte {
-	value := it.Iterator.Value()
-	if len(value) > 0 {
-		if it.l.cutMove--; it.l.cutMove == 0 {
-			return value[1:]
-		}
-	}
-	return value
-}
-
 func TestARecordCannotGrowWithoutBound(t *testing.T) {
 	s := NewReference()
 	s.most = 10
@@ -362,115 +276,6 @@ func TestCallsThatFailAreNotRecorded(t *testing.T) {
 	}
 	if totals, err := w.Close(); err != nil || totals.Records != 0 {
 		t.Errorf("error %v, %d records", err, totals.Records)
-	}
-}
-
-func TestPlayingAllocatesNothing(t *testing.T) {
-	p := NewPlayer(NewReference())
-	p.Lenient = true
-	p.store = nothing{}
-	records := []Record{
-		{Kind: Put, Key: []byte("k"), Size: 500, Expiry: 5, Last: true},
-		{Kind: Get, Key: []byte("k"), Size: 500, Found: true},
-		{Kind: Scan, Range: statelab.PrefixRange([]byte("k")), Legs: []Leg{{Move: Next, Ended: true}}},
-		{Kind: Advance, Watermark: 1},
-	}
-	allocs := testing.AllocsPerRun(100, func() {
-		for i := range records {
-			if err := p.Play(&records[i]); err != nil {
-				t.Fatal(err)
-			}
-		}
-	})
-	if allocs > 0 {
-		t.Errorf("%v allocations", allocs)
-	}
-}
-
-// nothing is a store that keeps nothing and allocates nothing.
-type nothing struct{ statelab.Store }
-
-func (nothing) Get(dst, _ []byte) ([]byte, error)              { return dst, statelab.ErrNotFound }
-func (nothing) Apply(*statelab.Batch) error                    { return nil }
-func (nothing) Advance(int64) error                            { return nil }
-func (nothing) Iter(statelab.Range) (statelab.Iterator, error) { return nowhere, nil }
-
-var nowhere = NewReference().mustIter()
-
-func (s *Reference) mustIter() statelab.Iterator {
-	it, _ := s.Iter(statelab.Range{})
-	return it
-}
-
-func TestReadingAllocatesNothing(t *testing.T) {
-	var many []Record
-	for range 300 {
-		for _, r := range allKinds() {
-			r.Key = r.Key[:min(9, len(r.Key))]
-			many = append(many, r)
-		}
-	}
-	r, err := NewReader("T", bytes.NewReader(encode(t, Zstd, many)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	var rec Record
-	next := func() {
-		if err := r.Next(&rec); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for range 100 {
-		next()
-	}
-	if allocs := testing.AllocsPerRun(1000, next); allocs > 0 {
-		t.Errorf("%v allocations a record", allocs)
-	}
-}
-
-func TestValuesDifferByKeyAndNumberAndCompressTwoToOne(t *testing.T) {
-	v := NewValues()
-	a := v.Append(nil, []byte("a"), 1, 2<<20)
-	if len(a) != 2<<20 || !bytes.Equal(a, v.Append(nil, []byte("a"), 1, 2<<20)) {
-		t.Error("a value is not what it was")
-	}
-	for n := range 20 {
-		a := v.Append([]byte("x"), []byte("a"), 1, n)
-		if len(a) != 1+n {
-			t.Errorf("%d bytes, not %d", len(a)-1, n)
-		}
-		if n >= 4 && (bytes.Equal(a, v.Append([]byte("x"), []byte("b"), 1, n)) || bytes.Equal(a, v.Append([]byte("x"), []byte("a"), 2, n))) {
-			t.Errorf("values of %d bytes are alike", n)
-		}
-	}
-	var block []byte
-	for i := range uint64(40) {
-		block = v.Append(block, []byte("k"), i, 500)
-	}
-	for _, codec := range []Codec{S2, Zstd} {
-		c, err := newCompressor(codec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		stored, _ := c.compress(block)
-		if share := float64(len(stored)) / float64(len(block)); share < 0.45 || share > 0.62 {
-			t.Errorf("%s stores %.2f of a block of values", codec, share)
-		}
-		c.close()
-	}
-}
-
-// What a replay stores must be the same in ten years, or results of one trace
-// could not be held against each other.
-func TestValuesAreWhatTheyAlwaysWere(t *testing.T) {
-	v := NewValues()
-	var all []byte
-	for i := range uint64(100) {
-		all = v.Append(all, fmt.Appendf(nil, "key %d", i), i*i, int(i*i))
-	}
-	if got := xxhash.Sum64(all); got != 0x5d8d99f2dcbc70cd {
-		t.Errorf("the digest of some values is %#x", got)
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// The instrument curves takes what would not be the store's: up to a tenth of
-// the processor time where an event touches many pages, and up to a hundred
-// megabytes. So a suite does not let it watch a run that is timed, but runs the
+// The instrument curves takes what would be counted as the store's: some 300
+// instructions a block access, where an event may have twenty, and more than a
+// hundred megabytes where pages are copied all the time. So a suite does not let it watch a run that is timed, but runs the
 // first repetition once more for it alone, and adds what that finds to the result.
 
 // withoutCurves is the job that is timed.

@@ -138,7 +138,7 @@ func noteCaveat(experiments []experiment) string {
 	for i := range experiments {
 		all := experiments[i].results()
 		if len(notesOf(all)) > len(commonNotes(all)) {
-			return "A dagger (†) marks winners whose runs carry notes that those of others do not; they stand under “What was run”."
+			return "A dagger (†) marks backends whose runs carry notes that those of others do not; they stand under “What was run”."
 		}
 	}
 	return ""

@@ -142,7 +142,9 @@ func TestThePageEscapesWhatItShows(t *testing.T) {
 }
 
 func TestAnchorsAreUniqueAndLinksLeadSomewhere(t *testing.T) {
-	page := render(t, append(sample(10, 1), resized(sample(2, 1), 120000)...))
+	results := append(sample(10, 1), resized(sample(2, 1), 120000)...)
+	results[0].Backend, results[1].Backend, results[2].Workload = "x?y", "x&y", "summary"
+	page := render(t, results)
 	seen := map[string]bool{}
 	for _, m := range regexp.MustCompile(`\sid="([^"]*)"`).FindAllStringSubmatch(page, -1) {
 		if seen[m[1]] {

@@ -141,10 +141,7 @@ func cell(v *verdict, ok bool) matrixCell {
 		}
 		return c
 	}
-	c := matrixCell{Winner: best.name, Clear: true}
-	if best.noted {
-		c.Winner += " †"
-	}
+	c := matrixCell{Winner: best.mark(), Clear: true}
 	if !v.isSure() {
 		c.Winner += " ?"
 	}
@@ -160,11 +157,11 @@ func (v *verdict) words(c criterion) string {
 		fmt.Fprintf(&b, "No clear winner: %s cannot be told apart (%s).", v.leaderNames(), v.leaderValues())
 	} else {
 		next := &v.ranking[1]
-		fmt.Fprintf(&b, "%s %s, %s%s; %s, the next, %s %s as much (%s).", best.name, c.best, v.format(best.value), c.per,
-			next.name, c.verb, times(v.ratio(next)), v.format(next.value))
+		fmt.Fprintf(&b, "%s %s, %s%s; %s, the next, %s %s as much (%s).", best.mark(), c.best, v.format(best.value), c.per,
+			next.mark(), c.verb, times(v.ratio(next)), v.format(next.value))
 	}
 	if at := len(v.ranking) - 1; at > v.leaders || !v.isClear() && at >= v.leaders {
-		fmt.Fprintf(&b, " %s %s most, %s as much (%s).", last.name, c.verb, times(v.ratio(last)), v.format(last.value))
+		fmt.Fprintf(&b, " %s %s most, %s as much (%s).", last.mark(), c.verb, times(v.ratio(last)), v.format(last.value))
 	}
 	return b.String()
 }

@@ -119,6 +119,14 @@ func (v *verdict) isSure() bool {
 	return least >= enoughReps
 }
 
+// mark returns the name with a dagger if notes set the contender apart.
+func (s *standing) mark() string {
+	if s.noted {
+		return s.name + " †"
+	}
+	return s.name
+}
+
 // format writes a value so that no line ends before its unit.
 func (v *verdict) format(x float64) string {
 	return strings.ReplaceAll(formatUnit(v.doc.Unit)(x), " ", "\u00a0")
@@ -128,7 +136,7 @@ func (v *verdict) format(x float64) string {
 func (v *verdict) leaderNames() string {
 	var names []string
 	for _, s := range v.ranking[:v.leaders] {
-		names = append(names, s.name)
+		names = append(names, s.mark())
 	}
 	return joinNames(names)
 }

@@ -12,7 +12,8 @@ type Latch struct{ first atomic.Pointer[error] }
 // Set records err if it is the first that is not nil, and returns the first.
 func (l *Latch) Set(err error) error {
 	if err != nil {
-		l.first.CompareAndSwap(nil, &err)
+		first := err // a copy, lest the parameter be allocated each time that there is no error
+		l.first.CompareAndSwap(nil, &first)
 	}
 	return l.Err()
 }

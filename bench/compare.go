@@ -26,7 +26,8 @@ func DefaultJudged() []string {
 
 // headline are the metrics that a comparison shows, with those judged.
 var headline = []string{
-	"events_per_s", "sustainable_events_per_s", "cpu_us_per_event", "cpu_net_us_per_event", "write_amp_engine", "write_amp_fs", "space_amp", "memory_amp",
+	"events_per_s", "sustainable_events_per_s", "cpu_us_per_event", "cpu_net_us_per_event", "write_amp_engine", "write_amp_fs",
+	"write_amp_device", "write_amp_total", "space_amp", "memory_amp",
 	"cache_hit_ratio", "get_p50_us", "get_p99_us", "get_p999_us", "probe_p50_us", "probe_p99_us", "probe_p999_us",
 	"apply_p50_us", "apply_p99_us", "apply_p999_us", "event_p50_us", "event_p99_us", "event_p999_us",
 	"sample_p99_us", "sample_p999_us", "rss_bytes", "rss_bytes_per_record", "heap_objects", "gc_cpu_ratio",

@@ -11,6 +11,7 @@ type Preset struct {
 	Workloads   []string
 	Reps        int
 	Watch       []string // instruments
+	WatchOnce   []string // as in Suite
 	MemoryLimit int64    // as in Settings
 	DropCaches  bool     // the page cache is dropped before each run
 }
@@ -33,9 +34,9 @@ func Presets() []Preset {
 		Workloads: []string{"J1s", "J10", "reads"}, Reps: 1, Watch: DefaultWatch(),
 	}, {
 		Name: "full",
-		Doc: "Every workload, five times each, watched by every instrument, with the page cache dropped before each run " +
-			"and memory bounded by a control group where the system permits it; results say where it did not.",
-		Workloads: all, Reps: fullReps, Watch: InstrumentNames(), MemoryLimit: AutoLimit, DropCaches: true,
+		Doc: "Every workload, five times each, with the page cache dropped before each run and memory limited " +
+			"by a control group where the system permits it (results say where it did not); then once more, without a limit, watched by every instrument.",
+		Workloads: all, Reps: fullReps, Watch: DefaultWatch(), WatchOnce: InstrumentNames(), MemoryLimit: AutoLimit, DropCaches: true,
 	}}
 }
 

@@ -178,6 +178,8 @@ var deterministicMetrics = []string{
 	"written_snapshot_bytes", "written_checkpoint_bytes", "written_meta_bytes",
 	"read_bytes", "file_syncs", "disk_bytes", "disk_peak_bytes", "memory_bytes", "memory_peak_bytes",
 	"memory_bytes_per_record", "disk_bytes_per_record",
+	"write_amp_sent", "write_amp_device", "write_amp_total", "device_bytes", "device_sent_bytes", "device_erases",
+	"block_accesses_per_event", "blocks_read", "read_bytes_per_lookup", "block_footprint_bytes",
 }
 
 // percentWorse says by how many percent b is worse than a: 25 if it costs a

@@ -11,6 +11,7 @@ package peer
 
 import (
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/peer/badger"
 	"github.com/statelab/statelab/bench/peer/bbolt"
 	"github.com/statelab/statelab/bench/peer/goleveldb"
 	"github.com/statelab/statelab/bench/peer/inmemory"
@@ -24,6 +25,10 @@ import (
 // Catalog returns the table, sorted by name. A peer is added here and nowhere else.
 func Catalog() catalog.Catalog {
 	return catalog.Catalog{
+		catalog.Describe(catalog.Backend{
+			Name: badger.Engine,
+			Doc:  "Badger, Dgraph's log-structured merge tree with a value log (a peer)",
+		}, badger.Params(), func(o *badger.Options) *statelab.Options { return &o.Options }, badger.Open),
 		catalog.Describe(catalog.Backend{
 			Name: bbolt.Engine,
 			Doc:  "bbolt, etcd's memory-mapped B+tree, with writes gathered in memory (a peer)",

@@ -100,8 +100,8 @@ type frame struct {
 // order and unused, two slots of the table and the policy's byte.
 const frameOverhead = 24 + 4 + 4 + 16 + 1
 
-// stagingSize bounds the bytes of one write; more saves no time on the disks
-// that EVIDENCE was measured on.
+// stagingSize bounds the bytes of one write: enough for what a device takes in
+// one command, and little beside the frames.
 const stagingSize = 64 << 10
 
 // New returns a pool that takes at most memory bytes in all. It refuses one

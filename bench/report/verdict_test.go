@@ -227,6 +227,26 @@ func TestMarkedStallsAreNamed(t *testing.T) {
 	}
 }
 
+func TestTheRepetitionWithTheLongestLatencyIsShown(t *testing.T) {
+	results := []bench.Result{sampleResult("J1s", 0, 0, 1), sampleResult("J1s", 0, 0, 2), sampleResult("J1s", 0, 0, 3)}
+	results[1].Timeline.Series[1].Values[3] = 1e7
+	s, ok := worstTimeline(&makeExperiments(results)[0].contenders[0])
+	if !ok || s.rep != 2 || s.reps != 3 {
+		t.Errorf("repetition %d of %d", s.rep, s.reps)
+	}
+}
+
+func TestLatencyCurvesEndWithTheLongestTime(t *testing.T) {
+	r := sampleResult("J1s", 0, 0, 1)
+	c := &r.Curves[0] // get_latency_us, without the maximum
+	c.X, c.Y = c.X[:len(c.X)-1], c.Y[:len(c.Y)-1]
+	f, _ := makeExperiments([]bench.Result{r})[0].curveLines("get_latency_us")
+	rows := f.chart.Table()
+	if last := rows[len(rows)-1]; last[0] != "max" || last[1] != trimmed(formatMicros)(r.Metrics["get_max_us"].Value) {
+		t.Errorf("last row %v", last)
+	}
+}
+
 func TestPurposesAddUpToTheEngine(t *testing.T) {
 	e := &makeExperiments(sample(2, 5))[0]
 	f, ok := e.layerBars()

@@ -80,14 +80,21 @@ func settingTraits(s *bench.Settings) []trait {
 	var traits []trait
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		t := trait{name, fmt.Sprint(values[name])}
-		if bytes, ok := strings.CutSuffix(name, "_bytes"); ok {
-			t = trait{bytes, "default"}
-			if v, isNumber := values[name].(float64); isNumber && v > 0 {
-				t.value = bench.FormatMetric("bytes", v)
+		switch v := values[name].(type) {
+		case float64:
+			if bytes, ok := strings.CutSuffix(name, "_bytes"); ok {
+				t = trait{bytes, "default"}
+				if v > 0 {
+					t.value = bench.FormatMetric("bytes", v)
+				}
 			}
+		case []any:
+			t.value = strings.ReplaceAll(strings.Trim(fmt.Sprint(v), "[]"), " ", "+")
 		}
 		traits = append(traits, t)
 	}
+	// The longest are named only if nothing else tells contenders apart.
+	slices.SortStableFunc(traits, func(a, b trait) int { return len(a.value)/longestName - len(b.value)/longestName })
 	return traits
 }
 
@@ -95,7 +102,8 @@ func settingTraits(s *bench.Settings) []trait {
 func experimentTraits(r *bench.Result) []trait {
 	const gib = 1 << 30 // kernels differ in how much they keep to themselves
 	m := &r.Machine
-	traits := []trait{
+	knobs := knobTraits(r.Settings.Knobs)
+	return append(knobs, []trait{
 		{"seed", fmt.Sprint(r.Seed)},
 		{"", orUnknown(m.CPU)},
 		{"cores", fmt.Sprint(m.Cores)},
@@ -103,9 +111,19 @@ func experimentTraits(r *bench.Result) []trait {
 		{"", m.OS + "/" + m.Arch},
 		{"kernel", orUnknown(m.Kernel)},
 		{"file system", orUnknown(m.FS)},
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Settings.Knobs)) {
-		traits = append(traits, trait{name, strconv.FormatFloat(r.Settings.Knobs[name], 'f', -1, 64)})
+	}...)
+}
+
+// knobTraits returns knobs by name, but that of the size of the state first.
+func knobTraits(knobs bench.Knobs) []trait {
+	var traits []trait
+	for _, name := range slices.Sorted(maps.Keys(knobs)) {
+		t := trait{name, strconv.FormatFloat(knobs[name], 'f', -1, 64)}
+		if slices.Contains(sizeKnobs, name) {
+			traits = slices.Insert(traits, 0, t)
+		} else {
+			traits = append(traits, t)
+		}
 	}
 	return traits
 }
@@ -118,7 +136,7 @@ func orUnknown(s string) string {
 }
 
 // A labeller names things of one family, such as the contenders of one spec, by
-// those traits in which its members differ.
+// the first of their traits that tell them from the others.
 type labeller struct {
 	members map[string][][]trait // by family: the different sets of traits
 }
@@ -135,12 +153,12 @@ func (l *labeller) add(family string, traits []trait) {
 // name returns the name of a member of a family, which begins with stem.
 func (l *labeller) name(stem, family string, traits []trait) string {
 	text := stem
+	others := slices.Clone(l.members[family])
 	for _, t := range traits {
-		for _, other := range l.members[family] {
-			if !slices.Contains(other, t) {
-				text += " · " + t.String()
-				break
-			}
+		n := len(others)
+		others = slices.DeleteFunc(others, func(o []trait) bool { return !slices.Contains(o, t) })
+		if len(others) < n {
+			text += " · " + t.String()
 		}
 	}
 	return text

@@ -18,8 +18,7 @@ func SVGs(results []bench.Result) []File {
 	taken := names{}
 	add := func(of string, t topic) {
 		for _, f := range t.Figures {
-			title := of + ": " + f.Title
-			files = append(files, File{taken.take(of+"-"+f.slug) + ".svg", chart.Standalone(f.chart, title)})
+			files = append(files, File{taken.take(of+"-"+f.slug) + ".svg", chart.Standalone(f.chart, f.Title, of)})
 		}
 	}
 	experiments := makeExperiments(results)

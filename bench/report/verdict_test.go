@@ -124,6 +124,13 @@ func TestMachinesAreNotMixed(t *testing.T) {
 	if len(e) != 6 || e[0].name != "J1s · Example 3000" || e[1].name != "J1s · Example 4000" {
 		t.Errorf("%d experiments, the first %q and %q", len(e), e[0].name, e[1].name)
 	}
+	// What already tells them apart is enough.
+	for i := range other {
+		other[i].Machine.Kernel, other[i].Settings.Knobs["window_s"] = "7.0.0", 300
+	}
+	if e := makeExperiments(append(sample(2, 1), other...)); e[0].name != "J1s · window_s=600" {
+		t.Errorf("the first is %q", e[0].name)
+	}
 	if c := strings.Join(caveats(e), "\n"); !strings.Contains(c, "machines that differ in cpu") {
 		t.Errorf("caveats:\n%s", c)
 	}

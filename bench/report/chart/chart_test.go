@@ -52,7 +52,7 @@ func wellFormed(svg []byte) (elements []string, err error) {
 func TestDrawingsAreWellFormedWhateverTheDataAre(t *testing.T) {
 	for _, v := range []float64{3, 0, -3, 1e-300, math.MaxFloat64, -math.MaxFloat64, math.NaN(), math.Inf(1), math.Inf(-1)} {
 		for kind, c := range all(hostile, v) {
-			for form, svg := range map[string][]byte{"inline": []byte(Inline(c, "id", hostile)), "standalone": Standalone(c, hostile)} {
+			for form, svg := range map[string][]byte{"inline": []byte(Inline(c, "id", hostile)), "standalone": Standalone(c, hostile, hostile)} {
 				elements, err := wellFormed(svg)
 				if err != nil || slices.Contains(elements, "script") {
 					t.Errorf("%s %s of %v: error %v, elements %v", form, kind, v, err, elements)
@@ -77,7 +77,7 @@ func TestDrawingsAreFunctionsOfTheData(t *testing.T) {
 func TestOnlyInlineDrawingsDependOnAPage(t *testing.T) {
 	css := CSS()
 	for kind, c := range all("name", 3) {
-		inline, file := Inline(c, "id", "title"), string(Standalone(c, "title"))
+		inline, file := Inline(c, "id", "title"), string(Standalone(c, "title", "of"))
 		if strings.Contains(inline, "#") && regexp.MustCompile(`(fill|stroke)="#`).MatchString(inline) {
 			t.Errorf("inline %s has colours of its own", kind)
 		}

@@ -42,20 +42,22 @@ func Inline(c Chart, id, title string) string {
 // Margins of a file, and the height of its title.
 const (
 	fileMargin = 12.0
-	fileTitle  = 26.0
+	fileTitle  = 44.0
 )
 
-// Standalone draws a chart as a file of its own, with its title over it.
-func Standalone(c Chart, title string) []byte {
+// Standalone draws a chart as a file of its own, with its title over it, and below
+// that what it is of.
+func Standalone(c Chart, title, of string) []byte {
 	p := &pen{standalone: true}
 	w, h := c.size()
 	width, height := w+2*fileMargin, h+2*fileMargin+fileTitle
 	p.raw(fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%[1]s" height="%[2]s" viewBox="0 0 %[1]s %[2]s" font-family="Helvetica, Arial, sans-serif">`,
 		coord(width), coord(height)))
-	p.raw(fmt.Sprintf("<title>%s</title><desc>%s</desc>\n", escape(title), escape(c.Words())))
+	p.raw(fmt.Sprintf("<title>%s</title><desc>%s</desc>\n", escape(of+": "+title), escape(c.Words())))
 	p.defs()
 	p.rect(0, 0, width, height, paint{fill: paper}, "")
 	p.text(fileMargin, fileMargin+textSize, Shorten(title, w, textSize), label{bold: true, title: title})
+	p.text(fileMargin, fileMargin+textSize+lineHeight, Shorten(of, w, smallSize), label{role: quiet, size: smallSize, title: of})
 	p.raw(fmt.Sprintf(`<g transform="translate(%s %s)">`, coord(fileMargin), coord(fileMargin+fileTitle)))
 	c.draw(p)
 	p.raw("</g></svg>\n")

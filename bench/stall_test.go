@@ -253,6 +253,6 @@ func TestARateSearchEnds(t *testing.T) {
 				t.Errorf("%s: found %v after %d probes, error %v, notes %v", name, found, probes, err, m.Notes)
 			}
 		}
-		t.Log(fmt.Sprintf("%s: %v after %d probes", name, found, probes))
+		t.Logf("%s: %v after %d probes", name, found, probes)
 	}
 }

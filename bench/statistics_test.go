@@ -66,7 +66,7 @@ func TestWhatIsTakenForMoreThanChance(t *testing.T) {
 		{"a deterministic counter, once", []float64{5}, []float64{6}, false, true, 0, true, true},
 		{"a counter that varies", []float64{5, 5.1}, []float64{6, 6}, false, true, 1.0 / 3, false, false},
 		{"a time that came out the same", []float64{5, 5}, []float64{6, 6}, true, false, 1.0 / 3, false, false},
-		{"one between two", []float64{1, 3}, []float64{2}, true, false, 1, false, false},
+		{"one equal to one of two", []float64{1, 3}, []float64{3}, true, false, 1, false, false},
 		{"no difference at all", []float64{5, 5, 5, 5}, []float64{5, 5, 5, 5}, true, false, 1, false, true},
 	} {
 		got := testSides(sideOf(t, c.a...), sideOf(t, c.b...), c.timed, c.deterministic)

@@ -107,8 +107,8 @@ func (d *device) survey() (survey, error) {
 }
 
 // covers says whether the trace can be all that the store wrote: a store with
-// file access of its own says that it has written more, or holds more. A
-// mebibyte and half its files are granted it for what it may hold outside them.
+// file access of its own says that it has written more, or holds more: more by a
+// mebibyte and than twice as much, since stores count what they hold each in its own way.
 func (s *survey) covers(store *statelab.Stats) bool {
 	return s.written >= store.Written.Total() && store.Disk <= 2*s.size+1<<20
 }

@@ -49,6 +49,7 @@ type Sampler struct {
 	memory  []byte // for events
 	trace   Trace
 	begun   bool
+	ended   bool
 }
 
 // A stratum is the blocks of one kind.
@@ -98,7 +99,7 @@ func (s *Sampler) Close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	offheap.Free(s.memory)
-	s.memory, s.trace = nil, Trace{Cut: true}
+	s.memory, s.trace, s.ended = nil, Trace{}, true
 }
 
 // Begin says that what comes now counts. What came before only says what
@@ -109,10 +110,12 @@ func (s *Sampler) Begin() {
 	s.begun, s.trace.begin, s.trace.LookUps = true, s.trace.len(), 0
 }
 
-// Trace returns what was recorded.
+// Trace ends the recording, since a store may go on in the background, and
+// returns what was recorded.
 func (s *Sampler) Trace() *Trace {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.ended = true
 	t := &s.trace
 	t.blocks = make([]block, len(s.entries))
 	t.Sampled, t.Rate = len(s.entries), 1
@@ -129,7 +132,7 @@ func (s *Sampler) Trace() *Trace {
 func (s *Sampler) Record(a statelab.BlockAccess) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.trace.Cut {
+	if s.ended || s.trace.Cut {
 		return
 	}
 	if a.Event == statelab.BlockGone {

@@ -132,6 +132,11 @@ func TestRecordIsSafeForConcurrentUse(t *testing.T) {
 	}
 	all.Wait()
 	trace := s.Trace()
+	before := trace.LookUps
+	s.Record(statelab.BlockAccess{Kind: "leaf", Block: 1, Bytes: 100})
+	if trace.LookUps != before {
+		t.Error("the trace has grown after it was taken")
+	}
 	if trace.LookUps > 20_000-100 || trace.Cut && trace.LookUps == 0 {
 		t.Errorf("%d look-ups", trace.LookUps)
 	}

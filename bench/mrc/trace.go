@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// A Trace is what happened to the sampled blocks. It is the Sampler's until its
-// next change.
+// A Trace is what happened to the sampled blocks. It is good until its Sampler is
+// closed.
 type Trace struct {
 	// LookUps is how many look-ups the curves are of, sampled or not: those since
 	// Sampler.Begin.

@@ -6,8 +6,10 @@
 //	     ▼                          └─ contender: one backend, its repetitions
 //	 experiments ──► verdicts ──► summary
 //	     │
-//	     └──► topics ──► figures ──► HTML, Files (SVG)
+//	     └──► topics ──► figures ──► HTML, SVGs
 //	                        └─ a chart, its words, its table
+//
+// CSVs writes the results themselves.
 //
 // # Words
 //

@@ -36,15 +36,6 @@ func (e *experiment) results() []bench.Result {
 	return all
 }
 
-// groups returns the contenders as package bench knows them, under their names here.
-func (e *experiment) groups() []bench.Group {
-	var groups []bench.Group
-	for _, c := range e.contenders {
-		groups = append(groups, bench.Group{Workload: c.Workload, Backend: c.name, Results: c.Results})
-	}
-	return groups
-}
-
 // A trait is something in which results of one spec, or of one workload, may differ.
 type trait struct{ name, value string }
 

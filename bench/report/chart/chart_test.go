@@ -67,7 +67,8 @@ func TestDrawingsAreWellFormedWhateverTheDataAre(t *testing.T) {
 
 func TestDrawingsAreFunctionsOfTheData(t *testing.T) {
 	for kind, c := range all("name", 3) {
-		if Inline(c, "id", "title") != Inline(all("name", 3)[kind], "id", "title") {
+		again := all("name", 3)[kind]
+		if Inline(c, "id", "title") != Inline(again, "id", "title") {
 			t.Errorf("%s differs from itself", kind)
 		}
 	}

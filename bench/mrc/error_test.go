@@ -31,25 +31,40 @@ func curvesAt(t *Trace, footprint int64) map[Policy][]float64 {
 	return curves
 }
 
+// A sampledCase is a stream with the limits that it is sampled within.
+type sampledCase struct {
+	stream stream
+	limits Limits
+}
+
+// sampledCases returns the streams of the table; in a short test, and so under the
+// race detector, smaller ones.
+func sampledCases(t *testing.T) []sampledCase {
+	// The engines' limit is a quarter of the default, so that a store that is made
+	// in a second has more blocks.
+	quarter := Limits{Blocks: DefaultLimits().Blocks / 4}
+	if testing.Short() {
+		return []sampledCase{
+			{uniformStream(1, 60_000), quarter},
+			{engineStream(t, "lsm?block_size=1KiB&memory=1MiB", 1, 30_000, 30_000), quarter},
+		}
+	}
+	return []sampledCase{
+		{zipfStream(1, 500_000), Limits{}},
+		{uniformStream(1, 500_000), Limits{}},
+		{mixedStream(1, 500_000), Limits{}},
+		{engineStream(t, "lsm?block_size=1KiB&memory=1MiB", 1, 60_000, 120_000), quarter},
+		{engineStream(t, "btree?memory=1MiB", 1, 60_000, 120_000), quarter},
+	}
+}
+
 // TestSampledCurvesAreNearTheExactOnes prints the table of docs/CACHES.md.
 func TestSampledCurvesAreNearTheExactOnes(t *testing.T) {
 	seeds := uint64(3)
 	if testing.Short() {
 		seeds = 1
 	}
-	// The engines' limit is a quarter of the default, so that a store that is made
-	// in a second has more blocks.
-	quarter := Limits{Blocks: DefaultLimits().Blocks / 4}
-	for _, c := range []struct {
-		stream stream
-		limits Limits
-	}{
-		{zipfStream(1, 500_000), Limits{}},
-		{uniformStream(1, 500_000), Limits{}},
-		{mixedStream(1, 500_000), Limits{}},
-		{engineStream(t, "lsm?block_size=1KiB&memory=1MiB", 1, 60_000, 120_000), quarter},
-		{engineStream(t, "btree?memory=1MiB", 1, 60_000, 120_000), quarter},
-	} {
+	for _, c := range sampledCases(t) {
 		exact := traceOf(t, c.stream, everything, 0)
 		footprint := exact.Footprint()
 		want := curvesAt(exact, footprint)

@@ -163,6 +163,9 @@ func (v *verdict) words(c criterion) string {
 	if at := len(v.ranking) - 1; at > v.leaders || !v.isClear() && at >= v.leaders {
 		fmt.Fprintf(&b, " %s %s most, %s as much (%s).", last.mark(), c.verb, times(v.ratio(last)), v.format(last.value))
 	}
+	if len(v.silent) > 0 {
+		fmt.Fprintf(&b, " Nothing was written by %s, of which nothing would survive a crash.", joinNames(v.silent))
+	}
 	return b.String()
 }
 

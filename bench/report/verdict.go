@@ -44,6 +44,7 @@ type verdict struct {
 	doc     bench.MetricDoc
 	ranking []standing // best first
 	leaders int        // how many of them cannot be told from the best
+	silent  []string   // those that wrote nothing, and so are no competition in what is written
 }
 
 // judge ranks the contenders of an experiment; false if fewer than two have the metric.
@@ -58,6 +59,10 @@ func judge(e *experiment, metric string) (verdict, bool) {
 		c := &e.contenders[i]
 		median, ok := c.Median(metric)
 		if !ok {
+			continue
+		}
+		if median == 0 && strings.HasPrefix(metric, "write_amp_") {
+			v.silent = append(v.silent, c.name)
 			continue
 		}
 		s := standing{name: c.name, value: median, reps: len(c.Values(metric)), noted: len(ownNotes(c.Results, common)) > 0}

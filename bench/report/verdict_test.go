@@ -71,6 +71,19 @@ func TestWordsNameTheRatioToTheNextAndToTheLast(t *testing.T) {
 	}
 }
 
+// A store that writes nothing is not the one that writes least.
+func TestWhoWritesNothingDoesNotWin(t *testing.T) {
+	v, ok := judge(race("write_amp_engine", []float64{0}, []float64{2}, []float64{1}), "write_amp_engine")
+	text := strings.ReplaceAll(v.words(criteria()[1]), "\u00a0", " ")
+	if want := "c writes least, 1.00 for each logical byte; b, the next, writes 2.00 times as much (2.00). " +
+		"Nothing was written by a, of which nothing would survive a crash."; !ok || text != want {
+		t.Errorf("%s", text)
+	}
+	if _, ok := judge(race("write_amp_engine", []float64{0}, []float64{2}), "write_amp_engine"); ok {
+		t.Error("a race of one has a winner")
+	}
+}
+
 func TestIntervals(t *testing.T) {
 	for _, c := range []struct {
 		values []float64

@@ -172,6 +172,8 @@ func (d *db) Fill(s *statelab.Stats) {
 	s.Filter = statelab.FilterStats{Probes: m.Filter.Hits + m.Filter.Misses, Negatives: m.Filter.Hits}
 	s.Memory = m.BlockCache.Size + int64(m.MemTable.Size)
 	s.Pinned = int64(m.MemTable.ZombieSize + m.Table.ZombieSize + m.BlobFiles.ZombieSize)
+	// The log in use is written behind the caller's back; its size is what was given to it.
+	s.Disk = int64(m.DiskSpaceUsage() - m.WAL.PhysicalSize + max(m.WAL.PhysicalSize, m.WAL.Size))
 	s.Files = int64(m.Table.Local.LiveCount + m.BlobFiles.LiveCount)
 }
 

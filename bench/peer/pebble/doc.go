@@ -6,16 +6,17 @@
 //
 //   - Memory. Options.CacheSize is the whole budget: Pebble reserves the memory of
 //     memtables in its block cache (docs/memory.md), so that the cache gives way
-//     to them. A memtable is a share of it (parameter memtable), and there are two at most.
+//     to them. A memtable is a quarter of it, and there are two at most. (With an eighth,
+//     J1s wrote nearly half as much again.)
 //   - Log. None under checkpoint (Options.DisableWAL); Sync is DB.Flush.
 //   - Filters. Bloom filters of 10 bits a key on every level, as docs/rocksdb.md and
 //     bloom.FilterPolicy recommend, over the prefix that Comparer.Split ends where Options.Prefix
 //     does. Probes of a whole prefix use SeekPrefixGE, without which the filters
 //     are not asked.
 //   - Level 0. L0CompactionThreshold is 4, Pebble's default, or as parameter l0 says.
-//   - Large values. With blobs=N values of N bytes and more are kept in blob files, and
-//     compactions rewrite the keys alone (ValueSeparationPolicy, format major version
-//     FormatValueSeparation).
+//   - Large values. Those of 256 bytes and more are kept in blob files, and compactions
+//     rewrite the keys alone (ValueSeparationPolicy, format major version
+//     FormatValueSeparation). On J1s that halves what is written; blobs=1GiB does without.
 //   - Appends are merges: Pebble's default Merger concatenates.
 //
 // Snapshots of a few records are what a join does most, so a cursor is a plain

@@ -23,14 +23,14 @@ type Options struct {
 	// Expiry says who gives back the space of dead records.
 	Expiry kv.Expiry
 
-	// Memtable is the size of a memtable in bytes; zero is an eighth of Memory.
+	// Memtable is the size of a memtable in bytes; zero is a quarter of Memory.
 	Memtable int64
 
 	// L0 is how many sublevels of level 0 start a compaction; zero is 4.
 	L0 int
 
 	// Blobs is the least size, in bytes, of values that are kept in blob
-	// files; zero keeps all of them in tables.
+	// files; zero is 256. One that no value has keeps all of them in tables.
 	Blobs int64
 }
 
@@ -38,11 +38,11 @@ type Options struct {
 func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
 		kv.ExpiryParam(kv.ExpiryDriver, func(o *Options) *kv.Expiry { return &o.Expiry }),
-		spec.Size("memtable", "Size of a memtable; of two at most. 0 is an eighth of memory.", "0", 0, 1<<32,
+		spec.Size("memtable", "Size of a memtable; of two at most. 0 is a quarter of memory.", "0", 0, 1<<32,
 			func(o *Options) *int64 { return &o.Memtable }),
 		spec.Int("l0", "Sublevels of level 0 that start a compaction. 0 is Pebble's default, 4.", "0", 0, 64,
 			func(o *Options) *int { return &o.L0 }),
-		spec.Size("blobs", "Least size of values that are kept in blob files, apart from their keys. 0 keeps none there.", "0", 0, 1<<20,
+		spec.Size("blobs", "Least size of values that are kept in blob files, apart from their keys. 1GiB keeps none there.", "256B", 1, 1<<30,
 			func(o *Options) *int64 { return &o.Blobs }),
 	}
 }
@@ -62,7 +62,7 @@ func (o *Options) settings(p kv.Place) (*pebble.Options, error) {
 	}
 	memtable := o.Memtable
 	if memtable == 0 {
-		memtable = memory / 8
+		memtable = memory / 4
 	}
 	compression, err := profile(p.Options.Compression)
 	if err != nil {
@@ -82,17 +82,23 @@ func (o *Options) settings(p kv.Place) (*pebble.Options, error) {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
 		po.Levels[i].Compression = func() *sstable.CompressionProfile { return compression }
 	}
-	if o.Blobs > 0 {
-		policy := pebble.ValueSeparationPolicy{
-			Enabled:               true,
-			MinimumSize:           int(o.Blobs),
-			MaxBlobReferenceDepth: blobDepth,
-			TargetGarbageRatio:    1, // state dies whole and in order of time: blob files empty by themselves
-		}
-		po.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy { return policy }
+	blobs := o.Blobs
+	if blobs == 0 {
+		blobs = defaultBlobs
 	}
+	policy := pebble.ValueSeparationPolicy{
+		Enabled:               true,
+		MinimumSize:           int(blobs),
+		MaxBlobReferenceDepth: blobDepth,
+		TargetGarbageRatio:    1, // state dies whole and in order of time: blob files empty by themselves
+	}
+	po.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy { return policy }
 	return po, nil
 }
+
+// defaultBlobs, in bytes, takes in what a join waits with, and leaves what is
+// hardly larger than the reference to it in its table.
+const defaultBlobs = 256
 
 // blobDepth is how many blob files that overlap a table may refer to; the
 // value that CockroachDB uses.

@@ -43,6 +43,9 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 	})
 }
 
+// maxKey is the longest key of LMDB as Debian builds it, in bytes.
+const maxKey = 511
+
 // mapSize bounds the file, in bytes; it costs address space only.
 const mapSize = 64 << 30
 

@@ -9,9 +9,6 @@ import (
 // Engine is the name of the store.
 const Engine = "lmdb"
 
-// maxKey is the longest key of LMDB as Debian builds it, in bytes.
-const maxKey = 511
-
 // Options configure Open. The zero value is the tuning that the package
 // comment describes.
 type Options struct {

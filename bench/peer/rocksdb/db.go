@@ -113,6 +113,10 @@ func (o *Options) settings(p kv.Place) (*grocksdb.Options, error) {
 	return options, nil
 }
 
+// defaultPrefix covers, of a join's event, the byte of the adapter, the tag, the
+// group and the first eight bytes of the join key.
+const defaultPrefix = 12
+
 // prefix returns the length of a key's prefix, in bytes.
 func (o *Options) prefix() int {
 	if o.PrefixBytes == 0 {

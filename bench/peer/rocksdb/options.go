@@ -24,16 +24,12 @@ type Options struct {
 	// files; zero keeps all of them in tables.
 	Blobs int64
 
-	// PrefixBytes is how many bytes of a key its prefix has; zero is defaultPrefix.
+	// PrefixBytes is how many bytes of a key its prefix has; zero is 12.
 	PrefixBytes int
 
 	// NoStatistics does without RocksDB's counters.
 	NoStatistics bool
 }
-
-// defaultPrefix covers, of a join's event, the byte of the adapter, the tag, the
-// group and the first eight bytes of the join key.
-const defaultPrefix = 12
 
 // Params returns the parameters of a spec.
 func Params() []spec.Param[Options] {

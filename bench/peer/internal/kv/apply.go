@@ -189,13 +189,20 @@ func (s *Store) sweep(into Batch, watermark int64) error {
 	if err != nil {
 		return fmt.Errorf("read the time index: %w", err)
 	}
-	defer cur.Close()
+	err = s.sweepEntries(into, cur, watermark)
+	if closeErr := cur.Close(); err == nil { // once: some peers use closed cursors again
+		err = closeErr
+	}
+	return err
+}
+
+func (s *Store) sweepEntries(into Batch, cur Cursor, watermark int64) error {
 	entries := 0
 	for ok := cur.First(); ok; ok = cur.Next() {
 		entry := cur.Key()
 		if entries++; entries > sweepLimit {
 			s.swept = decodeTime(entry[1:])
-			return cur.Close()
+			return nil
 		}
 		if err := s.sweepOne(into, entry, watermark); err != nil {
 			return err
@@ -205,7 +212,7 @@ func (s *Store) sweep(into Batch, watermark int64) error {
 		return fmt.Errorf("read the time index: %w", err)
 	}
 	s.swept = watermark
-	return cur.Close()
+	return nil
 }
 
 // sweepOne removes one entry of the time index, and what is dead of its record.

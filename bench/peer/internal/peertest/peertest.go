@@ -36,7 +36,7 @@ func (s syncedAtClose) Close() error {
 func Run(t *testing.T, open Opener, cfg storetest.Config) {
 	effort := storetest.Effort{Seeds: 2, Steps: 200, Points: 20}
 	if testing.Short() {
-		effort = storetest.Effort{Seeds: 1, Steps: 80, Points: 6}
+		effort = storetest.Effort{Seeds: 1, Steps: 40, Points: 3}
 	}
 	cfg.Effort = effort
 	t.Run("store", func(t *testing.T) {

@@ -11,7 +11,6 @@ type Preset struct {
 	Workloads   []string
 	Reps        int
 	Watch       []string // instruments
-	WatchOnce   []string // as in Suite
 	MemoryLimit int64    // as in Settings
 	DropCaches  bool     // the page cache is dropped before each run
 }
@@ -35,8 +34,9 @@ func Presets() []Preset {
 	}, {
 		Name: "full",
 		Doc: "Every workload, five times each, with the page cache dropped before each run and memory limited " +
-			"by a control group where the system permits it (results say where it did not); then once more, without a limit, watched by every instrument.",
-		Workloads: all, Reps: fullReps, Watch: DefaultWatch(), WatchOnce: InstrumentNames(), MemoryLimit: AutoLimit, DropCaches: true,
+			"by a control group where the system permits it (results say where it did not). Every instrument watches; those that " +
+			"cost much have runs of their own.",
+		Workloads: all, Reps: fullReps, Watch: InstrumentNames(), MemoryLimit: AutoLimit, DropCaches: true,
 	}}
 }
 

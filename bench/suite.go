@@ -7,7 +7,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/statelab/statelab/bench/host"
@@ -23,11 +22,6 @@ type Suite struct {
 	Dir       string // for results and, while they run, stores; must exist
 	Resume    bool   // goes on with the suite that was interrupted in Dir; what it has results of is not run again
 	Machine   host.Machine
-
-	// WatchOnce names instruments that watch one more run of each workload on each
-	// backend, in the pass Watched: they hold so much memory, or cost so much,
-	// that they would show in the figures of the others.
-	WatchOnce []string
 
 	// CPUCache, if set, adds a pass that counts cache misses: jobs with Pass set
 	// to Cachegrind, for Run to run by Count.
@@ -81,27 +75,7 @@ func (s *Suite) Plan() []Job {
 			}
 		}
 	}
-	return slices.Concat(jobs, s.planWatched(), s.planCounts())
-}
-
-// Watched is the name of the pass in which instruments watch that do not watch
-// the runs that are timed. No limit holds its memory.
-const Watched = "instruments"
-
-// planWatched returns the jobs of that pass, one for each workload and backend.
-func (s *Suite) planWatched() []Job {
-	if len(s.WatchOnce) == 0 {
-		return nil
-	}
-	var jobs []Job
-	for _, workload := range s.Workloads {
-		for _, candidate := range s.Backends {
-			job := s.job(candidate, workload, 1)
-			job.Pass, job.Watch, job.MemoryLimit = Watched, s.WatchOnce, 0
-			jobs = append(jobs, job)
-		}
-	}
-	return jobs
+	return append(jobs, s.planCounts()...)
 }
 
 // planCounts returns the jobs of the pass that counts, one for each workload
@@ -164,17 +138,13 @@ func (s *Suite) runPlan(ctx context.Context, earlier []Result, w io.Writer) (Out
 	}
 	for i, job := range jobs {
 		title := titleOf(job.Workload, job.Pass)
-		measure := title // what a yardstick is for; the watched pass has that of the timed runs
-		if job.Pass == Watched {
-			measure = job.Workload
-		}
-		y, known := yardsticks[measure]
+		y, known := yardsticks[title]
 		if !known {
 			var err error
 			if y, err = s.measureYardstick(ctx, job); err != nil {
 				return out, err
 			}
-			yardsticks[measure] = y
+			yardsticks[title] = y
 		}
 		left := ""
 		if d, ok := pace.left(jobs[i:]); ok {

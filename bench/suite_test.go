@@ -93,30 +93,6 @@ func TestTheOrderOfBackendsRotates(t *testing.T) {
 	}
 }
 
-// What instruments hold must not show in the runs that are timed.
-func TestInstrumentsThatCostMuchHaveAPassOfTheirOwn(t *testing.T) {
-	s := smallSuite(t, "a")
-	s.Workloads, s.WatchOnce = []string{"J10"}, []string{"pagecache"}
-	s.Backends[0].Settings.MemoryLimit = 1 << 30
-	harness := 0
-	s.Run = func(ctx context.Context, job Job) (Measurement, error) {
-		if job.Backend == Noop {
-			harness++
-		} else if watched := job.Pass == Watched; watched != (len(job.Watch) == 1) || watched == (job.Limit > 0) {
-			t.Errorf("pass %q is watched by %v within %d bytes", job.Pass, job.Watch, job.Limit)
-		}
-		return Execute(ctx, job, openMem)
-	}
-	out, err := s.RunAll(context.Background())
-	if err != nil || len(out.Results) != 3 || harness != 1 {
-		t.Fatalf("error %v, %d results, %d runs of the harness", err, len(out.Results), harness)
-	}
-	groups := GroupResults(out.Results)
-	if len(groups) != 2 || len(groups[0].Results) != 2 || groups[1].Workload != "J10 under instruments" {
-		t.Errorf("groups %+v", groups)
-	}
-}
-
 // One backend that is wrong and one that fails have no numbers; the others do.
 func TestASuiteKeepsNoNumbersOfARunThatIsWrong(t *testing.T) {
 	s := smallSuite(t, "good", "wrong", "broken")

@@ -54,8 +54,8 @@ type benchFlags struct {
 	out                                  string
 
 	// What applyPreset makes of them.
-	presetWatch, watchOnce []string
-	limit                  int64
+	presetWatch []string
+	limit       int64
 }
 
 func runBench(args []string, stdout, stderr io.Writer) int {
@@ -158,7 +158,7 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 	if f.retryDisturbed < 0 {
 		return nil, badInput("-retry-disturbed must be at least 0")
 	}
-	s := &bench.Suite{Reps: f.reps, Seed: f.seed, RetryDisturbed: f.retryDisturbed, Resume: f.resume, WatchOnce: f.watchOnce}
+	s := &bench.Suite{Reps: f.reps, Seed: f.seed, RetryDisturbed: f.retryDisturbed, Resume: f.resume}
 	if err := f.addCPUCache(s); err != nil {
 		return nil, err
 	}

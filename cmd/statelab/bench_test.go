@@ -315,16 +315,13 @@ func TestASuiteSaysWhatTheFlagsDoNot(t *testing.T) {
 		if watch, err := f.watched(); err != nil || len(watch) != len(p.Watch) {
 			t.Errorf("%s is watched by %v, error %v", p.Name, watch, err)
 		}
-		if len(f.watchOnce) != len(p.WatchOnce) {
-			t.Errorf("%s is watched once by %v", p.Name, f.watchOnce)
-		}
 		f = benchFlags{preset: p.Name, workloads: "J10", reps: 7, memoryLimit: "64MiB"}
 		given := map[string]bool{"watch": true, "workload": true, "reps": true, "memory-limit": true, "drop-caches": true}
-		if err := f.applyPreset(given); err != nil || f.workloads != "J10" || f.reps != 7 || f.limit != 64<<20 || f.dropCaches || f.watchOnce != nil {
+		if err := f.applyPreset(given); err != nil || f.workloads != "J10" || f.reps != 7 || f.limit != 64<<20 || f.dropCaches {
 			t.Errorf("%s with flags: error %v, flags %+v", p.Name, err, f)
 		}
 	}
-	if bench.Presets()[0].Name != "main" || len(bench.Presets()[1].WatchOnce) != len(bench.Instruments()) {
+	if bench.Presets()[0].Name != "main" || len(bench.Presets()[1].Watch) != len(bench.Instruments()) {
 		t.Error("main is not the default, or full not watched by everything")
 	}
 }

@@ -31,9 +31,6 @@ func (f *benchFlags) applyPreset(given map[string]bool) error {
 		f.dropCaches = p.DropCaches
 	}
 	f.presetWatch, f.limit = p.Watch, p.MemoryLimit
-	if !given["watch"] {
-		f.watchOnce = p.WatchOnce
-	}
 	if given["memory-limit"] {
 		if f.limit, err = parseLimit(f.memoryLimit); err != nil {
 			return err

@@ -229,13 +229,13 @@ func (it *iterator) Close() error {
 		return it.err
 	}
 	it.closed, it.at = true, fresh
-	it.store.iters.remove(it)
 	if it.cur != nil {
 		if err := it.cur.Close(); err != nil && it.err == nil {
 			it.err = err
 		}
 		it.cur = nil
 	}
+	it.store.iters.remove(it) // not before: Store.Close waits for those in the list
 	bufferPool.Put(it.buffers)
 	it.buffers = nil
 	return it.err

@@ -47,10 +47,6 @@ func filled(t testing.TB, o Options, joinKeys int) *Store {
 	return s
 }
 
-func recordKey(joinKey, i int) []byte {
-	return append(binary.BigEndian.AppendUint64(nil, uint64(joinKey)*0x9e3779b97f4a7c15), byte(i))
-}
-
 func TestHotPathsDoNotAllocate(t *testing.T) {
 	const joinKeys = 5000
 	told := 0

@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -13,6 +14,11 @@ import (
 
 // joinPrefix is where the join key ends in the keys of these tests.
 var joinPrefix = statelab.Prefix{Name: "eight", Len: func(key []byte) int { return min(8, len(key)) }}
+
+// recordKey is the key of one of the records of a join key.
+func recordKey(joinKey, i int) []byte {
+	return append(binary.BigEndian.AppendUint64(nil, uint64(joinKey)*0x9e3779b97f4a7c15), byte(i))
+}
 
 // sourcesOf opens an iterator on a range and says how many layers and tables it
 // has to look into.

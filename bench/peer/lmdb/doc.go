@@ -7,12 +7,14 @@
 // # How it is tuned
 //
 // All work goes through one write transaction that stays open from commit to
-// commit, in a writable map (MDB_WRITEMAP) without LMDB's own locks
-// (MDB_NOLOCK: the store's directory is locked already, and one lock in this
-// package keeps readers and the writer apart). LMDB's documentation calls few large
-// transactions the way to write fast, and a writable map saves the copies of changed
-// pages. Nothing is read ahead (MDB_NORDAHEAD), as it advises where the data
-// is larger than memory or read at random.
+// commit, since LMDB's documentation calls few large transactions the way to
+// write fast. LMDB's own locks are off (MDB_NOLOCK): the store's directory is
+// locked already, and one lock of package single keeps readers and the writer
+// apart. Nothing is read ahead (MDB_NORDAHEAD), as it advises where the data
+// is larger than memory or read at random. Changed pages are copies in the process's
+// memory until the commit; with writemap=true they are changed in the map
+// (MDB_WRITEMAP), and the file then looks as large as the map, 64 GiB, though it
+// holds only what was written.
 //
 // # What it promises
 //
@@ -27,9 +29,8 @@
 //
 // # What it does not promise
 //
-// LMDB has no memory budget, it lives in the page cache; its pages have no
-// checksums; keys are at most 511 bytes long, one of which the adapter takes.
-// The map is 64 GiB; the file looks as large and holds only what was
-// written. An iterator that is open while the store changes first copies its range,
-// since a transaction sees its own writes.
+// LMDB has no memory budget: it lives in the page cache, and in the copies of
+// changed pages. Its pages have no checksums; keys are at most 511 bytes long, one of
+// which the adapter takes. An iterator that is open while the store changes first
+// copies its range, since a transaction sees its own writes.
 package lmdb

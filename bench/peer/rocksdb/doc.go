@@ -1,5 +1,5 @@
 // Package rocksdb is RocksDB as a backend of the benchmark, by way of
-// github.com/linxGnu/grocksdb (Apache-2.0) at v1.7.14, the last version that fits the
+// github.com/linxGnu/grocksdb (MIT) at v1.7.14, the last version that fits the
 // RocksDB 7.8 that Debian packages (librocksdb-dev). It is built with
 //
 //	go build -tags rocksdb ./cmd/statelab

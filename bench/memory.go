@@ -68,7 +68,9 @@ func (m Metrics) emitPerRecord(records int64) {
 	for of, name := range map[string]string{
 		"live_bytes": "live_bytes_per_record", "memory_peak_bytes": "memory_bytes_per_record", "disk_bytes": "disk_bytes_per_record",
 	} {
-		m.setRatio(name, m[of].Value, float64(records))
+		if all, ok := m[of]; ok {
+			m.setRatio(name, all.Value, float64(records))
+		}
 	}
 	rss, ok1 := m["rss_peak_bytes"]
 	harness, ok2 := m["harness_rss_bytes"]

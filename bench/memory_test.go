@@ -1,9 +1,12 @@
 package bench
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/statelab/statelab"
 )
 
 func TestTheCostOfARecordIsNetOfTheHarness(t *testing.T) {
@@ -50,4 +53,39 @@ func TestAGroupsMemoryIsAmongTheMetrics(t *testing.T) {
 	if m["memory_limit_bytes"].Value != 4096 || m["cgroup_page_cache_bytes"].Value != 1024 || peak {
 		t.Errorf("metrics %v", m)
 	}
+}
+
+// A store that tells of no memory is not one that needs none.
+func TestMemoryThatIsNotToldIsAbsent(t *testing.T) {
+	for told, want := range map[int64]bool{0: false, 1 << 20: true} {
+		w := smallSuite(t, "a")
+		w.Workloads, w.Reps = []string{"J10"}, 1
+		w.Run = func(ctx context.Context, job Job) (Measurement, error) {
+			return Execute(ctx, job, func(spec, dir string, o *statelab.Options) (statelab.Store, error) {
+				s, err := openMem(spec, dir, o)
+				return toldMemory{s, told}, err
+			})
+		}
+		out, err := w.RunAll(context.Background())
+		if err != nil || len(out.Results) != 1 {
+			t.Fatalf("error %v, outcome %+v", err, out)
+		}
+		for _, name := range []string{"memory_bytes", "memory_peak_bytes", "memory_amp", "memory_bytes_per_record"} {
+			if _, ok := out.Results[0].Metrics[name]; ok != want {
+				t.Errorf("of a store that tells of %d bytes there is %s: %v", told, name, ok)
+			}
+		}
+	}
+}
+
+// toldMemory says what memory it holds.
+type toldMemory struct {
+	statelab.Store
+	bytes int64
+}
+
+func (s toldMemory) Stats() statelab.Stats {
+	st := s.Store.Stats()
+	st.Memory = s.bytes
+	return st
 }

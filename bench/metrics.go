@@ -96,7 +96,7 @@ var mainMetrics = []MetricDoc{
 	{"stall_us", "us", Lower, "Time writers waited for maintenance, in all."},
 	{"disk_bytes", "bytes", Lower, "Size of the store's files at the end, after the last Sync."},
 	{"disk_peak_bytes", "bytes", Lower, "Greatest size of the store's files, looked at sixteen times in each checkpoint interval, warm-up included (for reads: at the end)."},
-	{"memory_bytes", "bytes", Lower, "What the store says it holds in caches, buffers and memory-resident state at the end, which is after a Sync."},
+	{"memory_bytes", "bytes", Lower, "What the store says it holds in caches, buffers and memory-resident state at the end, which is after a Sync. Absent where it tells of none."},
 	{"memory_peak_bytes", "bytes", Lower, "Greatest memory_bytes, looked at sixteen times in each checkpoint interval, warm-up included (for reads: at the end)."},
 	{"live_bytes", "bytes", Neither, "Bytes of keys and values that are still needed at the end, as the oracle counts them."},
 	{"live_records", "records", Neither, "Records that are still needed at the end, as the oracle counts them."},

@@ -219,8 +219,10 @@ func measureDriver(ctx context.Context, job Job, d driver, store statelab.Store,
 	m.set("clock_ns", clock)
 	m.set("disk_bytes", float64(after.store.Disk))
 	m.set("disk_peak_bytes", float64(max(done.diskPeak, after.store.Disk)))
-	m.set("memory_bytes", float64(after.store.Memory))
-	m.set("memory_peak_bytes", float64(max(done.memPeak, after.store.Memory)))
+	if peak := max(done.memPeak, after.store.Memory); peak > 0 { // a store that never held any does not tell
+		m.set("memory_bytes", float64(after.store.Memory))
+		m.set("memory_peak_bytes", float64(peak))
+	}
 	m.set("output_checksum", float64(done.checksum))
 	emitMemory(m)
 	measured := Measurement{Metrics: m, Events: events, Checksum: done.checksum, Timeline: rec.timeline(job.Rate)}
@@ -243,7 +245,9 @@ func (m *Measurement) judge(t Truth) error {
 	m.Metrics.set("live_records", float64(t.LiveRecords))
 	m.Metrics.set("live_bytes", float64(t.LiveBytes))
 	m.Metrics.setRatio("space_amp", m.Metrics["disk_bytes"].Value, float64(t.LiveBytes))
-	m.Metrics.setRatio("memory_amp", m.Metrics["memory_bytes"].Value, float64(t.LiveBytes))
+	if memory, ok := m.Metrics["memory_bytes"]; ok {
+		m.Metrics.setRatio("memory_amp", memory.Value, float64(t.LiveBytes))
+	}
 	m.Metrics.emitPerRecord(t.LiveRecords)
 	return nil
 }

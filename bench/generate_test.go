@@ -31,7 +31,7 @@ func hashEvents(src source, n int) uint64 {
 // These values hold on every machine and for all time (M1): results that were
 // measured under other ones are results of other workloads.
 func TestWorkloadsAreTheSameEverywhere(t *testing.T) {
-	j1s, j10, reads := Workloads()[0].Defaults(), Workloads()[1].Defaults(), Workloads()[2].Defaults()
+	j1s, j10, hot, reads := defaultsOf(t, "J1s"), defaultsOf(t, "J10"), defaultsOf(t, "hot"), defaultsOf(t, "reads")
 	lookups := newLookups(1, reads)
 	var drawn []byte
 	for range 10_000 {
@@ -44,6 +44,7 @@ func TestWorkloadsAreTheSameEverywhere(t *testing.T) {
 		{"impressions", hashEvents(newImpressionSource(1, j1s), 10_000), 0x9284b0d6293a1a2e},
 		{"impressions of another seed", hashEvents(newImpressionSource(2, j1s), 10_000), 0x9388f598ce00ada9},
 		{"repeats", hashEvents(newRepeatSource(1, j10), 10_000), 0x64c55b06a42ccf52},
+		{"behaviours", hashEvents(newBehaviourSource(1, hot), 10_000), 0x50df5fdd6ee29198},
 		{"lookups", xxhash.Sum64(drawn), 0x3db2ac28d298b3af},
 	} {
 		if c.got != c.want {
@@ -52,8 +53,17 @@ func TestWorkloadsAreTheSameEverywhere(t *testing.T) {
 	}
 }
 
+func defaultsOf(t *testing.T, workload string) Knobs {
+	t.Helper()
+	w, err := FindWorkload(workload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.Defaults()
+}
+
 func TestImpressionsAreAsTheirKnobsSay(t *testing.T) {
-	k := Workloads()[0].Defaults()
+	k := defaultsOf(t, "J1s")
 	k["live"] = 6000 // so that many windows pass, and the actions still to come are few
 	const n = 400_000
 	src := newImpressionSource(3, k)
@@ -100,7 +110,7 @@ func TestImpressionsAreAsTheirKnobsSay(t *testing.T) {
 }
 
 func TestRepeatsAreAsTheirKnobsSay(t *testing.T) {
-	k := Workloads()[1].Defaults()
+	k := defaultsOf(t, "J10")
 	k["live"] = 6000
 	const n = 400_000
 	src := newRepeatSource(3, k)
@@ -125,6 +135,109 @@ func TestRepeatsAreAsTheirKnobsSay(t *testing.T) {
 	}
 	near(t, "identifiers of one window", float64(len(seen))*600e6/float64(last), 6000, 0.01)
 	near(t, "repeats of an identifier", float64(repeats)/float64(len(seen)), 0.3, 0.02)
+}
+
+func TestBehavioursAreAsTheirKnobsSay(t *testing.T) {
+	k := defaultsOf(t, "hot")
+	const n = 600_000
+	src := newBehaviourSource(3, k)
+	window := k.micros("window_s")
+	type behaviour struct {
+		user id
+		time int64
+	}
+	live := map[id]int{}
+	var queue []behaviour
+	var impressions, behaviours uint64
+	var pairs, most, few int
+	var last int64
+	for i := range n {
+		var ev event
+		src.next(&ev)
+		if ev.time < last || i > 0 && ev.time == last {
+			t.Fatalf("event %d has time %d after %d", i, ev.time, last)
+		}
+		last = ev.time
+		for len(queue) > 0 && queue[0].time < ev.time-window {
+			if live[queue[0].user]--; live[queue[0].user] == 0 {
+				delete(live, queue[0].user)
+			}
+			queue = queue[1:]
+		}
+		if !ev.right {
+			if len(ev.value) != 500 || ev.seq != impressions {
+				t.Fatalf("impression %d has %d bytes and position %d", impressions, len(ev.value), ev.seq)
+			}
+			impressions++
+			pairs += live[ev.key]
+			continue
+		}
+		if len(ev.value) != 100 || ev.seq != behaviours {
+			t.Fatalf("behaviour %d has %d bytes and position %d", behaviours, len(ev.value), ev.seq)
+		}
+		behaviours++
+		live[ev.key]++
+		queue = append(queue, behaviour{ev.key, ev.time})
+	}
+	for _, c := range live {
+		most = max(most, c)
+		if c <= 2 {
+			few++
+		}
+	}
+	warm := float64(n-60_000) / n // the first window sees half of what later ones do
+	near(t, "live behaviours", float64(len(queue)), 60_000, 0.01)
+	near(t, "events for an impression", float64(n)/float64(impressions), 30, 0.03)
+	near(t, "pairs of an event", float64(pairs)/n, 20*(warm+(1-warm)/2), 0.05)
+	near(t, "live behaviours of the most active user", float64(most), 4700, 0.05)
+	if share := float64(few) / float64(len(live)); share < 0.8 {
+		t.Errorf("only %.2f of the users with live behaviours have one or two", share)
+	}
+}
+
+// Impressions stay as rare as behaviours where few of them have many pairs to give.
+func TestImpressionsAreAtMostEverySecondEvent(t *testing.T) {
+	k := defaultsOf(t, "hot")
+	k["live"], k["skew"] = 100, 0
+	src := newBehaviourSource(1, k)
+	impressions := 0
+	for range 10_000 {
+		var ev event
+		src.next(&ev)
+		if !ev.right {
+			impressions++
+		}
+	}
+	near(t, "impressions", float64(impressions), 5000, 0.05)
+}
+
+func TestRanksFollowZipfsLaw(t *testing.T) {
+	const n, draws = 1000, 1_000_000
+	for _, skew := range []float64{0, 0.99, 2} {
+		z := newZipfLaw(n, skew)
+		r := newRandom(1, 0)
+		counts := make([]float64, n)
+		for range draws {
+			counts[z.draw(r)]++
+		}
+		var sum, repeat float64
+		for i := range n {
+			sum += math.Pow(float64(i+1), -skew)
+		}
+		var chi float64
+		for i, c := range counts {
+			p := math.Pow(float64(i+1), -skew) / sum
+			repeat += p * p
+			chi += (c - p*draws) * (c - p*draws) / (p * draws)
+		}
+		if math.Abs(chi-n) > 5*math.Sqrt(2*n) { // five standard deviations
+			t.Errorf("skew %v: chi-squared of %d ranks is %.0f", skew, n, chi)
+		}
+		near(t, "probability of a repeat", z.repeat, repeat, 1e-6)
+	}
+	if rank := newZipfLaw(1, 0.99).draw(newRandom(1, 0)); rank != 0 {
+		t.Errorf("the only rank is drawn as %d", rank)
+	}
 }
 
 func TestDelaysFollowTheirLaw(t *testing.T) {

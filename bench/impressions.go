@@ -23,6 +23,7 @@ const (
 	recordStream     = 3
 	lookupStream     = 4
 	arrivalStream    = 5
+	behaviourStream  = 6
 )
 
 // delaySigma makes delays as skewed as those of clicks: with a median of 60 s,

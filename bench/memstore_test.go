@@ -16,7 +16,7 @@ type memStore struct {
 	tree      *btree.BTreeG[memRecord]
 	watermark int64
 	written   int64
-	// spoil, if set, changes the values that Get returns.
+	// spoil, if set, changes the values that Get and iterators return.
 	spoil func(value []byte)
 }
 
@@ -68,7 +68,7 @@ func (s *memStore) Apply(b *statelab.Batch) error {
 }
 
 func (s *memStore) Iter(r statelab.Range) (statelab.Iterator, error) {
-	return &memIterator{tree: s.tree.Clone(), r: statelab.Range{Lower: bytes.Clone(r.Lower), Upper: bytes.Clone(r.Upper)}, live: s.live}, nil
+	return &memIterator{tree: s.tree.Clone(), spoil: s.spoil, r: statelab.Range{Lower: bytes.Clone(r.Lower), Upper: bytes.Clone(r.Upper)}, live: s.live}, nil
 }
 
 func (s *memStore) Advance(w int64) error {
@@ -103,6 +103,7 @@ type memIterator struct {
 	tree    *btree.BTreeG[memRecord]
 	r       statelab.Range
 	live    func(memRecord) bool
+	spoil   func(value []byte)
 	current memRecord
 	begun   bool
 }
@@ -138,5 +139,13 @@ func (it *memIterator) Next() bool {
 	return it.SeekGE(append(bytes.Clone(it.current.key), 0))
 }
 
-func (it *memIterator) Key() []byte   { return it.current.key }
-func (it *memIterator) Value() []byte { return it.current.value }
+func (it *memIterator) Key() []byte { return it.current.key }
+
+func (it *memIterator) Value() []byte {
+	if it.spoil == nil {
+		return it.current.value
+	}
+	value := bytes.Clone(it.current.value)
+	it.spoil(value)
+	return value
+}

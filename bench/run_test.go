@@ -16,6 +16,7 @@ import (
 var smallKnobs = map[string]Knobs{
 	"J1s":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "delay_median_s": 1},
 	"J10":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "delay_median_s": 3},
+	"hot":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "users": 60, "pairs": 5},
 	"reads": {"records": 1000, "warm_lookups": 100, "lookups": 2000},
 }
 
@@ -54,11 +55,14 @@ func TestTheOracleAgreesWithEveryWorkload(t *testing.T) {
 func TestAStoreThatAnswersWronglyIsFoundOut(t *testing.T) {
 	for _, w := range Workloads() {
 		job, w := smallJob(t, w.Name)
-		gets := 0
+		values := 0
 		spoilt := func(string, string, *statelab.Options) (statelab.Store, error) {
 			s := newMemStore()
 			s.spoil = func(value []byte) {
-				if gets++; gets == 400 {
+				if len(value) < stampSize {
+					return // the mark of a timer, of which only one bit is looked at
+				}
+				if values++; values == 400 {
 					value[0] ^= 0x80
 				}
 			}
@@ -69,7 +73,7 @@ func TestAStoreThatAnswersWronglyIsFoundOut(t *testing.T) {
 			err = m.judge(w.truth(job.Seed, job.Knobs))
 		}
 		if err == nil || !strings.Contains(err.Error(), "disagrees") {
-			t.Errorf("%s with one byte changed after %d Gets: %v", w.Name, gets, err)
+			t.Errorf("%s with one byte changed after %d values: %v", w.Name, values, err)
 		}
 	}
 }

@@ -51,14 +51,20 @@ func isProbe(r statelab.Range) bool { return join.IsEventKey(r.Lower) }
 
 func (s *sampleJoin) handle(ev *event) error {
 	s.logical += ev.logicalSize()
-	side := join.Left
 	if ev.right {
-		side = join.Right
 		if err := s.askWaiting(ev); err != nil {
 			return err
 		}
 	}
-	return s.join.Add(side, join.Event{Key: ev.key[:], Time: ev.time, Seq: ev.seq, Value: ev.value})
+	return s.join.Add(joinSide(ev), join.Event{Key: ev.key[:], Time: ev.time, Seq: ev.seq, Value: ev.value})
+}
+
+// joinSide is the side of a join that an event comes from.
+func joinSide(ev *event) join.Side {
+	if ev.right {
+		return join.Right
+	}
+	return join.Left
 }
 
 // askWaiting gets the impression of an action. The answer is part of the
@@ -79,12 +85,17 @@ func (s *sampleJoin) askWaiting(ev *event) error {
 
 // emit digests a sample.
 func (s *sampleJoin) emit(sample *join.Sample) error {
-	digestSample(s.samples, sample.Left.Key, sample.Left.Time, sample.Left.Value, len(sample.Rights))
-	for i := range sample.Rights {
-		digestRight(s.samples, sample.Rights[i].Time, sample.Rights[i].Value)
-	}
+	digestWhole(s.samples, sample)
 	s.rec.emitted()
 	return nil
+}
+
+// digestWhole digests a sample with all that it is made of.
+func digestWhole(d *digest, sample *join.Sample) {
+	digestSample(d, sample.Left.Key, sample.Left.Time, sample.Left.Value, len(sample.Rights))
+	for i := range sample.Rights {
+		digestRight(d, sample.Rights[i].Time, sample.Rights[i].Value)
+	}
 }
 
 // digestSample and digestRight are what a sample's digest is made of: the
@@ -102,13 +113,18 @@ func digestRight(d *digest, time int64, value []byte) {
 }
 
 func (s *sampleJoin) advance(watermark int64, sync bool) error {
-	s.join.Advance(join.Left, watermark)
-	s.join.Advance(join.Right, watermark)
 	s.ticked = max(s.ticked, watermark)
+	return advanceJoin(s.join, watermark, sync)
+}
+
+// advanceJoin says to both sides of a join that no event before watermark will come.
+func advanceJoin(o *join.Operator, watermark int64, sync bool) error {
+	o.Advance(join.Left, watermark)
+	o.Advance(join.Right, watermark)
 	if sync {
-		return s.join.Commit()
+		return o.Commit()
 	}
-	return s.join.Flush()
+	return o.Flush()
 }
 
 func (s *sampleJoin) results() (logical int64, checksum uint64) {

@@ -84,6 +84,22 @@ func Workloads() []Workload {
 		driver: newDedupDriver,
 		truth:  dedupTruth,
 	}, {
+		Name: "hot",
+		Doc: "The join of impressions with what their user did lately, where some users do far more than others: an impression looks back over " +
+			"window_s and gets every behaviour of its user. Users follow Zipf's law in both streams, so that by default the most active of 100,000 has " +
+			"about 4,700 live behaviours, and most of those who have any one or two. The join is left outer. Impressions are as rare as it takes for an event to have " +
+			"the set number of pairs in the mean, whatever the law: by default 1 in 30 events, with 600 pairs each in the mean. One event is one impression or one behaviour.",
+		Knobs: slices.Concat(timelineKnobs(60_000), []Knob{
+			{"users", 100_000, 1, 1e7, true, "distinct users"},
+			{"skew", 0.99, 0, 10, false, "exponent of Zipf's law for users; at 0 all are equally active"},
+			{"pairs", 20, 0.001, 1e6, false, "pairs of an impression and a behaviour for each event, in the mean; impressions are at most every second event"},
+			{"value_bytes", 100, stampSize, 1 << 20, true, "size of a behaviour"},
+			{"impression_bytes", 500, stampSize, 1 << 20, true, "size of an impression"},
+		}),
+		prefix: join.Prefix(),
+		driver: newHotJoinDriver,
+		truth:  hotJoinTruth,
+	}, {
 		Name: "reads",
 		Doc: "Point reads: load records in random order, sync, then Get keys drawn uniformly. " +
 			"One event is one Get; loading and the first Gets are the warm-up.",

@@ -61,7 +61,11 @@ func TestBenchMeasuresEveryBackendInAProcessOfItsOwn(t *testing.T) {
 	if testing.Short() {
 		specs = []string{"lsm", "btree", "skiplist"} // each peer's own package has it run
 	}
-	args := append([]string{"bench", "-backends", strings.Join(specs, ","), "-reps", "2", "-o", dir}, small...)
+	var workloads []string
+	for _, w := range bench.Workloads() {
+		workloads = append(workloads, w.Name)
+	}
+	args := append([]string{"bench", "-backends", strings.Join(specs, ","), "-workload", strings.Join(workloads, ","), "-reps", "2", "-o", dir}, small...)
 	code, stdout, stderr := runs(args...)
 	if code != exitDone {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
@@ -71,7 +75,7 @@ func TestBenchMeasuresEveryBackendInAProcessOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	groups := bench.GroupResults(results)
-	if want := len(specs) * len(bench.Workloads()); len(groups) != want {
+	if want := len(specs) * len(workloads); len(groups) != want {
 		t.Errorf("%d groups of results, not %d", len(groups), want)
 	}
 	checksums := map[string]float64{}
@@ -85,7 +89,10 @@ func TestBenchMeasuresEveryBackendInAProcessOfItsOwn(t *testing.T) {
 				t.Errorf("%s on %s has another output than the other backends", g.Workload, g.Backend)
 			}
 			checksums[g.Workload] = sum
-			for _, name := range []string{"events_per_s", "cpu_us_per_event", "get_p50_us", "rss_bytes", "heap_objects"} {
+			if r.Metrics["get_p50_us"].Value+r.Metrics["probe_p50_us"].Value <= 0 {
+				t.Errorf("%s on %s: neither Gets nor probes were timed", g.Workload, g.Backend)
+			}
+			for _, name := range []string{"events_per_s", "cpu_us_per_event", "rss_bytes", "heap_objects"} {
 				if r.Metrics[name].Value <= 0 {
 					t.Errorf("%s on %s: %s is %v", g.Workload, g.Backend, name, r.Metrics[name].Value)
 				}
@@ -153,7 +160,7 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"bench -retry-disturbed -1":                  "statelab bench: -retry-disturbed must be at least 0",
 		"bench -resume":                              "statelab bench: -resume goes on with the suite in -o, which names none",
 		"bench -resume -o full":                      "statelab bench: -resume: full/results.jsonl.part: no such file",
-		"bench -workload J2":                         `statelab bench: unknown workload "J2"; one of J1s, J10, reads`,
+		"bench -workload J2":                         `statelab bench: unknown workload "J2"; one of J1s, J10, hot, reads`,
 		"bench -workload J1s,":                       `statelab bench: -workload: empty name in "J1s,"`,
 		"bench -backends a,b,a":                      "statelab bench: -backends: a is named twice",
 		"bench -watch nosuch":                        `statelab bench: -watch: unknown instrument "nosuch"`,

@@ -21,3 +21,6 @@ func free(b []byte) {
 		panic(fmt.Sprintf("offheap: unmap a block of %d bytes: %v", len(b), err))
 	}
 }
+
+// discard is no more than advice, and what comes of it does not matter.
+func discard(b []byte) { _ = unix.Madvise(b, unix.MADV_DONTNEED) }

@@ -4,6 +4,7 @@
 //
 //	O1  A block is zeroed when it is handed out.
 //	O2  A block is given back whole, exactly as it was handed out, once.
+//	O3  A block may be discarded meanwhile: it takes no memory then until it is written to.
 package offheap
 
 import "sync/atomic"
@@ -34,4 +35,13 @@ func Free(b []byte) {
 	}
 	inUse.Add(-int64(len(b)))
 	free(b)
+}
+
+// Discard lets the system have the memory of a block that holds nothing but
+// zeros, and goes on holding them: it may be read at any time, also while it is
+// discarded. It still counts in InUse, as what the block may take.
+func Discard(b []byte) {
+	if len(b) > 0 {
+		discard(b)
+	}
 }

@@ -34,16 +34,20 @@ type Hooks struct {
 	Note func(dst []byte, commit bool) ([]byte, error)
 }
 
-// A mini-batch ends when it holds this many operations or bytes. Larger ones
-// amortise the meta record and the store's own cost per batch; smaller ones stay
-// in the CPU's cache. Output does not depend on it (J4).
-const (
-	miniBatchOps   = 512
-	miniBatchBytes = 256 << 10
-)
+// A logic is what one kind of join does with events and timers. Everything else
+// is the same for all kinds, and is Operator's: watermarks, mini-batches, the
+// order in which timers fire, commits, counts.
+type logic interface {
+	// take takes an event that is not too late and that a store can hold. It
+	// leaves in o.batch what is to be kept of it, and its timers; o.key is the
+	// event's key, and its first o.prefixLen bytes those of its join key.
+	take(side Side, e Event) error
 
-// markedLimit bounds the set of right events known to be marked, in entries.
-const markedLimit = 1 << 16
+	// fire decides what a timer stands for. It may be called again for the same
+	// timer if it returns errSnapshotLost, so until it has all that it reads it must
+	// neither count nor emit. Operator deletes the timer where that is called for.
+	fire(t timer, value []byte) error
+}
 
 // An Operator joins two streams of events over a store, which it uses alone.
 // It is not safe for concurrent use.
@@ -51,14 +55,10 @@ type Operator struct {
 	store statelab.Store
 	spec  Spec
 	hooks Hooks
+	logic logic
 
-	// From Spec, in µs. A left event fires hold after its time; a right one is
-	// done linger after its.
-	lower, upper, hold, linger int64
-	disorder                   [2]int64 // -1 is unbounded
-	keepBelow                  uint64   // hashes of kept negatives, unless all are kept
-
-	deletes bool // the store keeps what has died: what is done is deleted
+	disorder [2]int64 // from Spec, in µs; -1 is unbounded
+	deletes  bool     // the store keeps what has died: what is done is deleted
 
 	// What the meta record holds.
 	position  [2]uint64
@@ -71,15 +71,13 @@ type Operator struct {
 
 	batch    statelab.Batch
 	advanced int64 // the store's watermark
-	// marked holds the sequences of right events whose timers were marked
-	// lately. It makes marks that still lie in batch known to fireRight, and
-	// saves marking an event again for each of its pairs.
-	marked map[uint64]struct{}
-	err    error // the first failure, for good
+	marks    marks
+	err      error // the first failure, for good
 
 	// Buffers used again and again. A range keeps its bounds, so those of the
 	// two iterators that may be open at once are apart from all others.
 	key, upperKey        []byte // bounds of a probe; key also encodes in Add
+	prefixLen            int    // of key, in Add
 	timersFrom, timersTo []byte // bounds of the timers
 	seekKey, bound       []byte
 	meta                 []byte
@@ -100,24 +98,19 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 	}
 	o := &Operator{
 		store: store, spec: spec, hooks: hooks,
-		lower: micros(spec.Lower), upper: micros(spec.Upper),
 		watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark},
 		fired:     statelab.MinWatermark, advanced: statelab.MinWatermark,
 		cursor:  []byte{tagTimer},
-		marked:  make(map[uint64]struct{}),
+		marks:   newMarks(),
 		deletes: statelab.KeepsDead(store),
 	}
-	o.hold = max(o.upper, 0)
-	o.linger = o.hold - o.lower
 	for side, d := range spec.MaxDisorder {
 		o.disorder[side] = micros(d)
 		if d == Unbounded {
 			o.disorder[side] = -1
 		}
 	}
-	if spec.Negatives.Keep < 1 {
-		o.keepBelow = uint64(math.Ldexp(spec.Negatives.Keep, 64))
-	}
+	o.logic = newLogic(o)
 	if err := o.resume(); err != nil {
 		return nil, fmt.Errorf("resume join: %w", err)
 	}
@@ -189,19 +182,15 @@ func (o *Operator) Add(side Side, e Event) error {
 		return nil
 	}
 	prefix := appendEventPrefix(o.key[:0], e.Key)
+	o.prefixLen = len(prefix)
 	o.key = appendEventTail(prefix, side, e.Time, e.Seq)
 	if len(o.key) > statelab.MaxKeySize {
 		c.rejected++
 		return nil
 	}
-	doneAt := e.Time + o.hold
-	if side == Right {
-		doneAt = e.Time + o.linger
+	if err := o.logic.take(side, e); err != nil {
+		return o.fail(err)
 	}
-	o.batch.Put(o.key, e.Value, doneAt+1)
-	o.key = appendTimer(o.key[:0], doneAt, e.Key, side, e.Seq)
-	o.batch.Put(o.key, nil, doneAt+1)
-	c.waiting++
 	if d := o.disorder[side]; d >= 0 {
 		o.watermark[side] = max(o.watermark[side], e.Time-d)
 	}
@@ -251,96 +240,3 @@ func (o *Operator) Advance(side Side, watermark int64) {
 
 // End says that a side has ended: its watermark passes every time.
 func (o *Operator) End(side Side) { o.Advance(side, math.MaxInt64) }
-
-// Flush applies what has been collected and emits every sample that the
-// watermarks allow. Add does it whenever a mini-batch is full.
-func (o *Operator) Flush() error {
-	if o.err != nil {
-		return o.err
-	}
-	if o.batch.Len() > 0 {
-		if err := o.apply(false); err != nil {
-			return err
-		}
-	}
-	return o.fail(o.fire(o.Watermark()))
-}
-
-// Commit flushes, checks that the counts reconcile, and returns once all is
-// durable: a restart goes on from here or from later.
-func (o *Operator) Commit() error {
-	if err := o.Flush(); err != nil {
-		return err
-	}
-	return o.commit()
-}
-
-func (o *Operator) commit() error {
-	if err := o.counts.reconcile(o.finished); err != nil {
-		return o.fail(err)
-	}
-	if err := o.apply(true); err != nil {
-		return err
-	}
-	return o.fail(o.store.Sync())
-}
-
-// Finish ends both sides, emits what is left, and commits. It may be repeated.
-func (o *Operator) Finish() error {
-	if o.finished {
-		return o.err
-	}
-	o.End(Left)
-	o.End(Right)
-	if err := o.Flush(); err != nil {
-		return err
-	}
-	o.finished = true
-	return o.commit()
-}
-
-func (o *Operator) flushIfLarge() error {
-	if !o.batchIsLarge() {
-		return nil
-	}
-	return o.Flush()
-}
-
-func (o *Operator) batchIsLarge() bool {
-	return o.batch.Len() >= miniBatchOps || len(o.batch.Bytes()) >= miniBatchBytes
-}
-
-// apply applies the batch together with the meta record, and then lets the
-// store expire what that record says has fired. The order matters: were the
-// watermark advanced first, a crash between the two would lose the timers that
-// expire but are not yet said to have fired.
-func (o *Operator) apply(commit bool) error {
-	meta, err := o.appendMeta(o.meta[:0], commit)
-	if err != nil {
-		return o.fail(err)
-	}
-	o.meta = meta
-	o.batch.Put(metaKey, meta, statelab.NoExpiry)
-	if err := o.store.Apply(&o.batch); err != nil {
-		return o.fail(fmt.Errorf("apply a mini-batch: %w", err))
-	}
-	o.batch.Reset()
-	if len(o.marked) > markedLimit {
-		clear(o.marked)
-	}
-	if o.fired > o.advanced {
-		if err := o.store.Advance(o.fired); err != nil {
-			return o.fail(fmt.Errorf("advance to %d: %w", o.fired, err))
-		}
-		o.advanced = o.fired
-	}
-	return nil
-}
-
-// fail makes err, if it is one, the answer of every later call.
-func (o *Operator) fail(err error) error {
-	if err != nil && o.err == nil {
-		o.err = fmt.Errorf("join: %w", err)
-	}
-	return o.err
-}

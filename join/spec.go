@@ -69,27 +69,6 @@ type Spec struct {
 	Negatives Negatives
 }
 
-// Negatives thins out the samples without a pair, which far outnumber the
-// others where few impressions are clicked. A model trained on the kept ones
-// overestimates the odds by 1/Keep; LogOddsCorrection undoes it.
-type Negatives struct {
-	// Keep is the share to keep, in (0, 1]; zero means 1.
-	Keep float64
-	// Seed selects which. The choice is a hash of (Seed, key, sequence), so it
-	// is the same in every run and whatever else is in the input.
-	Seed uint64
-}
-
-// LogOddsCorrection is what to add to the log odds that a model trained on the
-// samples predicts, to get those of the full stream: ln(Keep). (He et al.,
-// "Practical lessons from predicting clicks on ads at Facebook", section 6.3.)
-func (n Negatives) LogOddsCorrection() float64 {
-	if n.Keep == 0 {
-		return 0
-	}
-	return math.Log(n.Keep)
-}
-
 // Validate names every fault of the spec at once.
 func (s *Spec) Validate() error {
 	var faults []error
@@ -128,3 +107,6 @@ func (s *Spec) Validate() error {
 }
 
 func micros(d time.Duration) int64 { return int64(d / time.Microsecond) }
+
+// newLogic returns what the kind of a spec does.
+func newLogic(o *Operator) logic { return newIntervalJoin(o) }

@@ -1,0 +1,155 @@
+package join
+
+import (
+	"bytes"
+
+	"github.com/statelab/statelab"
+)
+
+// An intervalJoin is the logic of LeftOuter and Inner. Each event is one record
+// and has one timer: a left event's at its firing time, where its sample is put
+// together; a right event's when the last left one that it could be paired with has
+// fired, where it is counted.
+type intervalJoin struct {
+	*Operator
+	// In µs: a left event fires hold after its time, a right one is done linger
+	// after its.
+	lower, upper, hold, linger int64
+}
+
+func newIntervalJoin(o *Operator) *intervalJoin {
+	j := &intervalJoin{Operator: o, lower: micros(o.spec.Lower), upper: micros(o.spec.Upper)}
+	j.hold = max(j.upper, 0)
+	j.linger = j.hold - j.lower
+	return j
+}
+
+func (j *intervalJoin) take(side Side, e Event) error {
+	doneAt := e.Time + j.hold
+	if side == Right {
+		doneAt = e.Time + j.linger
+	}
+	j.batch.Put(j.key, e.Value, doneAt+1)
+	j.setTimer(doneAt, e.Key, side, e.Seq, nil)
+	j.counts.side[side].waiting++
+	return nil
+}
+
+func (j *intervalJoin) fire(t timer, value []byte) error {
+	at := t.time - j.linger
+	if t.side == Left {
+		at = t.time - j.hold
+		if err := j.fireLeft(t); err != nil {
+			return err
+		}
+	} else {
+		j.fireRight(t, value)
+	}
+	if j.deletes {
+		// No timer needs the event any more: a right event's is the last of those that could.
+		j.deleteEvent(t.escaped, t.side, at, t.seq)
+	}
+	return nil
+}
+
+// fireRight counts a right event for which no left one can come any more.
+func (j *intervalJoin) fireRight(t timer, value []byte) {
+	c := &j.counts.side[Right]
+	c.waiting--
+	if j.isMarked(Right, t.seq, value) {
+		c.matched++
+	} else {
+		c.unmatched++
+	}
+}
+
+// fireLeft assembles and emits the sample of a left event.
+func (j *intervalJoin) fireLeft(t timer) error {
+	if err := j.assemble(t); err != nil {
+		return err
+	}
+	c := &j.counts.side[Left]
+	c.waiting--
+	pairs := len(j.sample.Rights)
+	j.counts.pairs += int64(pairs)
+	if pairs > 0 {
+		c.matched++
+	} else {
+		c.unmatched++
+		if !j.keepsNegative(&j.sample.Left) {
+			j.counts.dropped++
+			return nil
+		}
+	}
+	j.counts.samples++
+	return j.hooks.Sample(&j.sample)
+}
+
+// assemble reads the left event of a timer and its right events into j.sample.
+func (j *intervalJoin) assemble(t timer) error {
+	if cap(j.arena) > arenaLimit {
+		j.arena = nil
+	}
+	j.arena = appendUnescaped(j.arena[:0], t.escaped)
+	s := &j.sample
+	s.Left = Event{Key: j.arena[:len(j.arena):len(j.arena)], Time: t.time - j.hold, Seq: t.seq}
+	s.Rights = s.Rights[:0]
+
+	prefix := appendEventPrefix(j.key[:0], s.Left.Key)
+	n := len(prefix)
+	j.key = appendEventTail(prefix, Left, s.Left.Time, s.Left.Seq)
+	// The range begins at the left event itself and ends with the join key: one
+	// positioning reads the event and, in the usual case of one left event per
+	// key, has its right events next.
+	j.upperKey = statelab.AppendSuccessor(j.upperKey[:0], j.key[:n])
+	it, err := j.store.Iter(statelab.Range{Lower: j.key, Upper: j.upperKey})
+	if err != nil {
+		return readError("probe", err)
+	}
+	defer it.Close()
+	if !it.First() || !bytes.Equal(it.Key(), j.key) {
+		if err := it.Close(); err != nil {
+			return readError("probe", err)
+		}
+		return alarm("a left event of time %d and sequence %d has a timer but is gone", s.Left.Time, s.Left.Seq)
+	}
+	s.Left.Value = j.keep(it.Value())
+	if err := j.collectRights(it, n); err != nil {
+		return err
+	}
+	if err := it.Close(); err != nil {
+		return readError("probe", err)
+	}
+	return nil
+}
+
+// collectRights adds to j.sample the right events within its bounds. it stands
+// on the left event; prefixLen is the length of its key's prefix.
+func (j *intervalJoin) collectRights(it statelab.Iterator, prefixLen int) error {
+	s := &j.sample
+	from, to := s.Left.Time+j.lower, s.Left.Time+j.upper
+	if !it.Next() {
+		return nil
+	}
+	// Later left events of the key, or right events before the bounds, may
+	// stand between; the keys of a prefix order by side, then time.
+	j.bound = appendEventBound(j.bound[:0], Right, from)
+	if bytes.Compare(it.Key()[prefixLen:], j.bound) < 0 {
+		j.seekKey = append(append(j.seekKey[:0], j.key[:prefixLen]...), j.bound...)
+		if !it.SeekGE(j.seekKey) {
+			return nil
+		}
+	}
+	for ok := true; ok; ok = it.Next() {
+		side, at, seq, ok := decodeEventTail(it.Key())
+		if !ok || side != Right {
+			return alarm("key %x is not a right event", it.Key())
+		}
+		if at > to {
+			return nil
+		}
+		s.Rights = append(s.Rights, Event{Key: s.Left.Key, Time: at, Seq: seq, Value: j.keep(it.Value())})
+		j.mark(at+j.linger, s.Left.Key, Right, seq)
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package join
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"github.com/statelab/statelab"
+)
+
+// setTimer adds a timer, which fires once the watermark exceeds at.
+func (o *Operator) setTimer(at int64, key []byte, side Side, seq uint64, value []byte) {
+	o.key = appendTimer(o.key[:0], at, key, side, seq)
+	o.batch.Put(o.key, value, at+1)
+}
+
+// deleteEvent deletes the record of an event; key is its join key, escaped.
+func (o *Operator) deleteEvent(escaped []byte, side Side, at int64, seq uint64) {
+	o.bound = appendUnescaped(o.bound[:0], escaped)
+	o.seekKey = appendEventTail(appendEventPrefix(o.seekKey[:0], o.bound), side, at, seq)
+	o.batch.Delete(o.seekKey)
+}
+
+// errSnapshotLost says that the store gave up the snapshot of an iterator (I8 of
+// package statelab). Nothing has changed but what o.cursor says, so that timers
+// can be read again from there.
+var errSnapshotLost = fmt.Errorf("read timers again and again: %w", statelab.ErrSnapshotTooOld)
+
+// lostLimit is how many snapshots in a row may be lost before a single timer
+// has fired.
+const lostLimit = 100
+
+// fire fires the timers below w, in order. What it writes is left in the batch.
+func (o *Operator) fire(w int64) error {
+	lost := 0
+	for w > o.fired {
+		err := o.fireUntilLarge(w)
+		if err != nil && err != errSnapshotLost { // by identity: what a hook returns is not ours to repeat
+			return err
+		}
+		if err == nil || !bytes.Equal(o.cursor, o.timersFrom) {
+			lost = 0
+		} else if lost++; lost > lostLimit {
+			return err
+		}
+		if o.batchIsLarge() {
+			if err := o.apply(false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readError wraps what ended a read of the store.
+func readError(doing string, err error) error {
+	if errors.Is(err, statelab.ErrSnapshotTooOld) {
+		return errSnapshotLost
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// fireUntilLarge fires timers below w until the batch is large or none is
+// left. It holds its snapshot no longer than that, so that nothing stays pinned
+// while a great deal fires.
+func (o *Operator) fireUntilLarge(w int64) error {
+	o.timersFrom = append(o.timersFrom[:0], o.cursor...)
+	o.timersTo = appendTimerBound(o.timersTo[:0], w)
+	it, err := o.store.Iter(statelab.Range{Lower: o.timersFrom, Upper: o.timersTo})
+	if err != nil {
+		return readError("read timers", err)
+	}
+	defer it.Close()
+	for it.Next() {
+		t, ok := decodeTimer(it.Key())
+		if !ok {
+			return alarm("key %x is not a timer", it.Key())
+		}
+		if err := o.logic.fire(t, it.Value()); err != nil {
+			return err
+		}
+		if o.deletes {
+			o.batch.Delete(it.Key())
+		}
+		o.fired = t.time
+		o.cursor = append(append(o.cursor[:0], it.Key()...), 0)
+		if o.batchIsLarge() {
+			return nil
+		}
+	}
+	if err := it.Close(); err != nil {
+		return readError("read timers", err)
+	}
+	o.fired = w
+	o.cursor = appendTimerBound(o.cursor[:0], w)
+	return nil
+}

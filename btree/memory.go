@@ -41,7 +41,7 @@ type memoryItem struct {
 	ref arena.Ref
 }
 
-func newMemoryIndex(a *arena.Arena) (memstore.Index, error) {
+func newMemoryIndex(a *arena.Arena) (memstore.OldIndex, error) {
 	less := func(a, b memoryItem) bool { return bytes.Compare(a.key, b.key) < 0 }
 	return &memoryIndex{memstore.HeapRecords{Mem: a}, btree.NewG(memoryDegree, less)}, nil
 }
@@ -108,7 +108,7 @@ func (x *memoryIndex) Next(ref arena.Ref) arena.Ref {
 
 func (x *memoryIndex) Prev(ref arena.Ref) arena.Ref { return x.SeekLT(x.Key(ref)) }
 
-// Scan implements memstore.Scanner: the tree has no cursor to step with.
+// Scan implements memstore.OldScanner: the tree has no cursor to step with.
 func (x *memoryIndex) Scan(dst []arena.Ref, key []byte, after bool) []arena.Ref {
 	x.tree.AscendGreaterOrEqual(memoryItem{key: key}, func(item memoryItem) bool {
 		if !after || !bytes.Equal(item.key, key) {

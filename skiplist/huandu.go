@@ -22,7 +22,7 @@ type huanduIndex struct {
 	elems []*skiplist.Element // by Ref, for steps from a record to its neighbours
 }
 
-func newHuanduIndex(a *arena.Arena) (memstore.Index, error) {
+func newHuanduIndex(a *arena.Arena) (memstore.OldIndex, error) {
 	list := skiplist.New(byteOrder{})
 	list.SetRandSource(rand.NewSource(1)) // its own is seeded with the time
 	return &huanduIndex{HeapRecords: memstore.HeapRecords{Mem: a}, list: list}, nil

@@ -12,7 +12,7 @@ import (
 // areas of its nodes.
 type listIndex struct{ l *List }
 
-func newListIndex(o ListOptions, a *arena.Arena) (memstore.Index, error) {
+func newListIndex(o ListOptions, a *arena.Arena) (memstore.OldIndex, error) {
 	o, err := o.resolve()
 	if err != nil {
 		return nil, err

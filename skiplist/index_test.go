@@ -10,8 +10,8 @@ import (
 
 func TestListIsAnIndex(t *testing.T) {
 	for _, o := range []ListOptions{{}, {MaxHeight: 1}, {Branching: 2}} {
-		indextest.Run(t, arena.NewSlabs, func(a *arena.Arena) (memstore.Index, error) { return newListIndex(o, a) })
+		indextest.RunOld(t, arena.NewSlabs, func(a *arena.Arena) (memstore.OldIndex, error) { return newListIndex(o, a) })
 	}
 }
 
-func TestHuanduIsAnIndex(t *testing.T) { indextest.Run(t, arena.NewHeap, newHuanduIndex) }
+func TestHuanduIsAnIndex(t *testing.T) { indextest.RunOld(t, arena.NewHeap, newHuanduIndex) }

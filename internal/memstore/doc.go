@@ -1,5 +1,5 @@
 // Package memstore is the memory-resident store: all records in memory, behind
-// an ordered [Index] that its users choose, and their history in files. It is
+// an ordered [OldIndex] that its users choose, and their history in files. It is
 // what the skip list store and the memory variant of the B+tree are made of, so
 // that they differ in nothing but the index and where memory comes from.
 //

@@ -11,35 +11,35 @@ import (
 	"github.com/statelab/statelab/vfs"
 )
 
-// sliceIndex is the plainest index: a sorted slice.
-type sliceIndex struct {
+// oldSliceIndex is the plainest index: a sorted slice.
+type oldSliceIndex struct {
 	HeapRecords
 	refs []arena.Ref
 }
 
-func newSliceIndex(a *arena.Arena) (Index, error) {
-	return &sliceIndex{HeapRecords: HeapRecords{a}}, nil
+func newOldSliceIndex(a *arena.Arena) (OldIndex, error) {
+	return &oldSliceIndex{HeapRecords: HeapRecords{a}}, nil
 }
 
-func (x *sliceIndex) search(key []byte) (int, bool) {
+func (x *oldSliceIndex) search(key []byte) (int, bool) {
 	return slices.BinarySearchFunc(x.refs, key, func(ref arena.Ref, key []byte) int { return bytes.Compare(x.Key(ref), key) })
 }
 
-func (x *sliceIndex) at(i int) arena.Ref {
+func (x *oldSliceIndex) at(i int) arena.Ref {
 	if i < 0 || i >= len(x.refs) {
 		return 0
 	}
 	return x.refs[i]
 }
 
-func (x *sliceIndex) Find(key []byte) arena.Ref {
+func (x *oldSliceIndex) Find(key []byte) arena.Ref {
 	if i, ok := x.search(key); ok {
 		return x.refs[i]
 	}
 	return 0
 }
 
-func (x *sliceIndex) Insert(key []byte) (arena.Ref, bool, error) {
+func (x *oldSliceIndex) Insert(key []byte) (arena.Ref, bool, error) {
 	i, ok := x.search(key)
 	if ok {
 		return x.refs[i], false, nil
@@ -51,32 +51,32 @@ func (x *sliceIndex) Insert(key []byte) (arena.Ref, bool, error) {
 	return ref, true, err
 }
 
-func (x *sliceIndex) Remove(ref arena.Ref) {
+func (x *oldSliceIndex) Remove(ref arena.Ref) {
 	i, _ := x.search(x.Key(ref))
 	x.refs = slices.Delete(x.refs, i, i+1)
 	x.Free(ref)
 }
 
-func (x *sliceIndex) SeekGE(key []byte) arena.Ref { i, _ := x.search(key); return x.at(i) }
-func (x *sliceIndex) SeekLT(key []byte) arena.Ref { i, _ := x.search(key); return x.at(i - 1) }
-func (x *sliceIndex) First() arena.Ref            { return x.at(0) }
-func (x *sliceIndex) Last() arena.Ref             { return x.at(len(x.refs) - 1) }
-func (x *sliceIndex) Next(ref arena.Ref) arena.Ref {
+func (x *oldSliceIndex) SeekGE(key []byte) arena.Ref { i, _ := x.search(key); return x.at(i) }
+func (x *oldSliceIndex) SeekLT(key []byte) arena.Ref { i, _ := x.search(key); return x.at(i - 1) }
+func (x *oldSliceIndex) First() arena.Ref            { return x.at(0) }
+func (x *oldSliceIndex) Last() arena.Ref             { return x.at(len(x.refs) - 1) }
+func (x *oldSliceIndex) Next(ref arena.Ref) arena.Ref {
 	i, _ := x.search(x.Key(ref))
 	return x.at(i + 1)
 }
-func (x *sliceIndex) Prev(ref arena.Ref) arena.Ref {
+func (x *oldSliceIndex) Prev(ref arena.Ref) arena.Ref {
 	i, _ := x.search(x.Key(ref))
 	return x.at(i - 1)
 }
-func (x *sliceIndex) Len() int         { return len(x.refs) }
-func (x *sliceIndex) Fixed() int       { return 0 }
-func (x *sliceIndex) Check() error     { return nil }
-func (x *sliceIndex) Dump(w io.Writer) {}
+func (x *oldSliceIndex) Len() int         { return len(x.refs) }
+func (x *oldSliceIndex) Fixed() int       { return 0 }
+func (x *oldSliceIndex) Check() error     { return nil }
+func (x *oldSliceIndex) Dump(w io.Writer) {}
 
 const never = statelab.NoExpiry
 
-// openTest opens a store over a sliceIndex in slabs. It is checked and closed
+// openTest opens a store over a oldSliceIndex in slabs. It is checked and closed
 // when the test ends, unless the test has closed it.
 func openTest(t testing.TB, fs vfs.FS, change func(*Options)) *Store {
 	t.Helper()
@@ -84,7 +84,7 @@ func openTest(t testing.TB, fs vfs.FS, change func(*Options)) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := Options{Options: common, Engine: "test", NewArena: arena.NewSlabs, NewIndex: newSliceIndex}
+	o := Options{Options: common, Engine: "test", NewArena: arena.NewSlabs, NewIndex: newOldSliceIndex}
 	if change != nil {
 		change(&o)
 	}

@@ -258,7 +258,7 @@ func (it *iterator) first() arena.Ref {
 
 // seek returns the first record with a key >= key.
 func (it *iterator) seek(key []byte) arena.Ref {
-	if x, ok := it.s.records.index.(Scanner); ok {
+	if x, ok := it.s.records.index.(OldScanner); ok {
 		return it.scan(x, key, false)
 	}
 	return it.s.records.index.SeekGE(key)
@@ -267,7 +267,7 @@ func (it *iterator) seek(key []byte) arena.Ref {
 // following returns the record after ref, which is where the iterator is.
 // Records that are inserted before those ahead are not of the view.
 func (it *iterator) following(ref arena.Ref) arena.Ref {
-	x, ok := it.s.records.index.(Scanner)
+	x, ok := it.s.records.index.(OldScanner)
 	if !ok {
 		return it.s.records.index.Next(ref)
 	}
@@ -278,7 +278,7 @@ func (it *iterator) following(ref arena.Ref) arena.Ref {
 	return it.scan(x, x.Key(ref), true)
 }
 
-func (it *iterator) scan(x Scanner, key []byte, after bool) arena.Ref {
+func (it *iterator) scan(x OldScanner, key []byte, after bool) arena.Ref {
 	it.ahead = x.Scan(make([]arena.Ref, 0, scanAhead), key, after)
 	if len(it.ahead) == 0 {
 		return 0

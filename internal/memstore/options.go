@@ -26,7 +26,7 @@ type Options struct {
 	// NewArena makes the memory of records.
 	NewArena func() *arena.Arena
 	// NewIndex makes the order of records, in that memory.
-	NewIndex func(*arena.Arena) (Index, error)
+	NewIndex func(*arena.Arena) (OldIndex, error)
 }
 
 // DefaultLogLimit is replayed in some milliseconds.

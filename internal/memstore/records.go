@@ -12,7 +12,7 @@ import (
 // those for views, which need only their own; see Store for the locks.
 type records struct {
 	mem       *arena.Arena
-	index     Index
+	index     OldIndex
 	watermark int64
 	wheel     wheel
 

@@ -11,156 +11,218 @@ import (
 	"github.com/statelab/statelab/internal/memstore"
 )
 
-// Run compares the index that make returns, in an arena from newArena, with a
-// sorted slice of keys under random inserts and removals.
-func Run(t *testing.T, newArena func() *arena.Arena, make func(*arena.Arena) (memstore.Index, error)) {
+// A Make makes the index that is to be proved.
+type Make func(*arena.Arena, memstore.Retirer) (memstore.Index, error)
+
+// Run compares the index with a sorted slice of keys under random changes, and
+// lets readers look on who check what they find.
+func Run(t *testing.T, newArena func() *arena.Arena, make Make) {
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			a := newArena()
-			defer a.Release()
-			x, err := make(a)
-			if err != nil {
-				t.Fatal(err)
-			}
-			m := &model{T: t, x: x, a: a, rnd: rand.New(rand.NewPCG(seed, 7)), refs: map[string]arena.Ref{}}
+			m := newModel(t, newArena, make, seed)
+			defer m.release()
 			m.run()
 		})
 	}
+	t.Run("ascending keys", func(t *testing.T) {
+		m := newModel(t, newArena, make, 1)
+		defer m.release()
+		m.runAscending()
+	})
+	t.Run("readers", func(t *testing.T) { runReaders(t, newArena, make) })
 }
 
 // A model is what the index should be.
 type model struct {
 	*testing.T
-	x    memstore.Index
-	a    *arena.Arena
-	rnd  *rand.Rand
-	keys []string
-	refs map[string]arena.Ref
+	*limbo
+	x     memstore.Index
+	a     *arena.Arena
+	of    memstore.Keys
+	rnd   *rand.Rand
+	keys  []string
+	refs  map[string]arena.Ref
+	sizes map[arena.Ref]int64 // what the arena counts for a record
 }
+
+func newModel(t *testing.T, newArena func() *arena.Arena, make Make, seed uint64) *model {
+	a := newArena()
+	l := &limbo{a: a}
+	x, err := make(a, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &model{T: t, limbo: l, x: x, a: a, of: memstore.Keys{Mem: a}, rnd: rand.New(rand.NewPCG(seed, 7)),
+		refs: map[string]arena.Ref{}, sizes: map[arena.Ref]int64{}}
+}
+
+func (m *model) release() { m.a.Release() }
 
 func (m *model) run() {
 	m.compare()
 	for i := range 3000 {
 		grow := i%1000 < 600
-		if len(m.keys) > 0 && m.rnd.IntN(10) < 3 == grow {
-			m.remove()
-		} else {
-			m.insert()
+		switch {
+		case len(m.keys) > 0 && m.rnd.IntN(10) < 3 == grow:
+			m.remove(m.rnd.IntN(len(m.keys)))
+		case len(m.keys) > 0 && m.rnd.IntN(10) == 0:
+			m.replace(m.rnd.IntN(len(m.keys)))
+		default:
+			m.insert(m.key())
 		}
 		if i%100 == 99 {
 			m.compare()
 		}
 	}
 	for len(m.keys) > 0 {
-		m.remove()
+		m.remove(m.rnd.IntN(len(m.keys)))
 	}
 	m.compare()
 }
 
+// runAscending adds keys at the end and removes them at the beginning, as
+// timers come and go.
+func (m *model) runAscending() {
+	for i := range 3000 {
+		m.insert(fmt.Sprintf("%06d", i))
+		if i > 500 {
+			m.remove(0)
+		}
+		if i%300 == 0 {
+			m.compare()
+		}
+	}
+	for len(m.keys) > 0 {
+		m.remove(0)
+	}
+	m.compare()
+}
+
+// key draws a short key, or a long one of which many begin alike.
 func (m *model) key() string {
-	key := make([]byte, m.rnd.IntN(4))
+	key := make([]byte, m.rnd.IntN(4), 40)
 	for i := range key {
 		key[i] = byte(m.rnd.IntN(12)) * 23
+	}
+	if m.rnd.IntN(3) == 0 {
+		key = append(key, "the same for many keys"...)
+		key = append(key, byte(m.rnd.IntN(50)))
 	}
 	return string(key)
 }
 
-func (m *model) insert() {
-	key := m.key()
-	ref, added, err := m.x.Insert([]byte(key))
+func (m *model) record(key string) arena.Ref {
+	m.Helper()
+	before := m.a.InUse()
+	ref, err := m.of.NewRecord([]byte(key), m.x.Links([]byte(key)))
 	if err != nil {
 		m.Fatal(err)
 	}
-	old, known := m.refs[key]
-	if added == known || known && ref != old {
-		m.Fatalf("Insert(%x): record %d, added: %v; it was %d", key, ref, added, old)
-	}
-	area := m.a.Bytes(ref, 0, memstore.RecordSize)
-	for i, b := range area {
-		if added && b != 0 || known && b != byte(len(key)+i) {
-			m.Fatalf("byte %d of the record of %x is %#x, added: %v", i, key, b, added)
-		}
-		area[i] = byte(len(key) + i)
-	}
-	if !known {
-		at, _ := slices.BinarySearch(m.keys, key)
-		m.keys = slices.Insert(m.keys, at, key)
-		m.refs[key] = ref
-	}
+	m.sizes[ref] = m.a.InUse() - before
+	return ref
 }
 
-func (m *model) remove() {
-	at := m.rnd.IntN(len(m.keys))
+func (m *model) free(ref arena.Ref) {
+	m.retireRecord(ref)
+	delete(m.sizes, ref)
+	m.turn()
+}
+
+func (m *model) insert(key string) {
+	m.Helper()
+	if m.refs[key] != 0 {
+		return
+	}
+	ref := m.record(key)
+	if err := m.x.Insert(ref); err != nil {
+		m.Fatal(err)
+	}
+	at, _ := m.find(key)
+	m.keys = slices.Insert(m.keys, at, key)
+	m.refs[key] = ref
+	m.turn()
+}
+
+func (m *model) replace(at int) {
+	m.Helper()
 	key := m.keys[at]
-	m.x.Remove(m.refs[key])
+	old, ref := m.refs[key], m.record(key)
+	for i := range m.of.Links(ref) {
+		m.of.Link(ref, i).Store(0xdeadbeef)
+	}
+	m.x.Replace(old, ref)
+	m.refs[key] = ref
+	m.free(old)
+}
+
+func (m *model) remove(at int) {
+	key := m.keys[at]
+	ref := m.refs[key]
+	m.x.Remove(ref)
+	m.free(ref)
 	delete(m.refs, key)
 	m.keys = slices.Delete(m.keys, at, at+1)
 }
 
-// at returns the record of the i-th key, or 0.
-func (m *model) at(i int) arena.Ref {
-	if i < 0 || i >= len(m.keys) {
-		return 0
-	}
-	return m.refs[m.keys[i]]
-}
-
-func (m *model) want(what string, got, want arena.Ref) {
-	m.Helper()
-	if got != want {
-		m.Fatalf("%s is record %d, want %d, of %d keys", what, got, want, len(m.keys))
-	}
-}
-
 func (m *model) compare() {
 	m.Helper()
+	m.drain()
 	if err := m.x.Check(); err != nil {
 		m.Fatal(err)
 	}
 	if m.x.Len() != len(m.keys) {
 		m.Fatalf("%d keys, want %d", m.x.Len(), len(m.keys))
 	}
-	m.want("First", m.x.First(), m.at(0))
-	m.want("Last", m.x.Last(), m.at(len(m.keys)-1))
-	size := m.x.Fixed()
-	for i, key := range m.keys {
-		ref := m.at(i)
-		if got := m.x.Key(ref); string(got) != key {
-			m.Fatalf("the key of record %d is %x, want %x", ref, got, key)
-		}
-		m.want("Next", m.x.Next(ref), m.at(i+1))
-		m.want("Prev", m.x.Prev(ref), m.at(i-1))
-		size += m.x.Size(ref)
+	m.want("Ascend", m.x.Ascend(make([]arena.Ref, 0, len(m.keys)+1), nil, false), m.keys)
+	m.want("Descend", m.x.Descend(make([]arena.Ref, 0, len(m.keys)+1), nil, true), reversed(m.keys))
+	size := m.x.Overhead()
+	for _, n := range m.sizes {
+		size += n
 	}
-	if int64(size) != m.a.InUse() {
-		m.Fatalf("records take %d bytes, and %d are in use", size, m.a.InUse())
+	if size != m.a.InUse() {
+		m.Fatalf("records and overhead take %d bytes, and %d are in use", size, m.a.InUse())
 	}
 	for range 50 {
 		m.seek(m.key())
 	}
 }
 
+func reversed(keys []string) []string {
+	keys = slices.Clone(keys)
+	slices.Reverse(keys)
+	return keys
+}
+
+// want compares records with those of keys.
+func (m *model) want(what string, got []arena.Ref, keys []string) {
+	m.Helper()
+	if len(got) != len(keys) {
+		m.Fatalf("%s finds %d records, want %d, of %d keys", what, len(got), len(keys), len(m.keys))
+	}
+	for i, key := range keys {
+		if got[i] != m.refs[key] || string(m.of.Of(got[i])) != key {
+			m.Fatalf("%s: record %d has key %x, want %x", what, i, m.of.Of(got[i]), key)
+		}
+	}
+}
+
+func (m *model) find(key string) (int, bool) { return slices.BinarySearch(m.keys, key) }
+
 func (m *model) seek(key string) {
 	m.Helper()
-	at, found := slices.BinarySearch(m.keys, key)
-	m.want(fmt.Sprintf("Find(%x)", key), m.x.Find([]byte(key)), m.refs[key])
-	m.want(fmt.Sprintf("SeekGE(%x)", key), m.x.SeekGE([]byte(key)), m.at(at))
-	m.want(fmt.Sprintf("SeekLT(%x)", key), m.x.SeekLT([]byte(key)), m.at(at-1))
-	scanner, ok := m.x.(memstore.Scanner)
-	if !ok {
-		return
+	at, found := m.find(key)
+	if got := m.x.Find([]byte(key)); got != m.refs[key] {
+		m.Fatalf("Find(%x) is record %d, want %d", key, got, m.refs[key])
 	}
-	for _, after := range []bool{false, true} {
-		first := at
-		if after && found {
-			first++
-		}
-		got := scanner.Scan(make([]arena.Ref, 0, 5), []byte(key), after)
-		if want := min(5, len(m.keys)-first); len(got) != want {
-			m.Fatalf("Scan(%x) finds %d records, want %d", key, len(got), want)
-		}
-		for i, ref := range got {
-			m.want(fmt.Sprintf("Scan(%x)", key), ref, m.at(first+i))
-		}
+	after := at
+	if found {
+		after++
 	}
+	const most = 5
+	head := m.keys[at:min(at+most, len(m.keys))]
+	m.want(fmt.Sprintf("Ascend(%x)", key), m.x.Ascend(make([]arena.Ref, 0, most), []byte(key), false), head)
+	head = m.keys[after:min(after+most, len(m.keys))]
+	m.want(fmt.Sprintf("Ascend(after %x)", key), m.x.Ascend(make([]arena.Ref, 0, most), []byte(key), true), head)
+	tail := reversed(m.keys[max(at-most, 0):at])
+	m.want(fmt.Sprintf("Descend(%x)", key), m.x.Descend(make([]arena.Ref, 0, most), []byte(key), false), tail)
 }

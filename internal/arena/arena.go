@@ -3,12 +3,12 @@
 //
 // A piece is named by a [Ref], 32 bits wide, so that links between pieces cost
 // half of what pointers do. A Ref counts words of 8 bytes: its high bits are
-// the number of a page, its low bits the piece's word in the page.
+// the number of a block, its low bits the piece's word in the block.
 //
 //	Ref   31            shift              0
 //	     +----------------+----------------+        table
-//	     |  page number   |      word      |       +------+
-//	     +----------------+----------------+       | base ---> page: 2^shift words
+//	     |  block number  |      word      |       +------+
+//	     +----------------+----------------+       | base ---> block: 2^shift words
 //	             |                                 | base --->
 //	             +-------------------------------->| base --->
 //	                                               +------+
@@ -60,10 +60,10 @@ const MaxPiece = 1 << 30
 // An Arena is memory from which pieces are cut.
 type Arena struct {
 	table atomic.Pointer[unsafe.Pointer] // first of bases
-	shift uint8                          // of a Ref, to its page number
-	mask  Ref                            // of a Ref, its word in the page
+	shift uint8                          // of a Ref, to its block's number
+	mask  Ref                            // of a Ref, its word in the block
 
-	bases []unsafe.Pointer // where each page begins
+	bases []unsafe.Pointer // where each block begins
 	from  allocator
 
 	inUse  atomic.Int64
@@ -80,10 +80,10 @@ type allocator interface {
 	dump(w io.Writer)
 }
 
-// newArena returns an arena whose first unused pages name nothing, so that Ref 0
-// does not (M1).
-func newArena(shift uint8, unused int, from allocator) *Arena {
-	a := &Arena{shift: shift, mask: 1<<shift - 1, from: from, bases: make([]unsafe.Pointer, unused)}
+// newArena returns an arena whose first block is none, so that Ref 0 names
+// nothing (M1).
+func newArena(shift uint8, from allocator) *Arena {
+	a := &Arena{shift: shift, mask: 1<<shift - 1, from: from, bases: make([]unsafe.Pointer, 1)}
 	a.table.Store(unsafe.SliceData(a.bases))
 	return a
 }
@@ -152,32 +152,22 @@ func (a *Arena) Release() {
 	a.mapped.Store(0)
 }
 
-// addPages enters n pages of a block into the table and returns the number of
-// the first. Readers who hold the old table keep it: what it says stays true.
-func (a *Arena) addPages(block []byte, n int) (number int, err error) {
+// addBlock enters a block into the table and returns its number. Readers who
+// hold the old table keep it: what it says stays true.
+func (a *Arena) addBlock(block []byte) (number int, err error) {
 	number = len(a.bases)
-	if uint64(number+n) > 1<<(refBits-a.shift) {
-		return 0, fmt.Errorf("%d pages: %w", number, ErrFull)
+	if uint64(number) >= 1<<(refBits-a.shift) {
+		return 0, fmt.Errorf("%d blocks: %w", number, ErrFull)
 	}
-	for range n {
-		a.bases = append(a.bases, nil)
-	}
-	a.setPages(number, block, n)
+	a.bases = append(a.bases, nil)
+	a.setBlock(number, block)
 	a.table.Store(unsafe.SliceData(a.bases))
 	return number, nil
 }
 
-// setPages lets the n pages from number on lie in block, one after another, or
-// nowhere if block is nil.
-func (a *Arena) setPages(number int, block []byte, n int) {
-	base := unsafe.Pointer(unsafe.SliceData(block))
-	for i := range n {
-		if block != nil {
-			a.bases[number+i] = unsafe.Add(base, i*wordSize<<a.shift)
-		} else {
-			a.bases[number+i] = nil
-		}
-	}
+// setBlock changes the block of a number, or takes it away if block is nil.
+func (a *Arena) setBlock(number int, block []byte) {
+	a.bases[number] = unsafe.Pointer(unsafe.SliceData(block))
 }
 
 func roundUp(n, unit int) int { return (n + unit - 1) &^ (unit - 1) }

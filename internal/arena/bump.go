@@ -18,7 +18,7 @@ func NewBump(pageSize int) *Arena {
 	for wordSize<<shift < pageSize {
 		shift++
 	}
-	return newArena(shift, 1, &bump{page: wordSize << shift})
+	return newArena(shift, &bump{page: wordSize << shift})
 }
 
 func (b *bump) sizeOf(n int) int { return roundUp(n, wordSize) }
@@ -48,12 +48,14 @@ func (b *bump) newPage(a *Arena, size int) (Ref, error) {
 	if err != nil {
 		return 0, err
 	}
-	number, err := a.addPages(block, 1)
+	number, err := a.addBlock(block)
 	if err != nil {
 		offheap.Free(block)
 		return 0, err
 	}
-	b.blocks = append(b.blocks, block)
+	if b.blocks = append(b.blocks, block); len(b.blocks) > 1 {
+		offheap.PreferHugePages(block)
+	}
 	a.mapped.Add(int64(size))
 	return Ref(number) << a.shift, nil
 }

@@ -8,17 +8,18 @@ import (
 )
 
 const (
-	slabShift  = 11                    // of a Ref, to its page number
-	pageSize   = wordSize << slabShift // 16 KiB
-	chunkPages = 64
-	chunkSize  = chunkPages * pageSize // 1 MiB
+	pageShift  = 12                    // of a Ref, to its page's number
+	pageSize   = wordSize << pageShift // 32 KiB
+	chunkShift = 18                    // of a Ref, to its chunk's number
+	chunkPages = 1 << (chunkShift - pageShift)
+	chunkSize  = chunkPages * pageSize // 2 MiB: a huge page, and few enough chunks for the first cache
 )
 
 // chunks cuts memory from the system into runs of pages. A chunk is 64 pages; a
 // run lies in one chunk, or, if it is longer than that, is a block of its own
 // that stands in place of a chunk. (M6)
 type chunks struct {
-	all    []chunk // by page number / chunkPages; the first is never used
+	all    []chunk // by block number; the first is never used
 	byRun  [chunkPages + 1]int32
 	filled uint64  // bit r-1 is set if byRun[r] is not empty
 	vacant []int32 // numbers of chunks without a block
@@ -112,19 +113,35 @@ func (c *chunks) newChunk(a *Arena, pages int) (int32, error) {
 	var number int32
 	if n := len(c.vacant); n > 0 {
 		number, c.vacant = c.vacant[n-1], c.vacant[:n-1]
-		a.setPages(int(number)*chunkPages, block, chunkPages)
+		a.setBlock(int(number), block)
 	} else {
-		page, err := a.addPages(block, chunkPages)
+		n, err := a.addBlock(block)
 		if err != nil {
 			offheap.Free(block)
 			return 0, err
 		}
-		number = int32(page / chunkPages)
+		number = int32(n)
 		c.all = append(c.all, chunk{})
 	}
 	c.all[number].block = block
 	a.mapped.Add(int64(len(block)))
+	c.preferHugePages(number)
 	return number, nil
+}
+
+// preferHugePages asks for huge pages for a new chunk, unless it is the only
+// one: small stores are to take what they touch. When there is a second one the
+// first is no longer small.
+func (c *chunks) preferHugePages(number int32) {
+	switch inUse := len(c.all) - 1 - len(c.vacant); inUse {
+	case 1:
+	case 2:
+		for _, ch := range c.all {
+			offheap.PreferHugePages(ch.block)
+		}
+	default:
+		offheap.PreferHugePages(c.all[number].block)
+	}
 }
 
 // vacate gives the block of a chunk back to the system.
@@ -133,7 +150,7 @@ func (c *chunks) vacate(a *Arena, number int32) {
 	a.mapped.Add(-int64(len(ch.block)))
 	offheap.Free(ch.block)
 	*ch = chunk{}
-	a.setPages(int(number)*chunkPages, nil, chunkPages)
+	a.setBlock(int(number), nil)
 	c.vacant = append(c.vacant, number)
 }
 

@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// heap makes each piece an object of the Go heap, with a page number of its
+// heap makes each piece an object of the Go heap, with a block number of its
 // own, so that a Ref is an index into the table of objects. It is no arena at
 // all, and stands for what stores do that have none.
 type heap struct {
@@ -14,7 +14,7 @@ type heap struct {
 
 // NewHeap returns an arena that is none: each piece is an object that the
 // garbage collector allocates, marks and sweeps.
-func NewHeap() *Arena { return newArena(0, 1, new(heap)) }
+func NewHeap() *Arena { return newArena(0, new(heap)) }
 
 func (h *heap) sizeOf(n int) int { return roundUp(max(n, 1), wordSize) }
 
@@ -25,16 +25,16 @@ func (h *heap) alloc(a *Arena, size int) (Ref, error) {
 	if n := len(h.vacant); n > 0 {
 		ref := h.vacant[n-1]
 		h.vacant = h.vacant[:n-1]
-		a.setPages(int(ref), block, 1)
+		a.setBlock(int(ref), block)
 		return ref, nil
 	}
-	number, err := a.addPages(block, 1)
+	number, err := a.addBlock(block)
 	return Ref(number), err
 }
 
 func (h *heap) free(a *Arena, ref Ref, size int) {
 	a.mapped.Add(-int64(size))
-	a.setPages(int(ref), nil, 1)
+	a.setBlock(int(ref), nil)
 	h.vacant = append(h.vacant, ref)
 }
 

@@ -7,7 +7,7 @@ import (
 
 // slabs cuts spans, which are runs of pages, into pieces of one size, their
 // class. So what is freed serves for pieces of its class at once and, when its
-// whole span is free, for any. Pieces over 64 KiB are runs of their own.
+// whole span is free, for any. Pieces over 128 KiB are runs of their own.
 //
 // After J. Bonwick, "The slab allocator" (1994), and Google's tcmalloc.
 type slabs struct {
@@ -32,8 +32,8 @@ type span struct {
 // Classes 1 to 16 are the multiples of 8 up to 128; from there on there are
 // four to each power of two, which wastes a tenth on average.
 const (
-	maxSmall     = 64 << 10
-	maxSmallLog  = 16
+	maxSmall     = 128 << 10
+	maxSmallLog  = 17
 	fineClasses  = 16
 	fineLog      = 7 // of the largest of them
 	classes      = 1 + fineClasses + 4*(maxSmallLog-fineLog)
@@ -41,7 +41,7 @@ const (
 	maxSpanWaste = 8 // at most one part in so many lies behind a span's last piece
 )
 
-// NewSlabs returns an arena that takes memory from the system by the MiB and
+// NewSlabs returns an arena that takes memory from the system 2 MiB at a time and
 // gives pieces back one by one.
 func NewSlabs() *Arena {
 	s := &slabs{}
@@ -53,7 +53,7 @@ func NewSlabs() *Arena {
 		s.pages[class], s.room[class] = uint8(n), uint16(n*pageSize/size)
 	}
 	s.chunks.all = make([]chunk, 1)
-	return newArena(slabShift, chunkPages, s)
+	return newArena(chunkShift, s)
 }
 
 func classOf(size int) int {
@@ -83,7 +83,7 @@ func (s *slabs) sizeOf(n int) int {
 func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 	if size > maxSmall {
 		page, err := s.chunks.take(a, size/pageSize)
-		return Ref(page) << slabShift, err
+		return Ref(page) << pageShift, err
 	}
 	class := classOf(size)
 	page := s.open[class]
@@ -98,7 +98,7 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 	if ref != 0 {
 		sp.free = *(*Ref)(a.Ptr(ref))
 	} else {
-		ref = Ref(page)<<slabShift + Ref(int(sp.fresh)*size/wordSize)
+		ref = Ref(page)<<pageShift + Ref(int(sp.fresh)*size/wordSize)
 		sp.fresh++
 	}
 	sp.used++
@@ -126,7 +126,7 @@ func (s *slabs) newSpan(a *Arena, class int) (uint32, error) {
 }
 
 func (s *slabs) free(a *Arena, ref Ref, size int) {
-	page := uint32(ref >> slabShift)
+	page := uint32(ref >> pageShift)
 	if size > maxSmall {
 		s.chunks.give(a, int(page), size/pageSize)
 		return
@@ -179,7 +179,7 @@ func (s *slabs) release() {
 	clear(s.open[:])
 }
 
-// check verifies M4 to M6, as far as pieces of up to 64 KiB go.
+// check verifies M4 to M6, as far as pieces of up to 128 KiB go.
 func (s *slabs) check(a *Arena) error {
 	if err := s.chunks.check(); err != nil {
 		return err
@@ -236,7 +236,7 @@ func (s *slabs) checkSpan(a *Arena, page int) error {
 	seen := make([]bool, sp.fresh)
 	free := 0
 	for ref := sp.free; ref != 0; ref = *(*Ref)(a.Ptr(ref)) {
-		off := (int(ref) - page<<slabShift) * wordSize
+		off := (int(ref) - page<<pageShift) * wordSize
 		if off < 0 || off%size != 0 || off/size >= len(seen) || seen[off/size] {
 			return fmt.Errorf("M5: free piece %#x of the span of page %d is not one of its %d pieces, or is free twice", ref, page, sp.fresh)
 		}

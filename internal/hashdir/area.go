@@ -50,6 +50,10 @@ func (a *area) reach(number uint32) error {
 			return err
 		}
 		a.chunks = append(a.chunks, block)
+		if chunk > 0 { // a small table is to take what it touches
+			offheap.PreferHugePages(a.chunks[0])
+			offheap.PreferHugePages(block)
+		}
 		a.bases = append(a.bases, unsafe.Pointer(unsafe.SliceData(block)))
 		a.table.Store(unsafe.SliceData(a.bases))
 	}

@@ -5,9 +5,14 @@
 //	O1  A block is zeroed when it is handed out.
 //	O2  A block is given back whole, exactly as it was handed out, once.
 //	O3  A block may be discarded meanwhile: it takes no memory then until it is written to.
+//	O4  A block of HugePage or more is aligned to that, so that it can lie in huge pages; not so under the race detector.
 package offheap
 
 import "sync/atomic"
+
+// HugePage is the size of a huge page, in bytes: of what one entry of the
+// processor's address caches can cover in place of 4 KiB.
+const HugePage = 2 << 20
 
 var inUse atomic.Int64
 
@@ -43,5 +48,15 @@ func Free(b []byte) {
 func Discard(b []byte) {
 	if len(b) > 0 {
 		discard(b)
+	}
+}
+
+// PreferHugePages asks for huge pages for a block, or for what is whole ones in
+// it. A huge page is resident as soon as a byte of it is touched, and takes as
+// long to be zeroed as it takes to write 2 MiB; so it is for blocks that will be
+// full. Whether it helps, and whether the system listens, is left open.
+func PreferHugePages(b []byte) {
+	if len(b) >= HugePage {
+		preferHugePages(b)
 	}
 }

@@ -26,3 +26,19 @@ func TestAllocZeroesAndCounts(t *testing.T) {
 	}
 	Free(nil)
 }
+
+func TestADiscardedBlockHoldsZerosAndCanBeUsed(t *testing.T) {
+	b, err := Alloc(2 * HugePage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Free(b)
+	for _, mark := range []byte{1, 2} {
+		b[0], b[HugePage+5] = mark, mark
+		b[0], b[HugePage+5] = 0, 0
+		Discard(b[HugePage:])
+		if b[0] != 0 || b[HugePage+5] != 0 {
+			t.Fatalf("O3: a discarded block holds %d and %d", b[0], b[HugePage+5])
+		}
+	}
+}

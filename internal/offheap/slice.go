@@ -13,3 +13,5 @@ func free(b []byte) {
 }
 
 func discard(b []byte) {}
+
+func preferHugePages(b []byte) {}

@@ -91,14 +91,19 @@ func (r *recorder) timed(op opKind) bool {
 // returns now.
 func (r *recorder) record(op opKind, start int64) int64 {
 	now := r.now()
-	d := min(max(now-start, 1), latencyMax)
+	r.recordSpan(op, start, now)
+	return now
+}
+
+// recordSpan takes the time of something that went on from start to end.
+func (r *recorder) recordSpan(op opKind, start, end int64) {
+	d := min(max(end-start, 1), latencyMax)
 	// The value is within the histogram's bounds, so there is no error to handle.
 	_ = r.hists[op].RecordValue(d)
 	r.slots.current.take(op, d)
 	if op < opSync && d > r.slowest.floor {
 		r.slowest.add(call{op, start, d})
 	}
-	return now
 }
 
 // arrived notes that the event now handled arrived at a time, or notTimed.

@@ -58,6 +58,7 @@ func FindMetric(name string) (MetricDoc, bool) {
 // reports show them. "Measured phase" is what follows the warm-up.
 func MetricDocs() []MetricDoc {
 	docs := append([]MetricDoc(nil), mainMetrics...)
+	docs = append(docs, recoveryMetrics...)
 	docs = append(docs, memoryMetrics...)
 	docs = append(docs, neighbourMetrics...)
 	docs = append(docs, counterMetrics...)

@@ -1,6 +1,10 @@
 package bench
 
-import "github.com/statelab/statelab"
+import (
+	"sync/atomic"
+
+	"github.com/statelab/statelab"
+)
 
 // Noop is the name of a store that keeps nothing. What a run over it costs is
 // what the harness itself costs.
@@ -9,12 +13,12 @@ const Noop = "noop"
 // noopStore answers at once: nothing is ever found. It makes no mistake that a
 // caller could mistake for an answer, but it is not a Store in the sense of the
 // contract, and no result is ever made of it.
-type noopStore struct{ ops int64 }
+type noopStore struct{ ops atomic.Int64 }
 
 func (s *noopStore) Get(dst, _ []byte) ([]byte, error) { return dst, statelab.ErrNotFound }
 
 func (s *noopStore) Apply(b *statelab.Batch) error {
-	s.ops += int64(b.Len())
+	s.ops.Add(int64(b.Len()))
 	return b.Err()
 }
 
@@ -22,7 +26,7 @@ func (s *noopStore) Iter(statelab.Range) (statelab.Iterator, error) { return noo
 func (s *noopStore) Advance(int64) error                            { return nil }
 func (s *noopStore) Sync() error                                    { return nil }
 func (s *noopStore) Checkpoint(string) error                        { return statelab.ErrUnsupported }
-func (s *noopStore) Stats() statelab.Stats                          { return statelab.Stats{Engine: Noop, Ops: s.ops} }
+func (s *noopStore) Stats() statelab.Stats                          { return statelab.Stats{Engine: Noop, Ops: s.ops.Load()} }
 func (s *noopStore) Close() error                                   { return nil }
 
 // noopIterator stands on no record.

@@ -42,3 +42,11 @@ func (p *payload) fill(dst []byte, number uint64) {
 	at := mix(number) % (pairs + 1) * (2 * poolPiece) // whole pairs, or a short value would lose its copies
 	copy(rest, p.pool[at:])
 }
+
+// stampOf returns the number of a value that fill has made; 0 of one that is too short.
+func stampOf(value []byte) uint64 {
+	if len(value) < stampSize {
+		return 0
+	}
+	return binary.BigEndian.Uint64(value)
+}

@@ -146,7 +146,7 @@ func execute(ctx context.Context, job Job, open Opener) (m Measurement, err erro
 	}
 	defer func() { err = errors.Join(err, watch.close()) }()
 	watch.attach(opts)
-	store, err := openStore(job, opts, open)
+	store, err := openFor(w, job, opts, open)
 	if err != nil {
 		return m, err
 	}
@@ -189,6 +189,15 @@ func openStore(job Job, opts *statelab.Options, open Opener) (statelab.Store, er
 	return open(job.Backend, job.Dir, opts)
 }
 
+// openFor opens the store of a job as its workload needs it.
+func openFor(w Workload, job Job, opts *statelab.Options, open Opener) (statelab.Store, error) {
+	if !w.ends {
+		return openStore(job, opts, open)
+	}
+	s := &restartable{opts: opts, open: func(o *statelab.Options) (statelab.Store, error) { return openStore(job, o, open) }}
+	return s, s.start()
+}
+
 // measureDriver runs both phases and reads the counters around the second. The
 // instruments have not ended then.
 func measureDriver(ctx context.Context, job Job, d driver, store statelab.Store, rec *recorder, watch instruments) (Measurement, error) {
@@ -210,9 +219,14 @@ func measureDriver(ctx context.Context, job Job, d driver, store statelab.Store,
 	rec.finish()
 	after := takeReading(store)
 	loadAfter := host.ReadLoad()
+	m := Metrics{}
+	if a, ok := d.(auditor); ok {
+		if err := a.audit(ctx, m); err != nil {
+			return Measurement{}, fmt.Errorf("after the run: %w", err)
+		}
+	}
 	done := d.tally()
 
-	m := Metrics{}
 	events := done.events - warm.events
 	after.since(&before, events, done.logical-warm.logical, m)
 	m.emitNeighbours(&load, &loadAfter, before.usage, after.usage)

@@ -108,8 +108,8 @@ func TestEveryMetricIsDocumentedAndEveryDocumentedMetricCanAppear(t *testing.T) 
 	for _, name := range []string{"write_amp_fs", "gc_pause_max_us", "steal_ratio", "others_cpu_ratio"} {
 		seen[name] = true
 	}
-	// What instruments add is tested with them.
-	for _, doc := range slices.Concat(counterMetrics, residencyMetrics, cachegrindMetrics, missRatioMetrics, deviceMetrics) {
+	// What instruments and log workloads add is tested with them.
+	for _, doc := range slices.Concat(counterMetrics, recoveryMetrics, residencyMetrics, cachegrindMetrics, missRatioMetrics, deviceMetrics) {
 		seen[doc.Name] = true
 	}
 	for _, doc := range MetricDocs() {

@@ -86,6 +86,9 @@ func (s *Suite) planCounts() []Job {
 	}
 	var jobs []Job
 	for _, workload := range s.Workloads {
+		if w, err := OpenWorkload(workload); err == nil && w.special {
+			continue
+		}
 		for _, candidate := range s.Backends {
 			jobs = append(jobs, s.CPUCache.countedJob(s.job(candidate, workload, 1)))
 		}

@@ -41,6 +41,17 @@ func costColumns() []column {
 	}
 }
 
+// recoveryColumns are the block of workload recovery.
+func recoveryColumns() []column {
+	return []column{
+		{"open s", "recovery_s", humanFloat},
+		{"MiB/s", "recovery_bytes_per_s", mebibytes},
+		{"read MiB", "recovery_read_bytes", mebibytes},
+		{"disk MiB/s", "disk_read_bytes_per_s", mebibytes},
+		{"lost", "recovery_lost_records", humanFloat},
+	}
+}
+
 // memoryColumns say what state costs in memory, and what the collector does.
 func memoryColumns() []column {
 	return []column{
@@ -148,7 +159,7 @@ func writeCounts(b *strings.Builder, groups []Group) {
 func writeCosts(b *strings.Builder, groups []Group) {
 	first := &groups[0].Results[0]
 	for _, text := range []string{
-		columnBlock(groups, costColumns()), layersBlock(groups), columnBlock(groups, memoryColumns()),
+		columnBlock(groups, costColumns()), columnBlock(groups, recoveryColumns()), layersBlock(groups), columnBlock(groups, memoryColumns()),
 		columnBlock(groups, latencyColumns()), columnBlock(groups, eventColumns()),
 	} {
 		if text != "" {

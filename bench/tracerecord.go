@@ -27,6 +27,9 @@ func recordTrace(ctx context.Context, job Job, open Opener, path string, codec t
 	if err != nil {
 		return totals, err
 	}
+	if w.special {
+		return totals, fmt.Errorf("workload %s cannot be recorded: several may call at once, or the store may end", w.Name)
+	}
 	truth, err := w.truthOf(ctx, job)
 	if err != nil {
 		return totals, err

@@ -23,12 +23,18 @@ type Workload struct {
 	driver func(Job, statelab.Store, *recorder) (driver, error)
 	truth  func(seed uint64, k Knobs) Truth
 	replay func(context.Context, Knobs) (Truth, error) // instead of truth, of a workload that a file holds
+
+	special bool // it is none of a suite's: see LogWorkloads
+	ends    bool // its driver ends the store, which is a restartable
 }
 
 // Suits says what in the settings of a job the workload cannot do.
 func (w Workload) Suits(s *Settings) error {
 	if s.Arrival == ArrivalRecorded && w.replay == nil {
 		return fmt.Errorf("workload %s has no recorded arrivals: only a trace has", w.Name)
+	}
+	if w.special && !s.closed() {
+		return fmt.Errorf("workload %s runs in the closed loop only", w.Name)
 	}
 	return nil
 }
@@ -130,7 +136,7 @@ func timelineKnobs(live float64) []Knob {
 // FindWorkload returns the workload of that name.
 func FindWorkload(name string) (Workload, error) {
 	var names []string
-	for _, w := range Workloads() {
+	for _, w := range slices.Concat(Workloads(), LogWorkloads()) {
 		if w.Name == name {
 			return w, nil
 		}

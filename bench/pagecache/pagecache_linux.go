@@ -71,3 +71,7 @@ func allocated(info fs.FileInfo) int64 {
 	}
 	return info.Size()
 }
+
+func forget(f *os.File) error {
+	return os.NewSyscallError("fadvise", unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
+}

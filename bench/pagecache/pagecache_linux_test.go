@@ -112,3 +112,35 @@ func TestFilesThatVanishAreLeftOut(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestForgottenFilesAreReadFromTheDiskWhole(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "below"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	size := 3*readSize + 100
+	write(t, filepath.Join(dir, "a"), size)
+	write(t, filepath.Join(dir, "below", "b"), size)
+	before, err := Of(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Forget(dir); err != nil {
+		t.Fatal(err)
+	}
+	after, err := Of(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Cached == before.Cached {
+		t.Log("this file system keeps its pages, whatever it is advised (tmpfs does)")
+	} else if after.Cached != 0 {
+		t.Errorf("%d bytes are still in the page cache", after.Cached)
+	}
+	if n, took, err := Read(dir); n != int64(2*size) || took <= 0 || err != nil {
+		t.Errorf("read %d bytes of %d in %v, error %v", n, 2*size, took, err)
+	}
+	if err := Forget(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a directory that is not there: %v", err)
+	}
+}

@@ -47,11 +47,9 @@ func explainName(b *strings.Builder, name string) bool {
 			return true
 		}
 	}
-	for _, w := range bench.Workloads() {
-		if w.Name == name {
-			explainWorkload(b, w)
-			return true
-		}
+	if w, err := bench.FindWorkload(name); err == nil {
+		explainWorkload(b, w)
+		return true
 	}
 	for _, e := range catalogue().List() {
 		if e.Name == name {

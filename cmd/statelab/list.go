@@ -33,6 +33,10 @@ func listing() string {
 	for _, w := range bench.Workloads() {
 		fmt.Fprintf(&b, "  %-9s %s\n", w.Name, w.Defaults())
 	}
+	b.WriteString("\nworkloads that run only where they are named\n")
+	for _, w := range bench.LogWorkloads() {
+		fmt.Fprintf(&b, "  %-9s %s\n", w.Name, w.Defaults())
+	}
 	b.WriteString("\ninstruments, for bench -watch\n")
 	for _, i := range bench.Instruments() {
 		fmt.Fprintf(&b, "  %s\n", i.Name)

@@ -2,6 +2,7 @@ package join
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/statelab/statelab"
 )
@@ -25,7 +26,22 @@ func (o *Operator) Flush() error {
 			return err
 		}
 	}
-	return o.fail(o.fire(o.Watermark()))
+	return o.fail(o.fire(o.due()))
+}
+
+// due returns the time below which timers may fire. Where what is emitted also
+// depends on arrivals, this is the watermark in steps of a quantum, so that how
+// the two interleave does not depend on when batches happen to end.
+func (o *Operator) due() int64 {
+	w := o.Watermark()
+	if o.quantum == 0 || w == statelab.MinWatermark || w == math.MaxInt64 {
+		return w
+	}
+	past := w % o.quantum
+	if past < 0 {
+		past += o.quantum
+	}
+	return w - past
 }
 
 // Commit flushes, checks that the counts reconcile, and returns once all is
@@ -88,6 +104,7 @@ func (o *Operator) apply(commit bool) error {
 	}
 	o.batch.Reset()
 	o.marks.applied()
+	o.pending.applied()
 	if o.fired > o.advanced {
 		if err := o.store.Advance(o.fired); err != nil {
 			return o.fail(fmt.Errorf("advance to %d: %w", o.fired, err))

@@ -1,7 +1,6 @@
 package join_test
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -82,6 +81,3 @@ func resumeAt(r *rand.Rand, store deadKeeper, spec join.Spec, in input, want str
 	}
 	return nil
 }
-
-// noted is the length of output that a note of output.hooks speaks of.
-func noted(note []byte) uint32 { return binary.LittleEndian.Uint32(note) }

@@ -36,10 +36,10 @@
 //
 // # Invariants
 //
-//	J1  A pair's events are both not late, and every such pair is in exactly one sample.
+//	J1  A pair's events are both not late, and every such pair is in exactly one sample, corrections aside.
 //	J2  Every left event that is not late and not rejected fires exactly once. (LeftOuter: and is emitted, unless it is a negative that is not kept. Inner: and is emitted if it has pairs.)
 //	J3  Samples are emitted in the order of (firing time, key, left time, left sequence), the right events in each by (time, sequence); keys order bytewise.
-//	J4  What is emitted depends on each side's own order of events and on nothing else: not on how the sides interleave, nor on when batches, flushes and commits happen, nor on the store.
+//	J4  What is emitted depends on each side's own order of events and on nothing else: not on how the sides interleave, nor on when batches, flushes and commits happen, nor on the store. (OnMatch and Correct: see Arrival.)
 //	J5  Per side, events in = matched + unmatched + late + waiting + rejected, at every commit; and none waits after Finish.
 //	J6  Matched + unmatched left events = samples + negatives dropped, at every commit. (An inner join drops all negatives.)
 //	J7  Every batch carries the meta record, so that each prefix of the store's history is a join to go on from: positions, counts, timers, events and the caller's note agree.
@@ -47,6 +47,28 @@
 //
 // J4 holds because an event that could change a sample which may already fire
 // would have to be late. So firing can wait for the end of a mini-batch.
+//
+// # Arrival
+//
+// With OnMatch a positive does not wait for the watermark, and with Correct an
+// event that is late by no more than Lateness is joined although what it belongs to
+// may have been emitted. Both look for partners as an event arrives. What they emit of
+// a left event that was emitted before is a correction: it takes the place of
+// what was emitted then, and has all right events so far. Each pair of an inner join
+// is emitted once, and so never corrected. Events that are too late to correct are late.
+//
+// Such output depends on the order in which the events of both sides are added (and
+// watermarks raised), and on nothing else; of each left event the last sample
+// is, with OnMatch, the same whatever the order. To that end timers fire when the
+// watermark passes a multiple of a 64th of the time for which right events are
+// kept, and not whenever a batch ends: a negative comes later by that much. With
+// OnMatch a left event and its sample are counted when it fires, not when its
+// first positive was emitted.
+//
+// An event is kept for as long as its last partner can come, or a sample that it
+// is part of be emitted again. Where pairs are emitted at once and never again
+// (Inner, OnMatch), a left event goes when the watermark exceeds its time + Upper, a
+// right one when it exceeds its time - Lower. With Correct both stay Lateness longer.
 //
 // # Exactly once
 //

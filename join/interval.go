@@ -2,6 +2,8 @@ package join
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 
 	"github.com/statelab/statelab"
 )
@@ -15,20 +17,37 @@ type intervalJoin struct {
 	// In µs: a left event fires hold after its time, a right one is done linger
 	// after its.
 	lower, upper, hold, linger int64
+	atOnce                     bool    // partners are looked for as events arrive
+	lefts                      []Event // a buffer
 }
+
+// quanta is in how many steps the watermark passes a window where arrivals and
+// timers interleave: few, so that mini-batches are not cut short.
+const quanta = 64
 
 func newIntervalJoin(o *Operator) *intervalJoin {
 	j := &intervalJoin{Operator: o, lower: micros(o.spec.Lower), upper: micros(o.spec.Upper)}
+	o.corrects = o.spec.Correct
+	j.atOnce = o.corrects || o.spec.Emit == OnMatch
 	j.hold = max(j.upper, 0)
 	j.linger = j.hold - j.lower
+	if o.spec.Kind != LeftOuter && o.spec.Emit == OnMatch && !o.corrects {
+		// Nothing is emitted when timers fire, and no sample is emitted again: an
+		// event is kept until its last partner can have come, and no longer.
+		j.hold, j.linger = j.upper, -j.lower
+	} else if j.atOnce {
+		j.linger += micros(o.spec.Lateness)
+		o.quantum = max(j.linger/quanta, 1)
+	}
+	o.retention = [2]int64{j.hold + micros(o.spec.Lateness), j.linger}
 	return j
 }
 
 func (j *intervalJoin) take(side Side, e Event) error {
-	doneAt := e.Time + j.hold
-	if side == Right {
-		doneAt = e.Time + j.linger
+	if j.atOnce {
+		return j.arrive(side, e)
 	}
+	doneAt := e.Time + j.retention[side]
 	j.batch.Put(j.key, e.Value, doneAt+1)
 	j.setTimer(doneAt, e.Key, side, e.Seq, nil)
 	j.counts.side[side].waiting++
@@ -39,7 +58,7 @@ func (j *intervalJoin) fire(t timer, value []byte) error {
 	at := t.time - j.linger
 	if t.side == Left {
 		at = t.time - j.hold
-		if err := j.fireLeft(t); err != nil {
+		if err := j.fireLeft(t, value); err != nil {
 			return err
 		}
 	} else {
@@ -63,16 +82,24 @@ func (j *intervalJoin) fireRight(t timer, value []byte) {
 	}
 }
 
-// fireLeft assembles and emits the sample of a left event.
-func (j *intervalJoin) fireLeft(t timer) error {
+// fireLeft decides a left event.
+func (j *intervalJoin) fireLeft(t timer, value []byte) error {
+	if j.spec.Emit == OnMatch {
+		return j.fireMatched(t, value)
+	}
 	if err := j.assemble(t); err != nil {
 		return err
 	}
+	j.counts.side[Left].waiting--
+	j.counts.pairs += int64(len(j.sample.Rights))
+	return j.decide()
+}
+
+// decide counts the left event of j.sample by whether it has right events, and
+// emits it if it is to be.
+func (j *intervalJoin) decide() error {
 	c := &j.counts.side[Left]
-	c.waiting--
-	pairs := len(j.sample.Rights)
-	j.counts.pairs += int64(pairs)
-	if pairs > 0 {
+	if len(j.sample.Rights) > 0 {
 		c.matched++
 	} else {
 		c.unmatched++
@@ -92,8 +119,7 @@ func (j *intervalJoin) assemble(t timer) error {
 	}
 	j.arena = appendUnescaped(j.arena[:0], t.escaped)
 	s := &j.sample
-	s.Left = Event{Key: j.arena[:len(j.arena):len(j.arena)], Time: t.time - j.hold, Seq: t.seq}
-	s.Rights = s.Rights[:0]
+	*s = Sample{Left: Event{Key: j.arena[:len(j.arena):len(j.arena)], Time: t.time - j.hold, Seq: t.seq}, Rights: s.Rights[:0]}
 
 	prefix := appendEventPrefix(j.key[:0], s.Left.Key)
 	n := len(prefix)
@@ -111,7 +137,7 @@ func (j *intervalJoin) assemble(t timer) error {
 		if err := it.Close(); err != nil {
 			return readError("probe", err)
 		}
-		return alarm("a left event of time %d and sequence %d has a timer but is gone", s.Left.Time, s.Left.Seq)
+		return j.leftIsGone(statelab.ErrNotFound)
 	}
 	s.Left.Value = j.keep(it.Value())
 	if err := j.collectRights(it, n); err != nil {
@@ -121,6 +147,15 @@ func (j *intervalJoin) assemble(t timer) error {
 		return readError("probe", err)
 	}
 	return nil
+}
+
+// leftIsGone says that the left event of j.sample could not be read.
+func (j *intervalJoin) leftIsGone(err error) error {
+	s := &j.sample
+	if !errors.Is(err, statelab.ErrNotFound) {
+		return fmt.Errorf("get a left event of time %d and sequence %d: %w", s.Left.Time, s.Left.Seq, err)
+	}
+	return alarm("a left event of time %d and sequence %d has a timer but is gone", s.Left.Time, s.Left.Seq)
 }
 
 // collectRights adds to j.sample the right events within its bounds. it stands

@@ -18,6 +18,8 @@ func (m *marks) has(side Side, seq uint64) bool {
 	return ok
 }
 
+func (m *marks) add(side Side, seq uint64) { m[side][seq] = struct{}{} }
+
 // applied forgets marks, if they are many, that the store holds by now.
 func (m *marks) applied() {
 	for _, set := range m {
@@ -32,7 +34,7 @@ func (o *Operator) mark(at int64, key []byte, side Side, seq uint64) {
 	if o.marks.has(side, seq) {
 		return
 	}
-	o.marks[side][seq] = struct{}{}
+	o.marks.add(side, seq)
 	o.bound = appendTimer(o.bound[:0], at, key, side, seq)
 	o.batch.Put(o.bound, markedValue, at+1)
 }

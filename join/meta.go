@@ -2,10 +2,11 @@ package join
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/statelab/statelab"
 )
 
 // The meta record says where the join stands. It is part of every batch, so
@@ -13,26 +14,29 @@ import (
 // positions and the caller's note agree with each other (J7). All numbers are
 // little-endian.
 //
-//	OFFSET  SIZE  FIELD
-//	0       1     format version, 1
-//	1       1     kind
-//	2       8     lower, ns
-//	10      8     upper, ns
-//	18      16    max disorder of left and right, ns
-//	34      8     share of negatives kept, IEEE 754
-//	42      8     their seed
-//	50      1     1 if the input has ended and all of it has fired
-//	51      8     fired: all timers below this time have fired
-//	59      64    left: position, watermark, in, matched, unmatched, late, waiting, rejected
-//	123     64    right: the same
-//	187     32    filtered, samples, pairs, negatives dropped
-//	219     2     length of the cursor
-//	221           cursor: the least timer key that has not fired
-//	              the caller's note
-const (
-	metaVersion = 1
-	metaFixed   = 221
-)
+//	SIZE  FIELD
+//	1     format version, 2
+//	1     kind
+//	8     lower, ns
+//	8     upper, ns
+//	16    max disorder of left and right, ns
+//	8     share of negatives kept, IEEE 754
+//	8     their seed
+//	1     emit (since version 2)
+//	1     1 if late events correct (since version 2)
+//	8     lateness, ns (since version 2)
+//	1     1 if the input has ended and all of it has fired
+//	8     fired: all timers below this time have fired
+//	64    left: position, watermark, in, matched, unmatched, late, waiting, rejected
+//	64    right: the same
+//	32    filtered, samples, pairs, negatives dropped
+//	8     corrections (since version 2)
+//	2     length of the cursor
+//	      cursor: the least timer key that has not fired
+//	      the caller's note
+//
+// A record of version 1 is read as one of version 2 whose further fields are zero.
+const metaVersion = 2
 
 func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 	dst = appendSpec(append(dst, metaVersion), &o.spec)
@@ -45,7 +49,7 @@ func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 			dst = appendInt(dst, v)
 		}
 	}
-	for _, v := range [...]int64{o.counts.filtered, o.counts.samples, o.counts.pairs, o.counts.dropped} {
+	for _, v := range [...]int64{o.counts.filtered, o.counts.samples, o.counts.pairs, o.counts.dropped, o.counts.corrections} {
 		dst = appendInt(dst, v)
 	}
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(o.cursor)))
@@ -58,72 +62,71 @@ func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 
 // restore takes up where a meta record stands.
 func (o *Operator) restore(b []byte) error {
-	if len(b) < metaFixed || b[0] != metaVersion {
-		return fmt.Errorf("meta record of %d bytes is not of format version %d", len(b), metaVersion)
+	r := fieldReader{b: b}
+	version := r.byte()
+	if version < 1 || version > metaVersion {
+		return fmt.Errorf("the meta record is of format version %d, and this program knows 1 to %d: %w", version, metaVersion, statelab.ErrMismatch)
 	}
-	if err := sameSpec(decodeSpec(b[1:]), o.spec); err != nil {
-		return err
-	}
-	r := intReader{b[51:]}
-	o.finished = b[50] == 1
-	o.fired = r.next()
+	was := r.spec(version)
+	finished := r.byte() == 1
+	o.fired = r.int()
 	for side := range o.counts.side {
 		s := &o.counts.side[side]
-		o.position[side] = uint64(r.next())
+		o.position[side] = uint64(r.int())
 		for _, v := range [...]*int64{&o.watermark[side], &s.in, &s.matched, &s.unmatched, &s.late, &s.waiting, &s.rejected} {
-			*v = r.next()
+			*v = r.int()
 		}
 	}
 	for _, v := range [...]*int64{&o.counts.filtered, &o.counts.samples, &o.counts.pairs, &o.counts.dropped} {
-		*v = r.next()
+		*v = r.int()
 	}
-	n := int(binary.LittleEndian.Uint16(r.b))
-	if len(r.b) < 2+n {
-		return errors.New("meta record is cut short")
+	if version >= 2 {
+		o.counts.corrections = r.int()
 	}
-	o.cursor = append(o.cursor[:0], r.b[2:2+n]...)
-	o.note = append([]byte{}, r.b[2+n:]...)
+	cursor := r.take(int(r.byte()) | int(r.byte())<<8)
+	if r.short {
+		return fmt.Errorf("the meta record of %d bytes is cut short", len(b))
+	}
+	if err := sameSpec(was, o.spec); err != nil {
+		return err
+	}
+	o.finished = finished
+	o.cursor = append(o.cursor[:0], cursor...)
+	o.note = append([]byte{}, r.b...)
 	return o.counts.reconcile(o.finished)
 }
 
 func appendSpec(dst []byte, s *Spec) []byte {
 	dst = append(dst, byte(s.Kind))
-	for _, v := range [...]int64{int64(s.Lower), int64(s.Upper), int64(s.MaxDisorder[Left]), int64(s.MaxDisorder[Right])} {
-		dst = appendInt(dst, v)
+	for _, v := range [...]time.Duration{s.Lower, s.Upper, s.MaxDisorder[Left], s.MaxDisorder[Right]} {
+		dst = appendInt(dst, int64(v))
 	}
 	dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(s.Negatives.Keep))
-	return binary.LittleEndian.AppendUint64(dst, s.Negatives.Seed)
-}
-
-func decodeSpec(b []byte) Spec {
-	r := intReader{b[1:]}
-	s := Spec{Kind: Kind(b[0]), Lower: time.Duration(r.next()), Upper: time.Duration(r.next())}
-	s.MaxDisorder = [2]time.Duration{time.Duration(r.next()), time.Duration(r.next())}
-	s.Negatives.Keep = math.Float64frombits(uint64(r.next()))
-	s.Negatives.Seed = uint64(r.next())
-	return s
+	dst = binary.LittleEndian.AppendUint64(dst, s.Negatives.Seed)
+	dst = append(dst, byte(s.Emit), boolByte(s.Correct))
+	return appendInt(dst, int64(s.Lateness))
 }
 
 // sameSpec says which field of a spec differs from the one the state was made with.
 func sameSpec(was, is Spec) error {
-	changed := func(field string, was, is any) error {
-		return fmt.Errorf("%w: %s was %v and is %v now", ErrSpecChanged, field, was, is)
-	}
-	switch {
-	case was.Kind != is.Kind:
-		return changed("kind", was.Kind, is.Kind)
-	case was.Lower != is.Lower:
-		return changed("lower", was.Lower, is.Lower)
-	case was.Upper != is.Upper:
-		return changed("upper", was.Upper, is.Upper)
-	case was.MaxDisorder[Left] != is.MaxDisorder[Left]:
-		return changed("max_disorder of the left side", disorderText(was, Left), disorderText(is, Left))
-	case was.MaxDisorder[Right] != is.MaxDisorder[Right]:
-		return changed("max_disorder of the right side", disorderText(was, Right), disorderText(is, Right))
-	case was.Negatives.Keep != is.Negatives.Keep:
-		return changed("share of negatives to keep", was.Negatives.Keep, is.Negatives.Keep)
-	case was.Negatives.Seed != is.Negatives.Seed:
-		return changed("seed of the negatives", was.Negatives.Seed, is.Negatives.Seed)
+	for _, f := range [...]struct {
+		name    string
+		was, is any
+	}{
+		{"kind", was.Kind, is.Kind},
+		{"lower", was.Lower, is.Lower},
+		{"upper", was.Upper, is.Upper},
+		{"max_disorder of the left side", disorderText(was, Left), disorderText(is, Left)},
+		{"max_disorder of the right side", disorderText(was, Right), disorderText(is, Right)},
+		{"share of negatives to keep", was.Negatives.Keep, is.Negatives.Keep},
+		{"seed of the negatives", was.Negatives.Seed, is.Negatives.Seed},
+		{"emit", was.Emit, is.Emit},
+		{"whether late events correct", was.Correct, is.Correct},
+		{"lateness", was.Lateness, is.Lateness},
+	} {
+		if f.was != f.is {
+			return fmt.Errorf("%w: %s was %v and is %v now", ErrSpecChanged, f.name, f.was, f.is)
+		}
 	}
 	return nil
 }
@@ -139,13 +142,49 @@ func appendInt(dst []byte, v int64) []byte {
 	return binary.LittleEndian.AppendUint64(dst, uint64(v))
 }
 
-// intReader takes eight bytes at a time from a slice known to be long enough.
-type intReader struct{ b []byte }
+// A fieldReader takes fields off a record. Once the record turns out to be too
+// short, every field is zero.
+type fieldReader struct {
+	b     []byte
+	short bool
+}
 
-func (r *intReader) next() int64 {
-	v := int64(binary.LittleEndian.Uint64(r.b))
-	r.b = r.b[8:]
-	return v
+func (r *fieldReader) take(n int) []byte {
+	if len(r.b) < n {
+		r.b, r.short = nil, true
+		return nil
+	}
+	field := r.b[:n]
+	r.b = r.b[n:]
+	return field
+}
+
+func (r *fieldReader) byte() byte {
+	if f := r.take(1); f != nil {
+		return f[0]
+	}
+	return 0
+}
+
+func (r *fieldReader) int() int64 {
+	if f := r.take(8); f != nil {
+		return int64(binary.LittleEndian.Uint64(f))
+	}
+	return 0
+}
+
+func (r *fieldReader) duration() time.Duration { return time.Duration(r.int()) }
+
+func (r *fieldReader) spec(version byte) Spec {
+	s := Spec{Kind: Kind(r.byte()), Lower: r.duration(), Upper: r.duration()}
+	s.MaxDisorder = [2]time.Duration{r.duration(), r.duration()}
+	s.Negatives.Keep = math.Float64frombits(uint64(r.int()))
+	s.Negatives.Seed = uint64(r.int())
+	if version >= 2 {
+		s.Emit, s.Correct = Emit(r.byte()), r.byte() == 1
+		s.Lateness = r.duration()
+	}
+	return s
 }
 
 func boolByte(b bool) byte {

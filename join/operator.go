@@ -57,8 +57,11 @@ type Operator struct {
 	hooks Hooks
 	logic logic
 
-	disorder [2]int64 // from Spec, in µs; -1 is unbounded
-	deletes  bool     // the store keeps what has died: what is done is deleted
+	disorder  [2]int64 // from Spec, in µs; -1 is unbounded
+	corrects  bool     // late events are taken as long as they are retained
+	retention [2]int64 // by side, how long after its time an event is kept, in µs
+	quantum   int64    // timers fire when the watermark passes a multiple of it, in µs; 0: at each flush
+	deletes   bool     // the store keeps what has died: what is done is deleted
 
 	// What the meta record holds.
 	position  [2]uint64
@@ -72,6 +75,7 @@ type Operator struct {
 	batch    statelab.Batch
 	advanced int64 // the store's watermark
 	marks    marks
+	pending  pending
 	err      error // the first failure, for good
 
 	// Buffers used again and again. A range keeps its bounds, so those of the
@@ -102,6 +106,7 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 		fired:     statelab.MinWatermark, advanced: statelab.MinWatermark,
 		cursor:  []byte{tagTimer},
 		marks:   newMarks(),
+		pending: newPending(),
 		deletes: statelab.KeepsDead(store),
 	}
 	for side, d := range spec.MaxDisorder {
@@ -109,6 +114,9 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 		if d == Unbounded {
 			o.disorder[side] = -1
 		}
+	}
+	if spec.Correct && o.deletes {
+		return nil, fmt.Errorf("join: corrections over a store that keeps what has died: %w", statelab.ErrUnsupported)
 	}
 	o.logic = newLogic(o)
 	if err := o.resume(); err != nil {
@@ -161,15 +169,20 @@ func (o *Operator) Watermark() int64 { return min(o.watermark[Left], o.watermark
 func (o *Operator) SideWatermark(side Side) int64 { return o.watermark[side] }
 
 // Add takes an event of a side. It copies what it keeps. An event that was seen
-// before (Position) is passed over; one below its side's watermark is late; one
-// whose key, value or time no store could hold is rejected.
+// before (Position) is passed over; one below its side's watermark is late,
+// unless it can still be joined as a correction; one whose key, value or time no store could hold is rejected.
 func (o *Operator) Add(side Side, e Event) error {
+	if o.quantum > 0 && o.due() > o.fired {
+		if err := o.Flush(); err != nil { // what is due comes before what e brings about
+			return err
+		}
+	}
 	if ok, err := o.see(side, e.Seq); !ok {
 		return err
 	}
 	c := &o.counts.side[side]
 	c.in++
-	if e.Time < o.watermark[side] {
+	if e.Time < o.watermark[side] && !(o.corrects && o.retains(side, e.Time)) {
 		c.late++
 		if o.hooks.Late != nil {
 			late := e // or every event would be allocated, for the sake of the few that are late
@@ -195,6 +208,11 @@ func (o *Operator) Add(side Side, e Event) error {
 		o.watermark[side] = max(o.watermark[side], e.Time-d)
 	}
 	return o.flushIfLarge()
+}
+
+// retains says whether an event of a side and time is kept for partners still.
+func (o *Operator) retains(side Side, at int64) bool {
+	return at >= -MaxTime && at+o.retention[side] >= o.fired
 }
 
 // Filter takes note that row seq of a side is no event of this join.

@@ -326,7 +326,7 @@ func TestAStoreOfSomethingElseIsRefused(t *testing.T) {
 func TestSpecNamesEveryFault(t *testing.T) {
 	spec := join.Spec{Lower: time.Second, Upper: time.Nanosecond, MaxDisorder: [2]time.Duration{-1, 0}, Negatives: join.Negatives{Keep: 2}}
 	err := spec.Validate()
-	for _, part := range []string{"lower 1s is above", "upper 1ns is not a whole", "left side is negative", "keep is 2"} {
+	for _, part := range []string{"lower 1s is above", "upper 1ns is not a whole", "left side -1ns is negative", "keep is 2"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in %v", part, err)
 		}

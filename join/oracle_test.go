@@ -78,6 +78,9 @@ func oracle(spec join.Spec, in input) (output string, s join.Summary) {
 
 func sampleText(s *join.Sample) string {
 	var b strings.Builder
+	if s.Correction {
+		b.WriteString("again ")
+	}
 	fmt.Fprintf(&b, "%q %d #%d %q:", s.Left.Key, s.Left.Time, s.Left.Seq, s.Left.Value)
 	for _, r := range s.Rights {
 		fmt.Fprintf(&b, " %d#%d %q", r.Time, r.Seq, r.Value)

@@ -5,6 +5,11 @@ package join
 type Sample struct {
 	Left   Event
 	Rights []Event // each with Left's key
+
+	// Correction says that the sample takes the place of the one that was
+	// emitted last for the same left event (of a left outer join; the pairs of
+	// an inner one are emitted once).
+	Correction bool
 }
 
 // arenaLimit is the largest buffer that is kept from one sample to the next, in bytes.

@@ -7,24 +7,27 @@ import (
 	"time"
 )
 
-// Kind is what a join emits.
-type Kind uint8
+// Emit says when samples are emitted.
+type Emit uint8
 
 const (
-	// LeftOuter emits one sample for each left event, with all its right
-	// events or with none.
-	LeftOuter Kind = iota
-	// Inner emits what LeftOuter does, but for left events without a pair.
-	Inner
+	// OnWatermark emits a sample when its window has passed: with all its right
+	// events, and in the order of J3.
+	OnWatermark Emit = iota
+	// OnMatch emits a left event as soon as it has a pair, and again, as a
+	// correction, for each right event that comes after that; a left event
+	// without a pair is emitted when its window has passed. An inner join emits
+	// each pair once, as soon as both its events are there.
+	OnMatch
 )
 
-var kindNames = []string{"left_outer", "inner"}
+var emitNames = []string{"watermark", "on_match"}
 
-func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+func (e Emit) String() string {
+	if int(e) < len(emitNames) {
+		return emitNames[e]
 	}
-	return fmt.Sprintf("kind(%d)", uint8(k))
+	return fmt.Sprintf("emit(%d)", uint8(e))
 }
 
 // Side is the input that an event comes from.
@@ -65,6 +68,16 @@ type Spec struct {
 	// may lie without being late. Whole microseconds, or Unbounded.
 	MaxDisorder [2]time.Duration
 
+	// Emit says when samples are emitted.
+	Emit Emit
+
+	// Correct has late events joined too, as long as their windows have passed
+	// by no more than Lateness, for which state is kept. What they change of a sample
+	// that was emitted before is emitted as a correction. Events that are later
+	// than that are late for good. Whole microseconds.
+	Correct  bool
+	Lateness time.Duration
+
 	// Negatives says which left events without a pair are emitted.
 	Negatives Negatives
 }
@@ -73,32 +86,27 @@ type Spec struct {
 func (s *Spec) Validate() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	if int(s.Kind) >= len(kindNames) {
-		fault("kind %d is unknown", uint8(s.Kind))
+	if int(s.Kind) >= len(kinds) {
+		return fmt.Errorf("join: kind %d is unknown", uint8(s.Kind))
 	}
+	s.validateFields(fault)
 	if s.Lower > s.Upper {
 		fault("lower %v is above upper %v", s.Lower, s.Upper)
 	}
-	if s.Lower%time.Microsecond != 0 {
-		fault("lower %v is not a whole number of microseconds", s.Lower)
-	}
-	if s.Upper%time.Microsecond != 0 {
-		fault("upper %v is not a whole number of microseconds", s.Upper)
-	}
-	for side, d := range s.MaxDisorder {
+	for _, d := range s.durations() {
 		switch {
-		case d == Unbounded:
-		case d < 0:
-			fault("max disorder %v of the %v side is negative", d, Side(side))
-		case d%time.Microsecond != 0:
-			fault("max disorder %v of the %v side is not a whole number of microseconds", d, Side(side))
+		case d.unbounded && d.value == Unbounded:
+		case d.value < 0 && !d.signed:
+			fault("%s %v is negative", d.name, d.value)
+		case d.value%time.Microsecond != 0:
+			fault("%s %v is not a whole number of microseconds", d.name, d.value)
 		}
+	}
+	if int(s.Emit) >= len(emitNames) {
+		fault("emit %d is unknown", uint8(s.Emit))
 	}
 	if k := s.Negatives.Keep; !(k >= 0 && k <= 1) {
 		fault("share of negatives to keep is %v, not in (0, 1]", k)
-	}
-	if s.Kind == Inner && s.Negatives.Keep != 0 && s.Negatives.Keep != 1 {
-		fault("an inner join emits no negatives, so none can be kept")
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("join: %w", errors.Join(faults...))
@@ -106,7 +114,41 @@ func (s *Spec) Validate() error {
 	return nil
 }
 
-func micros(d time.Duration) int64 { return int64(d / time.Microsecond) }
+// validateFields faults what is set and means nothing to the kind.
+func (s *Spec) validateFields(fault func(string, ...any)) {
+	has := kinds[s.Kind].fields
+	if has&hasBounds == 0 && (s.Lower != 0 || s.Upper != 0) {
+		fault("kind %v has no lower and upper", s.Kind)
+	}
+	if has&hasEmit == 0 && s.Emit != OnWatermark {
+		fault("kind %v has no choice of when to emit", s.Kind)
+	}
+	if has&hasCorrections == 0 && s.Correct {
+		fault("kind %v has no corrections", s.Kind)
+	}
+	if !s.Correct && s.Lateness != 0 {
+		fault("lateness %v is of corrections, and there are none", s.Lateness)
+	}
+	if has&hasNegatives == 0 && !s.Negatives.keepsAll() {
+		fault("kind %v emits no negatives, so none can be kept", s.Kind)
+	}
+}
 
-// newLogic returns what the kind of a spec does.
-func newLogic(o *Operator) logic { return newIntervalJoin(o) }
+// namedDuration is a duration of a spec, and what it may be.
+type namedDuration struct {
+	name              string
+	value             time.Duration
+	signed, unbounded bool
+}
+
+func (s *Spec) durations() []namedDuration {
+	return []namedDuration{
+		{name: "lower", value: s.Lower, signed: true},
+		{name: "upper", value: s.Upper, signed: true},
+		{name: "max disorder of the left side", value: s.MaxDisorder[Left], unbounded: true},
+		{name: "max disorder of the right side", value: s.MaxDisorder[Right], unbounded: true},
+		{name: "lateness", value: s.Lateness},
+	}
+}
+
+func micros(d time.Duration) int64 { return int64(d / time.Microsecond) }

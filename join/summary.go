@@ -5,21 +5,22 @@ import "fmt"
 // A Summary counts what became of the events. Each count is taken where the
 // thing happens, none by subtraction, so that Reconcile can find what was lost.
 type Summary struct {
-	LeftIn           int64 `json:"left_in"`           // left events, late and rejected ones included
-	RightIn          int64 `json:"right_in"`          // right events, likewise
-	Filtered         int64 `json:"filtered"`          // rows of either side that are no events of this join
-	Samples          int64 `json:"samples"`           // left events emitted, with their pairs or without
-	Pairs            int64 `json:"pairs"`             // pairs found
-	MatchedLeft      int64 `json:"matched_left"`      // left events that fired with a pair
-	MatchedRight     int64 `json:"matched_right"`     // right events that are done and had a pair
-	UnmatchedLeft    int64 `json:"unmatched_left"`    // left events that fired without
-	UnmatchedRight   int64 `json:"unmatched_right"`   // right events that are done and had none
-	LateLeft         int64 `json:"late_left"`         // left events below their side's watermark
-	LateRight        int64 `json:"late_right"`        // right events, likewise
-	WaitingLeft      int64 `json:"waiting_left"`      // left events in state
-	WaitingRight     int64 `json:"waiting_right"`     // right events in state, paired already or not
-	Rejected         int64 `json:"rejected"`          // events that no store could hold, or without a key
-	NegativesDropped int64 `json:"negatives_dropped"` // left events without a pair that were not emitted: not kept, or in an inner join
+	LeftIn           int64 `json:"left_in"`               // left events, late and rejected ones included
+	RightIn          int64 `json:"right_in"`              // right events, likewise
+	Filtered         int64 `json:"filtered"`              // rows of either side that are no events of this join
+	Samples          int64 `json:"samples"`               // left events emitted, with their pairs or without
+	Pairs            int64 `json:"pairs"`                 // pairs found
+	MatchedLeft      int64 `json:"matched_left"`          // left events that fired with a pair
+	MatchedRight     int64 `json:"matched_right"`         // right events that are done and had a pair
+	UnmatchedLeft    int64 `json:"unmatched_left"`        // left events that fired without
+	UnmatchedRight   int64 `json:"unmatched_right"`       // right events that are done and had none
+	LateLeft         int64 `json:"late_left"`             // left events below their side's watermark
+	LateRight        int64 `json:"late_right"`            // right events, likewise
+	WaitingLeft      int64 `json:"waiting_left"`          // left events in state
+	WaitingRight     int64 `json:"waiting_right"`         // right events in state, paired already or not
+	Rejected         int64 `json:"rejected"`              // events that no store could hold, or without a key
+	NegativesDropped int64 `json:"negatives_dropped"`     // left events without a pair that were not emitted: not kept, or in an inner join
+	Corrections      int64 `json:"corrections,omitempty"` // samples emitted in place of earlier ones of the same left event
 }
 
 // sideCounts are the counts that exist once per side.
@@ -31,6 +32,7 @@ type sideCounts struct {
 type counts struct {
 	side                              [2]sideCounts
 	filtered, samples, pairs, dropped int64
+	corrections                       int64
 }
 
 func (c *counts) summary() Summary {
@@ -42,7 +44,7 @@ func (c *counts) summary() Summary {
 		UnmatchedLeft: l.unmatched, UnmatchedRight: r.unmatched,
 		LateLeft: l.late, LateRight: r.late,
 		WaitingLeft: l.waiting, WaitingRight: r.waiting,
-		Rejected: l.rejected + r.rejected, NegativesDropped: c.dropped,
+		Rejected: l.rejected + r.rejected, NegativesDropped: c.dropped, Corrections: c.corrections,
 	}
 }
 

@@ -137,13 +137,17 @@ func printSummary(w io.Writer, form, output string, s pipeline.Summary) error {
 	if form == "json" {
 		return json.NewEncoder(w).Encode(s)
 	}
+	corrections := ""
+	if s.Corrections > 0 {
+		corrections = fmt.Sprintf(", %d corrections", s.Corrections)
+	}
 	_, err := fmt.Fprintf(w, `left   %d in: %d matched, %d unmatched, %d late, %d waiting
 right  %d in: %d matched, %d unmatched, %d late, %d waiting
-%d pairs, %d samples, %d negatives dropped; %d rows filtered, %d events rejected
+%d pairs, %d samples, %d negatives dropped%s; %d rows filtered, %d events rejected
 %s  %s
 `,
 		s.LeftIn, s.MatchedLeft, s.UnmatchedLeft, s.LateLeft, s.WaitingLeft,
 		s.RightIn, s.MatchedRight, s.UnmatchedRight, s.LateRight, s.WaitingRight,
-		s.Pairs, s.Samples, s.NegativesDropped, s.Filtered, s.Rejected, output, s.Checksum)
+		s.Pairs, s.Samples, s.NegativesDropped, corrections, s.Filtered, s.Rejected, output, s.Checksum)
 	return err
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -42,6 +43,8 @@ type parse struct {
 	*document
 	env func(string) (string, bool)
 	def *Definition
+	// latenessMissing says that late events correct, and not how late they may be.
+	latenessMissing bool
 }
 
 func (p *parse) input(side join.Side) field {
@@ -60,16 +63,51 @@ func (p *parse) input(side join.Side) field {
 	}
 }
 
+// join reads the kind first: it decides which other fields there are.
 func (p *parse) join(n ast.Node, path string) error {
+	fields := p.joinFields()
+	known := false
+	_, err := p.entries(n, path, func(key string, _, value ast.Node) error {
+		if key != "kind" {
+			return nil
+		}
+		known = true
+		return p.kind(value, join2(path, key))
+	})
+	if err != nil {
+		return err
+	}
+	required := []string{"kind"}
+	if known {
+		of := kindFields[p.def.Spec.Kind]
+		maps.DeleteFunc(fields, func(key string, _ field) bool {
+			return key != "kind" && key != "late" && !slices.Contains(of.all, key)
+		})
+		required = append(required, of.required...)
+	}
+	if err := p.mapping(n, path, fields, required...); err != nil {
+		return err
+	}
+	p.defaultLateness()
+	return nil
+}
+
+// kindFields are the fields of each kind beside kind and late.
+var kindFields = map[join.Kind]struct{ all, required []string }{
+	join.LeftOuter: {[]string{"lower", "upper", "emit", "negatives"}, []string{"upper"}},
+	join.Inner:     {[]string{"lower", "upper", "emit", "negatives"}, []string{"upper"}},
+}
+
+func (p *parse) joinFields() map[string]field {
 	s := &p.def.Spec
-	return p.mapping(n, path, map[string]field{
+	return map[string]field{
 		"kind":      p.kind,
 		"lower":     p.duration(&s.Lower),
 		"upper":     p.duration(&s.Upper),
 		"late":      p.late,
-		"emit":      p.only("watermark"),
+		"emit":      p.emit,
 		"negatives": p.negatives,
-	}, "kind", "upper")
+	}
 }
 
 func (p *parse) state(n ast.Node, path string) error {
@@ -200,24 +238,60 @@ func (p *parse) kind(n ast.Node, path string) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range []join.Kind{join.LeftOuter, join.Inner} {
+	for _, k := range join.Kinds() {
 		if k.String() == text {
 			p.def.Spec.Kind = k
 			return nil
 		}
 	}
-	return p.fault(n, path, "%q is not available; there are %v and %v", text, join.LeftOuter, join.Inner)
+	return p.fault(n, path, "%q is not available; there are %v", text, join.Kinds())
 }
 
-// late is drop or {side: FILE}.
-func (p *parse) late(n ast.Node, path string) error {
-	if text, err := p.scalar(n, path); err == nil {
-		if text == "drop" {
+func (p *parse) emit(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
+	}
+	for _, e := range []join.Emit{join.OnWatermark, join.OnMatch} {
+		if e.String() == text {
+			p.def.Spec.Emit = e
 			return nil
 		}
-		return p.fault(n, path, "%q is not available; there are drop and {side: FILE}", text)
 	}
-	return p.mapping(n, path, map[string]field{"side": p.file(&p.def.Late)}, "side")
+	return p.fault(n, path, "%q is not available; there are %v and %v", text, join.OnWatermark, join.OnMatch)
+}
+
+// late is drop, corrections, or a mapping of what becomes of late events.
+func (p *parse) late(n ast.Node, path string) error {
+	s := &p.def.Spec
+	if text, err := p.scalar(n, path); err == nil {
+		switch text {
+		case "drop":
+			return nil
+		case "corrections":
+			s.Correct, p.latenessMissing = true, true
+			return nil
+		}
+		return p.fault(n, path, "%q is not available; there are drop, corrections, {side: FILE} and {corrections: DURATION}", text)
+	}
+	err := p.mapping(n, path, map[string]field{
+		"side": p.file(&p.def.Late),
+		"corrections": func(n ast.Node, path string) error {
+			s.Correct = true
+			return p.duration(&s.Lateness)(n, path)
+		},
+	})
+	if err == nil && p.def.Late == "" && !s.Correct {
+		err = p.fault(n, path, "neither side nor corrections")
+	}
+	return err
+}
+
+// defaultLateness is how long a window is.
+func (p *parse) defaultLateness() {
+	if s := &p.def.Spec; p.latenessMissing {
+		s.Lateness = max(s.Upper-s.Lower, 0)
+	}
 }
 
 func (p *parse) negatives(n ast.Node, path string) error {

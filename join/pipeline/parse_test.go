@@ -112,6 +112,24 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestHowLateEventsMayBe(t *testing.T) {
+	for text, want := range map[string]join.Spec{
+		"drop":                                {},
+		"corrections":                         {Correct: true, Lateness: 70 * time.Second},
+		"{corrections: 5s}":                   {Correct: true, Lateness: 5 * time.Second},
+		"{corrections: 0s, side: late.jsonl}": {Correct: true},
+	} {
+		got, err := Parse("p.yaml", []byte(strings.Replace(minimal, "upper: 1m", "late: "+text+", lower: -10s, upper: 1m, emit: on_match", 1)), noEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Kind, want.Lower, want.Upper, want.Emit = join.Inner, -10*time.Second, time.Minute, join.OnMatch
+		if got.Spec != want || (got.Late != "") != strings.Contains(text, "side") {
+			t.Errorf("%s: %+v", text, got.Spec)
+		}
+	}
+}
+
 func TestAnchorsAndMergeKeys(t *testing.T) {
 	text := `
 left: &side {file: a.csv, key: id, time: at, time_format: unix_s, where: {event: START}}
@@ -161,19 +179,21 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{left, "left: *x", "p.yaml:1: no anchor &x stands before *x"},
 		{left, "left: {file: a.csv, file: b.csv}", "p.yaml:1: "},
 		{left, "left: {file: a.csv", "p.yaml:"},
-		{joins, "join: {kind: tumbling, upper: 1m}", `p.yaml:3: join.kind: "tumbling" is not available; there are left_outer and inner`},
+		{joins, "join: {kind: tumbling, upper: 1m}", `p.yaml:3: join.kind: "tumbling" is not available; there are [left_outer inner]`},
 		{joins, "join: {upper: 1m}", "p.yaml:3: join: no kind"},
 		{joins, "join: {kind: inner}", "p.yaml:3: join: no upper"},
 		{joins, "join: {kind: inner, uper: 1m}", `p.yaml:3: join: unknown field "uper"`},
 		{joins, "join: {kind: inner, lower: 2m, upper: 1m}", "p.yaml: join: lower 2m0s is above upper 1m0s"},
 		{joins, "join: {kind: inner, upper: 1ns}", "p.yaml: join: upper 1ns is not a whole number of microseconds"},
-		{joins, "join: {kind: inner, upper: 1m, emit: on_match}", `p.yaml:3: join.emit: "on_match" is not available yet; only watermark is`},
-		{joins, "join: {kind: inner, upper: 1m, late: corrections}", `p.yaml:3: join.late: "corrections" is not available; there are drop and {side: FILE}`},
-		{joins, "join: {kind: inner, upper: 1m, late: {file: x}}", `p.yaml:3: join.late: unknown field "file"; there are side`},
+		{joins, "join: {kind: inner, upper: 1m, emit: always}", `p.yaml:3: join.emit: "always" is not available; there are watermark and on_match`},
+		{joins, "join: {kind: inner, upper: 1m, late: keep}", `p.yaml:3: join.late: "keep" is not available; there are drop, corrections, {side: FILE} and {corrections: DURATION}`},
+		{joins, "join: {kind: inner, upper: 1m, late: {file: x}}", `p.yaml:3: join.late: unknown field "file"; there are corrections, side`},
+		{joins, "join: {kind: inner, upper: 1m, late: {}}", "p.yaml:3: join.late: neither side nor corrections"},
+		{joins, "join: {kind: inner, upper: 1m, late: {corrections: -1s}}", "p.yaml: join: lateness -1s is negative"},
 		{joins, "join: {kind: inner, upper: 1m, late: {side: out.jsonl}}", "p.yaml: join.late.side: out.jsonl is the output"},
 		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 0}}", `p.yaml:3: join.negatives.keep: "0" is not a share, above 0 and at most 1`},
 		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 1, seed: -1}}", `p.yaml:3: join.negatives.seed: "-1" is not a whole number`},
-		{joins, "join: {kind: inner, upper: 1m, negatives: {keep: 0.5}}", "p.yaml: join: an inner join emits no negatives"},
+		{joins, "join: {kind: inner, upper: 1m, negatives: {keep: 0.5}}", "p.yaml: join: kind inner emits no negatives"},
 		{output, "output: {file: out.parquet}", "p.yaml: output.file: out.parquet: parquet output is not available yet"},
 		{output, "output: {file: out.jsonl.gz}", "p.yaml: output.file: out.jsonl.gz: compressed output is not available yet"},
 		{output, "output: {file: out, format: parquet}", `p.yaml:4: output.format: "parquet" is not available yet; only jsonl is`},

@@ -13,8 +13,10 @@ const Reference = `left, right
 join
   kind          left_outer or inner
   lower, upper  a pair has left time + lower <= right time <= left time + upper; default of lower: 0s
-  late          drop, or {side: FILE}, where late events are then written; default: drop
-  emit          watermark: a sample is emitted when its window has passed
+  late          drop; {side: FILE}, where late events are then written; {corrections: DURATION}, and events are
+                joined whose windows have passed by less, side for the others; corrections: as long as the window; default: drop
+  emit          watermark: a sample is emitted when its window has passed; on_match: a positive as soon as it is one,
+                and again, marked as a correction, for each further right event; default: watermark
   negatives     {keep: SHARE, seed: NUMBER} keeps a share of the samples without a pair; default: all
 state
   backend       a spec, such as lsm or btree?page_size=8KiB; default: lsm

@@ -98,6 +98,10 @@ func TestLinesArePrintedAsDocumented(t *testing.T) {
 		{"{kind: left_outer, upper: 5us, negatives: {keep: 0.999, seed: 1}}", `{"key":["a"],"time":10,"label":1,"left":{"id":"a","at":"10","n":"x"},"right":[{"id":"a","at":"11","n":"y"},{"id":"a","at":"15","n":"z"}],"log_odds_correction":-0.0010005003335835344}
 {"key":["\ufffd"],"time":20,"label":0,"left":{"id":"\ufffd","at":"20","n":""},"right":[],"log_odds_correction":-0.0010005003335835344}
 `},
+		{"{kind: left_outer, upper: 5us, emit: on_match}", `{"key":["a"],"time":10,"label":1,"left":{"id":"a","at":"10","n":"x"},"right":[{"id":"a","at":"11","n":"y"}]}
+{"key":["a"],"time":10,"label":1,"left":{"id":"a","at":"10","n":"x"},"right":[{"id":"a","at":"11","n":"y"},{"id":"a","at":"15","n":"z"}],"correction":true}
+{"key":["\ufffd"],"time":20,"label":0,"left":{"id":"\ufffd","at":"20","n":""},"right":[]}
+`},
 		{"{kind: inner, upper: 5us}", `{"key":["a"],"time":10,"left":{"id":"a","at":"10","n":"x"},"right":{"id":"a","at":"11","n":"y"}}
 {"key":["a"],"time":10,"left":{"id":"a","at":"10","n":"x"},"right":{"id":"a","at":"15","n":"z"}}
 `},

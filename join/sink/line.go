@@ -14,8 +14,9 @@ import (
 //
 //	{"key":["k"],"time":1,"label":1,"left":{...},"right":[{...},...]}
 //
-// with "log_odds_correction" at the end of each if negatives are thinned out,
-// and an inner join one for each pair:
+// with "log_odds_correction" at the end of each if negatives are thinned out, and
+// then "correction":true if the line takes the place of an earlier one of the same
+// left event (emit: on_match, late: corrections); and an inner join one for each pair:
 //
 //	{"key":["k"],"time":1,"left":{...},"right":{...}}
 //
@@ -25,11 +26,11 @@ import (
 //
 //	{"side":"left","key":["k"],"time":1,"row":{...}}
 type Printer struct {
-	kind       join.Kind
-	keyParts   int
-	schemas    [2]*row.Schema
-	correction []byte // the member, if there is one
-	part       []byte // of a key
+	kind     join.Kind
+	keyParts int
+	schemas  [2]*row.Schema
+	logOdds  []byte // the member, if there is one
+	part     []byte // of a key
 }
 
 // NewPrinter returns a printer of a join's samples, whose keys have so many
@@ -37,7 +38,7 @@ type Printer struct {
 func NewPrinter(spec join.Spec, keyParts int, left, right *row.Schema) *Printer {
 	p := &Printer{kind: spec.Kind, keyParts: keyParts, schemas: [2]*row.Schema{left, right}}
 	if c := spec.Negatives.LogOddsCorrection(); c != 0 && !math.IsInf(c, 0) {
-		p.correction = row.AppendFloatText([]byte(`,"log_odds_correction":`), c, 64)
+		p.logOdds = row.AppendFloatText([]byte(`,"log_odds_correction":`), c, 64)
 	}
 	return p
 }
@@ -81,7 +82,10 @@ func (p *Printer) appendSample(dst []byte, s *join.Sample) ([]byte, error) {
 		}
 	}
 	dst = append(dst, ']')
-	dst = append(dst, p.correction...)
+	dst = append(dst, p.logOdds...)
+	if s.Correction {
+		dst = append(dst, `,"correction":true`...)
+	}
 	return append(dst, '}', '\n'), nil
 }
 

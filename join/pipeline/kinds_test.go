@@ -1,0 +1,67 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/statelab/statelab/backends"
+	"github.com/statelab/statelab/join/pipeline"
+	"github.com/statelab/statelab/vfs"
+)
+
+// joins are pipelines of every kind, but for those that TestACrashAnywhereChangesNoByte has.
+var joins = []string{
+	"{kind: left_outer, lower: -10us, upper: 200us, emit: on_match, negatives: {keep: 0.5}}",
+	"{kind: left_outer, lower: -10us, upper: 50us, late: {corrections: 100us, side: late.jsonl}}",
+	"{kind: inner, upper: 100us, emit: on_match}",
+}
+
+// pairOfFiles writes left.csv and right.csv and reads a definition that joins them.
+func pairOfFiles(t *testing.T, joins, state string) (*vfs.Mem, *pipeline.Definition) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(8, 5))
+	_, leftCSV := randomLines(r, 600)
+	_, rightCSV := randomLines(r, 700)
+	fsys := vfs.NewMem()
+	put(t, fsys, "left.csv", leftCSV)
+	put(t, fsys, "right.csv", rightCSV)
+	return fsys, definition(t, joins, state)
+}
+
+// TestNoCrashChangesAByteWhateverIsJoined: on every backend the output is the
+// same, and it is the same after crashes.
+func TestNoCrashChangesAByteWhateverIsJoined(t *testing.T) {
+	for _, text := range joins {
+		t.Run(text, func(t *testing.T) {
+			var want string
+			var wantSummary pipeline.Summary
+			for _, b := range backends.List() {
+				fsys, def := pairOfFiles(t, text, fmt.Sprintf("{backend: %s, dir: state, memory: 256KiB, checkpoint_every: 2ms}", b.Name))
+				crashes, undisturbed := crashesOf(t, fsys, def)
+				got, err := run(undisturbed, def) // says again how it ended
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want == "" {
+					want, wantSummary = get(t, undisturbed, "out.jsonl"), got
+				}
+				for i, c := range append(crashes, crash{"no crash", undisturbed}) {
+					if i%4 != 0 && c.fs != undisturbed {
+						continue
+					}
+					got, err := run(c.fs, def)
+					if err != nil {
+						t.Fatalf("%s, after %s: %v", b.Name, c.at, err)
+					}
+					if out := get(t, c.fs, "out.jsonl"); out != want || got != wantSummary {
+						t.Fatalf("%s, after %s: %+v, want %+v\n%s", b.Name, c.at, got, wantSummary, firstDifference(out, want))
+					}
+				}
+			}
+			if wantSummary.Samples == 0 || wantSummary.Pairs == 0 {
+				t.Errorf("nothing is joined: %+v", wantSummary)
+			}
+		})
+	}
+}

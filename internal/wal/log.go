@@ -41,7 +41,7 @@ type Options struct {
 	// Deterministic makes the bytes written depend on the calls alone: frames
 	// testify to syncs that the calls asked for, and not to those of the
 	// interval's clock. Damage to what only the clock has synced then counts
-	// as torn, until the log is closed.
+	// as torn, until the log is closed. And nothing is done beside the caller.
 	Deterministic bool
 }
 
@@ -143,7 +143,11 @@ func (l *Log) recover(first uint64, replay func(payload []byte) error) error {
 	}
 	l.bound = bound
 	p := pass{fs: l.o.FS, dir: l.o.Dir, meter: l.o.Meter, first: first, bound: bound, replay: replay}
-	t, err := p.run()
+	read := p.runBeside
+	if l.o.Deterministic {
+		read = p.run
+	}
+	t, err := read()
 	if err != nil {
 		return err
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // windowSize is how much of a segment is read at a time: large enough that
-// recovery is sequential input, small enough to sit in a CPU's cache.
-const windowSize = 256 << 10
+// the kernel reads ahead as far as it ever does.
+const windowSize = 1 << 20
 
 // A frame is a frame as read: Payload is valid until the reader moves.
 type frame struct {
@@ -27,6 +27,10 @@ type reader struct {
 	segment uint64
 	size    int64 // of the file
 	off     int64 // of the next frame
+
+	// turn, if set, is asked for another window before each read; the one before
+	// may then still be in use.
+	turn func(n int) ([]byte, error)
 
 	window      []byte // bytes of the file from windowStart on
 	windowStart int64
@@ -90,10 +94,10 @@ func (r *reader) view(off int64, n int) ([]byte, error) {
 		return r.window[at : at+int64(n)], nil
 	}
 	want := int(min(max(int64(n), windowSize), r.size-off))
-	if cap(r.window) < want {
-		r.window = make([]byte, want)
+	if err := r.makeWindow(want); err != nil {
+		return nil, err
 	}
-	r.window, r.windowStart = r.window[:want], off
+	r.windowStart = off
 	got, err := r.file.ReadAt(r.window, off)
 	if got == want {
 		return r.window[:n], nil
@@ -103,4 +107,16 @@ func (r *reader) view(off int64, n int) ([]byte, error) {
 		err = io.ErrUnexpectedEOF
 	}
 	return nil, fmt.Errorf("read %d bytes of segment %06d at %d: %w", want, r.segment, off, err)
+}
+
+func (r *reader) makeWindow(n int) (err error) {
+	switch {
+	case r.turn != nil:
+		r.window, err = r.turn(n)
+	case cap(r.window) < n:
+		r.window = make([]byte, n)
+	default:
+		r.window = r.window[:n]
+	}
+	return err
 }

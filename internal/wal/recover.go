@@ -22,6 +22,7 @@ type pass struct {
 
 	visit  func(segment uint64, f frame) error // every whole frame; may be nil
 	replay func(payload []byte) error          // every record that counts; may be nil
+	turn   func(n int) ([]byte, error)         // as a reader's; may be nil
 }
 
 // A tail is where a log ends and how.
@@ -89,7 +90,7 @@ func (p *pass) readSegment(t *tail, number uint64, last bool) error {
 		return err
 	}
 	t.size, t.proved = size, 0
-	r := &reader{file: file, segment: number, size: size}
+	r := &reader{file: file, segment: number, size: size, turn: p.turn}
 	err = p.readHeader(r, t, last)
 	if errors.Is(err, errTorn) {
 		t.headerless = true

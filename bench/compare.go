@@ -30,7 +30,7 @@ var headline = []string{
 	"write_amp_device", "write_amp_total", "space_amp", "memory_amp",
 	"cache_hit_ratio", "get_p50_us", "get_p99_us", "get_p999_us", "probe_p50_us", "probe_p99_us", "probe_p999_us",
 	"apply_p50_us", "apply_p99_us", "apply_p999_us", "event_p50_us", "event_p99_us", "event_p999_us",
-	"sample_p99_us", "sample_p999_us", "rss_bytes", "rss_bytes_per_record", "heap_objects", "gc_cpu_ratio",
+	"sample_p99_us", "sample_p999_us", "rss_bytes", "rss_bytes_per_record", "rss_amp", "heap_objects", "gc_cpu_ratio",
 	"cachegrind_instructions_per_event", "cachegrind_d1_misses_per_event", "cachegrind_ll_misses_per_event",
 }
 

@@ -13,7 +13,7 @@ type keepingStore struct{ *memStore }
 func (keepingStore) KeepsDead() bool { return true }
 
 func TestDriversDeleteWhereTheStoreKeepsWhatHasDied(t *testing.T) {
-	for _, workload := range []string{"J1s", "J10", "hot"} {
+	for _, workload := range []string{"J1s", "J10", "hot", "churn"} {
 		job, w := smallJob(t, workload)
 		store := keepingStore{newMemStore()}
 		open := func(string, string, *statelab.Options) (statelab.Store, error) { return store, nil }

@@ -45,6 +45,7 @@ func TestWorkloadsAreTheSameEverywhere(t *testing.T) {
 		{"impressions of another seed", hashEvents(newImpressionSource(2, j1s), 10_000), 0x9388f598ce00ada9},
 		{"repeats", hashEvents(newRepeatSource(1, j10), 10_000), 0x64c55b06a42ccf52},
 		{"behaviours", hashEvents(newBehaviourSource(1, hot), 10_000), 0x50df5fdd6ee29198},
+		{"churn", hashEvents(newChurnSource(1, defaultsOf(t, "churn")), 10_000), 0x57e7a21c596039cb},
 		{"lookups", xxhash.Sum64(drawn), 0x3db2ac28d298b3af},
 	} {
 		if c.got != c.want {
@@ -193,6 +194,27 @@ func TestBehavioursAreAsTheirKnobsSay(t *testing.T) {
 	if share := float64(few) / float64(len(live)); share < 0.8 {
 		t.Errorf("only %.2f of the users with live behaviours have one or two", share)
 	}
+}
+
+func TestChurnKeepsTheNumberOfLiveRecords(t *testing.T) {
+	k := defaultsOf(t, "churn")
+	k["live"] = 1000
+	src := newChurnSource(3, k)
+	var sum float64
+	for i := range uint64(10_000) {
+		var ev event
+		src.next(&ev)
+		if ev.time != int64(i)*600_000 || ev.seq != i || len(ev.value) != 100 {
+			t.Fatalf("record %d is %+v", i, ev)
+		}
+		if ev.of > i || i > 0 && ev.of == i || i-ev.of > 1000 || ev.since != int64(ev.of)*600_000 {
+			t.Fatalf("record %d looks at %d of time %d", i, ev.of, ev.since)
+		}
+		if i >= 1000 {
+			sum += float64(i - ev.of)
+		}
+	}
+	near(t, "records since the one that is looked at", sum/9000, 500, 0.05)
 }
 
 // Impressions stay as rare as behaviours where few of them have many pairs to give.

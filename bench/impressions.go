@@ -24,6 +24,7 @@ const (
 	lookupStream     = 4
 	arrivalStream    = 5
 	behaviourStream  = 6
+	churnStream      = 7
 )
 
 // delaySigma makes delays as skewed as those of clicks: with a median of 60 s,

@@ -15,6 +15,7 @@ var memoryMetrics = []MetricDoc{
 	{"live_bytes_per_record", "bytes", Neither, "live_bytes divided by live_records: what a record is, key and value, before any store has added to it."},
 	{"memory_bytes_per_record", "bytes", Lower, "memory_peak_bytes divided by live_records: what the store says it takes in memory for each. A store with a budget keeps the rest on disk."},
 	{"rss_bytes_per_record", "bytes", Lower, "rss_peak_bytes less harness_rss_bytes, divided by live_records: what the process has grown by for each, as the system counts it. Absent where it has not grown."},
+	{"rss_amp", "ratio", Lower, "rss_bytes_per_record divided by live_bytes_per_record: what the process has grown by for each byte of state, allocator and collector included. Absent where it has not grown."},
 	{"disk_bytes_per_record", "bytes", Lower, "disk_bytes divided by live_records."},
 	{"heap_objects", "objects", Lower, "Objects on the Go heap at the end, after a collection, harness included."},
 	{"heap_bytes", "bytes", Lower, "Bytes of those objects."},
@@ -76,5 +77,6 @@ func (m Metrics) emitPerRecord(records int64) {
 	harness, ok2 := m["harness_rss_bytes"]
 	if grown := rss.Value - harness.Value; ok1 && ok2 && grown > 0 {
 		m.setRatio("rss_bytes_per_record", grown, float64(records))
+		m.setRatio("rss_amp", grown, m["live_bytes"].Value)
 	}
 }

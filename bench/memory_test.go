@@ -24,11 +24,17 @@ func TestTheCostOfARecordIsNetOfTheHarness(t *testing.T) {
 			t.Errorf("%s is %+v, not %v", name, m[name], want)
 		}
 	}
+	if got := m["rss_amp"].Value; got != 10_000.0/5160 {
+		t.Errorf("rss_amp is %v", got)
+	}
 	delete(m, "rss_bytes_per_record")
+	delete(m, "rss_amp")
 	m.set("harness_rss_bytes", 30_000)
 	m.emitPerRecord(10)
-	if v, ok := m["rss_bytes_per_record"]; ok {
-		t.Errorf("a process that has not grown costs %v a record", v)
+	for _, name := range []string{"rss_bytes_per_record", "rss_amp"} {
+		if v, ok := m[name]; ok {
+			t.Errorf("of a process that has not grown %s is %v", name, v)
+		}
 	}
 }
 

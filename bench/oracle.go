@@ -131,6 +131,29 @@ func dedupTruth(seed uint64, k Knobs) Truth {
 	return truth
 }
 
+// churnTruth makes each value anew: whether a record is alive, its time says.
+func churnTruth(seed uint64, k Knobs) Truth {
+	window, tick, interval := k.micros("window_s"), k.micros("tick_s"), k.micros("checkpoint_s")
+	_, end := span(k)
+	values, output := newPayload(seed), newDigest()
+	value := make([]byte, int(k["value_bytes"]))
+	var truth Truth
+	truth.Events = play(newChurnSource(seed, k), k, func(ev *event) {
+		if ev.of < ev.seq && ev.since+window > lastTick(ev.time, tick, interval) {
+			values.fill(value, ev.of)
+			output.bytes(value)
+		} else {
+			output.bytes(nil)
+		}
+		if ev.time+window > end {
+			truth.LiveRecords++
+			truth.LiveBytes += idSize + int64(len(ev.value))
+		}
+	})
+	truth.Checksum = output.sum()
+	return truth
+}
+
 // readsTruth makes each value anew instead of keeping any.
 func readsTruth(seed uint64, k Knobs) Truth {
 	keys, values := newLookups(seed, k), newPayload(seed)

@@ -17,6 +17,7 @@ var smallKnobs = map[string]Knobs{
 	"J1s":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "delay_median_s": 1},
 	"J10":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "delay_median_s": 3},
 	"hot":   {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13, "users": 60, "pairs": 5},
+	"churn": {"live": 500, "window_s": 10, "tick_s": 0.7, "checkpoint_s": 13},
 	"reads": {"records": 1000, "warm_lookups": 100, "lookups": 2000},
 }
 
@@ -81,7 +82,7 @@ func TestAStoreThatAnswersWronglyIsFoundOut(t *testing.T) {
 func TestEveryMetricIsDocumentedAndEveryDocumentedMetricCanAppear(t *testing.T) {
 	// The suite adds what it knows of the harness, and a control group what it holds; for
 	// the search see TestTheHighestSustainableRateIsFound.
-	seen := map[string]bool{"harness_us_per_event": true, "harness_rss_bytes": true, "rss_bytes_per_record": true,
+	seen := map[string]bool{"harness_us_per_event": true, "harness_rss_bytes": true, "rss_bytes_per_record": true, "rss_amp": true,
 		"memory_limit_bytes": true, "cgroup_peak_bytes": true, "cgroup_page_cache_bytes": true, "sustainable_events_per_s": true}
 	noteLongRun(t, seen)
 	for _, w := range Workloads() {

@@ -118,6 +118,15 @@ func Workloads() []Workload {
 		},
 		driver: newReadsDriver,
 		truth:  readsTruth,
+	}, {
+		Name: "churn",
+		Doc: "A constant number of live records, each of which is new for window_s and then gone: what memory they take, and what the garbage collector " +
+			"makes of them. The warm-up loads them. One event is one record: a Get of one of the last live ones, drawn uniformly, and a Put.",
+		Knobs: slices.Concat(timelineKnobs(300_000), []Knob{
+			{"value_bytes", 100, stampSize, 1 << 20, true, "size of a record's value"},
+		}),
+		driver: newChurnDriver,
+		truth:  churnTruth,
 	}}
 }
 

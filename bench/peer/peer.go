@@ -3,6 +3,9 @@
 // benchmark. Package backends stays free of them, so that who imports the
 // engines does not build their competitors.
 //
+// One, objects, is no one's: a variant of how state is held in memory, which needs
+// the same adapter.
+//
 // Each has a package of its own below this one, whose comment says how the
 // store is tuned for the job and by which advice, and what it does not promise.
 // All sit behind one adapter, which gives a plain key-value store elements,
@@ -17,6 +20,7 @@ import (
 	"github.com/statelab/statelab/bench/peer/inmemory"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/bench/peer/lmdb"
+	"github.com/statelab/statelab/bench/peer/objects"
 	"github.com/statelab/statelab/bench/peer/pebble"
 	"github.com/statelab/statelab/bench/peer/rocksdb"
 	"github.com/statelab/statelab/internal/catalog"
@@ -43,6 +47,10 @@ func Catalog() catalog.Catalog {
 			Name: lmdb.Engine,
 			Doc:  "LMDB, OpenLDAP's memory-mapped B+tree (a peer)",
 		}),
+		catalog.Describe(catalog.Backend{
+			Name: objects.Engine, MemoryResident: true,
+			Doc: "decoded records as objects on the Go heap, in a map and a tree, without durability (a variant)",
+		}, objects.Params(), func(o *objects.Options) *statelab.Options { return &o.Options }, objects.Open),
 		catalog.Describe(catalog.Backend{
 			Name: pebble.Engine,
 			Doc:  "Pebble, CockroachDB's log-structured merge tree (a peer)",

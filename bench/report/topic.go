@@ -178,7 +178,7 @@ func (e *experiment) space() topic {
 
 func (e *experiment) memory() topic {
 	t := topic{Title: "Memory and garbage collection", Intro: "Resident memory is that of the whole process at the end; the Go heap is counted after a collection."}
-	t.addBars(e, "rss_bytes", "rss_bytes_per_record", "memory_bytes_per_record", "page_cache_bytes", "cgroup_peak_bytes",
+	t.addBars(e, "rss_bytes", "rss_bytes_per_record", "rss_amp", "memory_bytes_per_record", "page_cache_bytes", "cgroup_peak_bytes",
 		"heap_objects", "gc_cpu_ratio", "gc_count", "gc_pause_max_us")
 	t.lack(len(t.Figures) > 0, "These results hold nothing of memory.")
 	return t

@@ -1,13 +1,12 @@
 package inmemory_test
 
 import (
-	"maps"
 	"testing"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/peer/inmemory"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
-	"github.com/statelab/statelab/storetest"
+	"github.com/statelab/statelab/bench/peer/internal/peertest"
 )
 
 var openers = map[string]func(string, *inmemory.Options) (*kv.Store, error){
@@ -17,44 +16,19 @@ var openers = map[string]func(string, *inmemory.Options) (*kv.Store, error){
 }
 
 func TestStores(t *testing.T) {
-	effort := storetest.Effort{Seeds: 3, Steps: 200}
-	if testing.Short() {
-		effort = storetest.Effort{Seeds: 1, Steps: 80}
-	}
-	waived := map[string]string{
-		"O2": "the store takes no notice of Options.Memory",
-		"T2": "the store keeps nothing when it is closed",
-	}
-	for _, clause := range []string{"D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "F6"} {
-		waived[clause] = "the store keeps nothing when it is closed"
-	}
 	for name, open := range openers {
 		for _, expiry := range []kv.Expiry{kv.ExpiryDriver, kv.ExpiryIndex} {
 			t.Run(name+"/"+expiry.String(), func(t *testing.T) {
-				waive := maps.Clone(waived)
-				switch {
-				case expiry == kv.ExpiryDriver:
-					waive["O5"] = "with expiry=driver dead records stay until they are deleted"
-				case name != inmemory.Tidwall:
+				waive := map[string]string{}
+				if expiry == kv.ExpiryIndex && name != inmemory.Tidwall {
 					waive["O5"] = "what the adapter keeps of dead records is proved over tidwall"
 				}
-				storetest.Run(t, storetest.Config{
-					IgnoresFS: true, MemoryResident: true, Volatile: true, Waive: waive, Effort: effort,
-					Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
-						return opened(open(dir, &inmemory.Options{Options: *o, Expiry: expiry}))
-					},
-				})
+				peertest.RunVolatile(t, func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
+					return open(dir, &inmemory.Options{Options: *o, Expiry: expiry})
+				}, expiry, waive)
 			})
 		}
 	}
-}
-
-// opened keeps a nil store from becoming an interface that is not nil.
-func opened(s *kv.Store, err error) (statelab.Store, error) {
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 // A tree's pointers are the part that the kit reaches only through copies: here

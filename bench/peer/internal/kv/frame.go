@@ -22,18 +22,25 @@ import (
 
 // appendElement appends a framed element to dst.
 func appendElement(dst, element []byte, expireAt int64) []byte {
-	head := uint64(len(element)) << 1
-	if expireAt == statelab.NoExpiry {
-		dst = binary.AppendUvarint(dst, head)
-	} else {
-		dst = binary.AppendUvarint(dst, head|1)
-		dst = binary.LittleEndian.AppendUint64(dst, uint64(expireAt))
-	}
-	return append(dst, element...)
+	return append(AppendFrame(dst, len(element), expireAt), element...)
 }
 
-// nextElement splits the first element off a record that is not empty.
-func nextElement(record []byte) (element []byte, expireAt int64, rest []byte, err error) {
+// AppendFrame appends to dst what stands before an element of this size.
+func AppendFrame(dst []byte, size int, expireAt int64) []byte {
+	head := uint64(size) << 1
+	if expireAt == statelab.NoExpiry {
+		return binary.AppendUvarint(dst, head)
+	}
+	dst = binary.AppendUvarint(dst, head|1)
+	return binary.LittleEndian.AppendUint64(dst, uint64(expireAt))
+}
+
+// IsRecord says whether a key of the peer is that of a record. The values of
+// others are not made of elements.
+func IsRecord(key []byte) bool { return len(key) > 0 && key[0] == tagRecord }
+
+// NextElement splits the first element off a record that is not empty.
+func NextElement(record []byte) (element []byte, expireAt int64, rest []byte, err error) {
 	head, n := binary.Uvarint(record)
 	if n <= 0 {
 		return nil, 0, nil, damaged("bad length of an element")
@@ -57,7 +64,7 @@ func nextElement(record []byte) (element []byte, expireAt int64, rest []byte, er
 // is written never overtakes what is read.
 func appendLive(dst, record []byte, watermark int64) (value []byte, live bool, err error) {
 	for len(record) > 0 {
-		element, expireAt, rest, err := nextElement(record)
+		element, expireAt, rest, err := NextElement(record)
 		if err != nil {
 			return dst, false, err
 		}
@@ -73,7 +80,7 @@ func appendLive(dst, record []byte, watermark int64) (value []byte, live bool, e
 // also how many bytes they have without their frames.
 func prune(dst, record []byte, watermark int64) (kept []byte, size int, err error) {
 	for len(record) > 0 {
-		element, expireAt, rest, err := nextElement(record)
+		element, expireAt, rest, err := NextElement(record)
 		if err != nil {
 			return dst, 0, err
 		}

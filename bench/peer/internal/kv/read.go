@@ -54,7 +54,7 @@ func (s *Store) Elements(key []byte, yield func(element []byte, expireAt int64) 
 	}
 	live := false
 	for len(record) > 0 {
-		element, expireAt, rest, err := nextElement(record)
+		element, expireAt, rest, err := NextElement(record)
 		if err != nil {
 			return fmt.Errorf("elements of %x: %w", key, err)
 		}

@@ -77,6 +77,29 @@ func Run(t *testing.T, open Opener, cfg storetest.Config) {
 	})
 }
 
+// RunVolatile proves a store that keeps nothing when it is closed, with one scheme
+// of expiry. Clauses in waive are not proved, for the reason given.
+func RunVolatile(t *testing.T, open Opener, expiry kv.Expiry, waive map[string]string) {
+	effort := storetest.Effort{Seeds: 3, Steps: 200}
+	if testing.Short() {
+		effort = storetest.Effort{Seeds: 1, Steps: 80}
+	}
+	waived := map[string]string{"O2": "the store takes no notice of Options.Memory"}
+	for _, clause := range []string{"T2", "D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "F6"} {
+		waived[clause] = "the store keeps nothing when it is closed"
+	}
+	if expiry == kv.ExpiryDriver {
+		waived["O5"] = "with expiry=driver dead records stay until they are deleted"
+	}
+	maps.Copy(waived, waive)
+	storetest.Run(t, storetest.Config{
+		IgnoresFS: true, MemoryResident: true, Volatile: true, Waive: waived, Effort: effort,
+		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
+			return orNil(open(dir, o, expiry))
+		},
+	})
+}
+
 // RunSome proves the clauses named, with expiry=index, of a variant of a peer
 // that Run has proved.
 func RunSome(t *testing.T, open Opener, cfg storetest.Config, clauses ...string) {

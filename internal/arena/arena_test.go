@@ -198,6 +198,46 @@ func TestTooLargeAPieceIsRefused(t *testing.T) {
 	})
 }
 
+func TestTheReserveServesWhenTheSystemHasNoMemory(t *testing.T) {
+	before := offheap.InUse()
+	a := NewSlabs()
+	newPiece(t, a, 100, 1)
+	if err := a.Reserve(); err != nil {
+		t.Fatal(err)
+	}
+	if a.Mapped() != chunkSize || a.InUse() != 104 {
+		t.Errorf("with a reserve %d bytes are mapped and %d in use", a.Mapped(), a.InUse())
+	}
+	a.LimitTo(chunkSize)
+	var err error
+	pieces := 0
+	for ; err == nil && pieces < chunkSize; pieces++ {
+		_, err = a.Alloc(10_000)
+	}
+	if !errors.Is(err, ErrFull) {
+		t.Fatalf("%d pieces were to be had, then %v", pieces, err)
+	}
+	if ref, err := a.AllocReserved(10_000); err != nil {
+		t.Fatal(err)
+	} else {
+		a.Free(ref, 10_000)
+	}
+	if err := a.Reserve(); !errors.Is(err, ErrFull) {
+		t.Errorf("Reserve: %v, and the reserve is used", err)
+	}
+	if err := a.Check(); err != nil {
+		t.Error(err)
+	}
+	a.LimitTo(0)
+	if err := a.Reserve(); err != nil {
+		t.Error(err)
+	}
+	a.Release()
+	if left := offheap.InUse() - before; left != 0 {
+		t.Errorf("%d bytes are left after Release", left)
+	}
+}
+
 func TestAllocAndFreeMakeNoGarbage(t *testing.T) {
 	a := NewSlabs()
 	defer a.Release()

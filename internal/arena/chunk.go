@@ -24,6 +24,10 @@ type chunks struct {
 	filled uint64  // bit r-1 is set if byRun[r] is not empty
 	vacant []int32 // numbers of chunks without a block
 	empty  int     // chunks of which no page is in use
+
+	reserve       []byte // a block that nothing is in, for a chunk (see Arena.Reserve)
+	mayUseReserve bool
+	limit         int64 // see Arena.LimitTo; 0 is none
 }
 
 // A chunk is a block of pages.
@@ -106,7 +110,7 @@ func (c *chunks) give(a *Arena, page, n int) {
 // newChunk takes a block of at least a chunk's pages from the system; none of
 // them is free yet.
 func (c *chunks) newChunk(a *Arena, pages int) (int32, error) {
-	block, err := offheap.Alloc(pages * pageSize)
+	block, err := c.blockFor(a, pages*pageSize)
 	if err != nil {
 		return 0, err
 	}
@@ -222,5 +226,6 @@ func (c *chunks) release() {
 	for _, ch := range c.all {
 		offheap.Free(ch.block)
 	}
+	offheap.Free(c.reserve)
 	*c = chunks{}
 }

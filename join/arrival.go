@@ -1,8 +1,6 @@
 package join
 
-import (
-	"github.com/statelab/statelab"
-)
+import "github.com/statelab/statelab"
 
 // What an interval join does with an event as it arrives, where samples are
 // emitted on match or late events correct. Partners that arrived earlier are read
@@ -14,10 +12,7 @@ import (
 
 // arrive is take for such joins.
 func (j *intervalJoin) arrive(side Side, e Event) error {
-	if cap(j.arena) > arenaLimit {
-		j.arena = nil
-	}
-	j.arena = j.arena[:0]
+	j.beginSample(nil)
 	if side == Left {
 		return j.leftArrives(e)
 	}
@@ -26,9 +21,9 @@ func (j *intervalJoin) arrive(side Side, e Event) error {
 
 func (j *intervalJoin) leftArrives(e Event) error {
 	s := &j.sample
-	*s = Sample{Left: e, Rights: s.Rights[:0]}
+	s.Left = e
 	decided := e.Time+j.hold < j.fired
-	if decided || j.spec.Emit == OnMatch {
+	if decided || j.emit == OnMatch {
 		var err error
 		if s.Rights, err = j.partners(s.Rights, Right, e.Key, e.Time+j.lower, e.Time+j.upper); err != nil {
 			return err
@@ -62,7 +57,7 @@ func (j *intervalJoin) rightArrives(e Event) error {
 	for i := range j.lefts {
 		l := &j.lefts[i]
 		decided := l.Time+j.hold < j.fired
-		if !decided && j.spec.Emit == OnWatermark {
+		if !decided && j.emit == OnWatermark {
 			continue // finds e when it fires
 		}
 		matched = true
@@ -155,9 +150,9 @@ func (j *intervalJoin) fireMatched(t timer, value []byte) error {
 		j.counts.samples++
 		return nil
 	}
-	j.arena = appendUnescaped(j.arena[:0], t.escaped)
+	j.beginSample(t.escaped)
 	s := &j.sample
-	*s = Sample{Left: Event{Key: j.arena[:len(j.arena):len(j.arena)], Time: t.time - j.hold, Seq: t.seq}, Rights: s.Rights[:0]}
+	s.Left.Time, s.Left.Seq = t.time-j.hold, t.seq
 	if j.keepsNegative(&s.Left) {
 		j.key = appendEventTail(appendEventPrefix(j.key[:0], s.Left.Key), Left, s.Left.Time, s.Left.Seq)
 		n := len(j.arena)
@@ -180,7 +175,7 @@ func (j *intervalJoin) partners(events []Event, side Side, key []byte, from, to 
 	n, kept := len(events), len(j.arena)
 	for lost := 0; ; lost++ {
 		var err error
-		events, err = j.readPartners(events[:n], side, key, from, to)
+		events, err = j.readEvents(events[:n], side, key, from, to)
 		if err == nil {
 			break
 		}
@@ -192,31 +187,6 @@ func (j *intervalJoin) partners(events []Event, side Side, key []byte, from, to 
 	events, unsorted := j.pending.appendPartners(events, side, key, from, to)
 	if unsorted {
 		sortEvents(events[n:])
-	}
-	return events, nil
-}
-
-func (j *intervalJoin) readPartners(events []Event, side Side, key []byte, from, to int64) ([]Event, error) {
-	if from > to {
-		return events, nil
-	}
-	prefix := appendEventPrefix(j.seekKey[:0], key)
-	j.upperKey = appendEventBound(append(j.upperKey[:0], prefix...), side, to+1)
-	j.seekKey = appendEventBound(prefix, side, from)
-	it, err := j.store.Iter(statelab.Range{Lower: j.seekKey, Upper: j.upperKey})
-	if err != nil {
-		return events, readError("probe", err)
-	}
-	defer it.Close()
-	for it.Next() {
-		_, at, seq, ok := decodeEventTail(it.Key())
-		if !ok {
-			return events, alarm("key %x is not an event", it.Key())
-		}
-		events = append(events, Event{Key: key, Time: at, Seq: seq, Value: j.keep(it.Value())})
-	}
-	if err := it.Close(); err != nil {
-		return events, readError("probe", err)
 	}
 	return events, nil
 }

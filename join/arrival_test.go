@@ -17,24 +17,6 @@ import (
 	"github.com/statelab/statelab/join"
 )
 
-var kindCases = []kindCase{
-	{"on match", func(r *rand.Rand) join.Spec {
-		spec := randomSpec(r)
-		spec.Emit = join.OnMatch
-		return thinned(r, wider(r, spec))
-	}, arrivalOracle},
-	{"corrections", func(r *rand.Rand) join.Spec {
-		spec := randomSpec(r)
-		spec.Correct, spec.Lateness = true, time.Duration(r.IntN(80))*time.Microsecond
-		return thinned(r, wider(r, spec))
-	}, arrivalOracle},
-	{"on match with corrections", func(r *rand.Rand) join.Spec {
-		spec := randomSpec(r)
-		spec.Emit, spec.Correct, spec.Lateness = join.OnMatch, true, time.Duration(r.IntN(80))*time.Microsecond
-		return thinned(r, wider(r, spec))
-	}, arrivalOracle},
-}
-
 // wider has windows as long as many quanta, so that they are of more than a microsecond.
 func wider(r *rand.Rand, spec join.Spec) join.Spec {
 	if r.IntN(2) == 0 {
@@ -74,16 +56,23 @@ type arrivalModel struct {
 	hold       int64    // how long after its time a left event is decided
 	keeps      [2]int64 // how long after its time an event is kept
 	quantum    int64
+	lower      int64
+	upper      int64
 	late, took [2]int64
 }
 
 func arrivalOracle(spec join.Spec, schedule schedule) (string, join.Summary) {
 	lower, upper, lateness := us(spec.Lower), us(spec.Upper), us(spec.Lateness)
-	m := &arrivalModel{spec: spec, watermark: [2]int64{math.MinInt64, math.MinInt64}, fired: math.MinInt64}
+	m := &arrivalModel{watermark: [2]int64{math.MinInt64, math.MinInt64}, fired: math.MinInt64}
 	m.hold = max(upper, 0)
 	m.keeps = [2]int64{m.hold + lateness, m.hold - lower + lateness}
 	m.quantum = max(1, m.keeps[join.Right]/64)
-	if spec.Kind == join.Inner && !spec.Correct {
+	if spec.Kind == join.Regular {
+		spec.Emit = join.OnMatch
+		lower, upper = -us(spec.TTL[join.Right]), us(spec.TTL[join.Left])
+	}
+	m.spec, m.lower, m.upper = spec, lower, upper
+	if spec.Kind != join.LeftOuter && !spec.Correct {
 		m.hold = upper
 		m.keeps = [2]int64{upper, -lower}
 	}
@@ -138,7 +127,7 @@ func (m *arrivalModel) decide(l *known) {
 }
 
 func (m *arrivalModel) keepsNegative(l *known) bool {
-	if m.spec.Kind == join.Inner || m.spec.Negatives.Keep == 0 {
+	if m.spec.Kind != join.LeftOuter || m.spec.Negatives.Keep == 0 {
 		return m.spec.Kind == join.LeftOuter
 	}
 	b := binary.LittleEndian.AppendUint64(nil, m.spec.Negatives.Seed)
@@ -154,7 +143,7 @@ func (m *arrivalModel) partners(e *known, until int64) (found []*known) {
 			l, r = p, e
 		}
 		if p.side != e.side && string(p.Key) == string(e.Key) && p.Time+m.keeps[p.side] >= until &&
-			r.Time >= l.Time+us(m.spec.Lower) && r.Time <= l.Time+us(m.spec.Upper) {
+			r.Time >= l.Time+m.lower && r.Time <= l.Time+m.upper {
 			found = append(found, p)
 		}
 	}
@@ -210,7 +199,7 @@ func (m *arrivalModel) arrive(e *known) {
 		slices.SortFunc(l.rights, func(a, b join.Event) int {
 			return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Seq, b.Seq))
 		})
-		if m.spec.Kind == join.Inner {
+		if m.spec.Kind != join.LeftOuter {
 			m.emit(l, []join.Event{e.Event})
 		} else {
 			m.emit(l, l.rights)

@@ -54,7 +54,7 @@ func (o *Operator) Commit() error {
 }
 
 func (o *Operator) commit() error {
-	if err := o.counts.reconcile(o.finished); err != nil {
+	if err := o.counts.reconcile(o.spec.Kind, o.finished); err != nil {
 		return o.fail(err)
 	}
 	if err := o.apply(true); err != nil {
@@ -105,6 +105,7 @@ func (o *Operator) apply(commit bool) error {
 	o.batch.Reset()
 	o.marks.applied()
 	o.pending.applied()
+	clear(o.retired)
 	if o.fired > o.advanced {
 		if err := o.store.Advance(o.fired); err != nil {
 			return o.fail(fmt.Errorf("advance to %d: %w", o.fired, err))

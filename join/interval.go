@@ -2,13 +2,11 @@ package join
 
 import (
 	"bytes"
-	"errors"
-	"fmt"
 
 	"github.com/statelab/statelab"
 )
 
-// An intervalJoin is the logic of LeftOuter and Inner. Each event is one record
+// An intervalJoin is the logic of LeftOuter, Inner and Regular. Each event is one record
 // and has one timer: a left event's at its firing time, where its sample is put
 // together; a right event's when the last left one that it could be paired with has
 // fired, where it is counted.
@@ -17,6 +15,7 @@ type intervalJoin struct {
 	// In µs: a left event fires hold after its time, a right one is done linger
 	// after its.
 	lower, upper, hold, linger int64
+	emit                       Emit
 	atOnce                     bool    // partners are looked for as events arrive
 	lefts                      []Event // a buffer
 }
@@ -26,12 +25,15 @@ type intervalJoin struct {
 const quanta = 64
 
 func newIntervalJoin(o *Operator) *intervalJoin {
-	j := &intervalJoin{Operator: o, lower: micros(o.spec.Lower), upper: micros(o.spec.Upper)}
+	j := &intervalJoin{Operator: o, lower: micros(o.spec.Lower), upper: micros(o.spec.Upper), emit: o.spec.Emit}
+	if o.spec.Kind == Regular {
+		j.lower, j.upper, j.emit = -micros(o.spec.TTL[Right]), micros(o.spec.TTL[Left]), OnMatch
+	}
 	o.corrects = o.spec.Correct
-	j.atOnce = o.corrects || o.spec.Emit == OnMatch
+	j.atOnce = o.corrects || j.emit == OnMatch
 	j.hold = max(j.upper, 0)
 	j.linger = j.hold - j.lower
-	if o.spec.Kind != LeftOuter && o.spec.Emit == OnMatch && !o.corrects {
+	if o.spec.Kind != LeftOuter && j.emit == OnMatch && !o.corrects {
 		// Nothing is emitted when timers fire, and no sample is emitted again: an
 		// event is kept until its last partner can have come, and no longer.
 		j.hold, j.linger = j.upper, -j.lower
@@ -84,7 +86,7 @@ func (j *intervalJoin) fireRight(t timer, value []byte) {
 
 // fireLeft decides a left event.
 func (j *intervalJoin) fireLeft(t timer, value []byte) error {
-	if j.spec.Emit == OnMatch {
+	if j.emit == OnMatch {
 		return j.fireMatched(t, value)
 	}
 	if err := j.assemble(t); err != nil {
@@ -114,12 +116,9 @@ func (j *intervalJoin) decide() error {
 
 // assemble reads the left event of a timer and its right events into j.sample.
 func (j *intervalJoin) assemble(t timer) error {
-	if cap(j.arena) > arenaLimit {
-		j.arena = nil
-	}
-	j.arena = appendUnescaped(j.arena[:0], t.escaped)
+	j.beginSample(t.escaped)
 	s := &j.sample
-	*s = Sample{Left: Event{Key: j.arena[:len(j.arena):len(j.arena)], Time: t.time - j.hold, Seq: t.seq}, Rights: s.Rights[:0]}
+	s.Left.Time, s.Left.Seq = t.time-j.hold, t.seq
 
 	prefix := appendEventPrefix(j.key[:0], s.Left.Key)
 	n := len(prefix)
@@ -147,15 +146,6 @@ func (j *intervalJoin) assemble(t timer) error {
 		return readError("probe", err)
 	}
 	return nil
-}
-
-// leftIsGone says that the left event of j.sample could not be read.
-func (j *intervalJoin) leftIsGone(err error) error {
-	s := &j.sample
-	if !errors.Is(err, statelab.ErrNotFound) {
-		return fmt.Errorf("get a left event of time %d and sequence %d: %w", s.Left.Time, s.Left.Seq, err)
-	}
-	return alarm("a left event of time %d and sequence %d has a timer but is gone", s.Left.Time, s.Left.Seq)
 }
 
 // collectRights adds to j.sample the right events within its bounds. it stands

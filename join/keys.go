@@ -13,8 +13,9 @@ import (
 // alone: no other key may be in it.
 //
 //	meta   0x00                                   where the join stands (see meta.go)
-//	timer  0x01 time(8) joinkey side(1) seq(8)    empty, or 1 for a right event with a pair
+//	timer  0x01 time(8) joinkey side(1) seq(8)    empty; 1 if the event has a pair; 2 if a version begins (Temporal)
 //	event  0x02 group(2) joinkey side(1) time(8) seq(8)    the event's value
+//	mark   0x02 group(2) joinkey                           the time(8) of the event that Dedup kept
 //
 // Numbers are big-endian; times have their sign flipped, so that bytewise order
 // is numeric order. group is the high half-word of the join key's xxh64. joinkey

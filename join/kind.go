@@ -11,7 +11,50 @@ const (
 	LeftOuter Kind = iota
 	// Inner emits what LeftOuter does, but for left events without a pair.
 	Inner
+	// Tumbling pairs events of the same window of length Window; windows begin
+	// at whole multiples of it since 1970. It emits, when the window has passed, each
+	// left event that has right events, with all of them, in the order of J3.
+	Tumbling
+	// Regular pairs events as long as both are in state, where an event stays for
+	// its side's TTL after its time: it is Inner and OnMatch with Lower at -TTL[Right]
+	// and Upper at TTL[Left].
+	Regular
+	// Temporal pairs a left event with the version of its key's row that was in
+	// force at its time: with the right event that has the greatest (time,
+	// sequence) of those that are not later, if that is within TTL[Right] (zero: of any
+	// age). It emits each left event with one right event or with none.
+	Temporal
+	// Dedup has left events alone, and emits one of several of a key that lie less
+	// than Window apart: which, Keep says.
+	Dedup
+	// Session has left events alone. Those of a key that are no more than Gap apart,
+	// in a chain, are a session, which is emitted when the watermark has
+	// passed its last event's time + Gap, in the order of (that time, key).
+	Session
 )
+
+// Keep says which event a Dedup keeps.
+type Keep uint8
+
+const (
+	// KeepFirst emits an event as it arrives, unless the one of its key that was
+	// emitted last has a time above its own less Window. (Even a later time than its own:
+	// first is in the order of arrival.) With Window zero it emits one per key.
+	KeepFirst Keep = iota
+	// KeepLast emits an event when the watermark has reached its time + Window,
+	// unless one of its key with a greater (time, sequence) has a time below that. They
+	// come in the order of (time, key, sequence).
+	KeepLast
+)
+
+var keepNames = []string{"first", "last"}
+
+func (k Keep) String() string {
+	if int(k) < len(keepNames) {
+		return keepNames[k]
+	}
+	return fmt.Sprintf("keep(%d)", uint8(k))
+}
 
 // kinds describes each Kind.
 var kinds = []struct {
@@ -21,6 +64,11 @@ var kinds = []struct {
 }{
 	LeftOuter: {"left_outer", 2, hasBounds | hasEmit | hasCorrections | hasNegatives},
 	Inner:     {"inner", 2, hasBounds | hasEmit | hasCorrections},
+	Tumbling:  {"tumbling", 2, hasWindow},
+	Regular:   {"regular", 2, hasLeftTTL | hasRightTTL},
+	Temporal:  {"temporal", 2, hasRightTTL},
+	Dedup:     {"dedup", 1, hasWindow | hasKeep},
+	Session:   {"session", 1, hasGap},
 }
 
 // specFields are fields of a Spec that mean something to some kinds only.
@@ -31,6 +79,11 @@ const (
 	hasEmit
 	hasCorrections
 	hasNegatives
+	hasWindow
+	hasGap
+	hasLeftTTL
+	hasRightTTL
+	hasKeep
 )
 
 // Kinds returns all kinds.
@@ -51,5 +104,21 @@ func (k Kind) String() string {
 
 // newLogic returns what the kind of an operator's spec does.
 func newLogic(o *Operator) logic {
+	switch o.spec.Kind {
+	case Tumbling:
+		return newTumblingJoin(o)
+	case Temporal:
+		return &temporalJoin{Operator: o, ttl: micros(o.spec.TTL[Right])}
+	case Dedup:
+		if o.spec.Keep == KeepLast {
+			return &dedupLast{Operator: o, span: micros(o.spec.Window) - 1}
+		}
+		return &dedupFirst{Operator: o, window: micros(o.spec.Window)}
+	case Session:
+		return &sessions{Operator: o, gap: micros(o.spec.Gap)}
+	}
 	return newIntervalJoin(o)
 }
+
+// Inputs returns how many sides events come from: 2, or 1 if all are left events.
+func (k Kind) Inputs() int { return kinds[k].inputs }

@@ -25,6 +25,8 @@ import (
 //	1     emit (since version 2)
 //	1     1 if late events correct (since version 2)
 //	8     lateness, ns (since version 2)
+//	32    window, gap, TTL of left and right, ns (since version 2)
+//	1     which event is kept (since version 2)
 //	1     1 if the input has ended and all of it has fired
 //	8     fired: all timers below this time have fired
 //	64    left: position, watermark, in, matched, unmatched, late, waiting, rejected
@@ -93,7 +95,7 @@ func (o *Operator) restore(b []byte) error {
 	o.finished = finished
 	o.cursor = append(o.cursor[:0], cursor...)
 	o.note = append([]byte{}, r.b...)
-	return o.counts.reconcile(o.finished)
+	return o.counts.reconcile(o.spec.Kind, o.finished)
 }
 
 func appendSpec(dst []byte, s *Spec) []byte {
@@ -104,7 +106,10 @@ func appendSpec(dst []byte, s *Spec) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(s.Negatives.Keep))
 	dst = binary.LittleEndian.AppendUint64(dst, s.Negatives.Seed)
 	dst = append(dst, byte(s.Emit), boolByte(s.Correct))
-	return appendInt(dst, int64(s.Lateness))
+	for _, v := range [...]time.Duration{s.Lateness, s.Window, s.Gap, s.TTL[Left], s.TTL[Right]} {
+		dst = appendInt(dst, int64(v))
+	}
+	return append(dst, byte(s.Keep))
 }
 
 // sameSpec says which field of a spec differs from the one the state was made with.
@@ -123,6 +128,11 @@ func sameSpec(was, is Spec) error {
 		{"emit", was.Emit, is.Emit},
 		{"whether late events correct", was.Correct, is.Correct},
 		{"lateness", was.Lateness, is.Lateness},
+		{"window", was.Window, is.Window},
+		{"gap", was.Gap, is.Gap},
+		{"ttl of the left side", was.TTL[Left], is.TTL[Left]},
+		{"ttl of the right side", was.TTL[Right], is.TTL[Right]},
+		{"which event is kept", was.Keep, is.Keep},
 	} {
 		if f.was != f.is {
 			return fmt.Errorf("%w: %s was %v and is %v now", ErrSpecChanged, f.name, f.was, f.is)
@@ -182,7 +192,10 @@ func (r *fieldReader) spec(version byte) Spec {
 	s.Negatives.Seed = uint64(r.int())
 	if version >= 2 {
 		s.Emit, s.Correct = Emit(r.byte()), r.byte() == 1
-		s.Lateness = r.duration()
+		for _, to := range [...]*time.Duration{&s.Lateness, &s.Window, &s.Gap, &s.TTL[Left], &s.TTL[Right]} {
+			*to = r.duration()
+		}
+		s.Keep = Keep(r.byte())
 	}
 	return s
 }

@@ -28,7 +28,7 @@ func TestAMetaRecordOfVersion1IsRead(t *testing.T) {
 	const spec, rest = 50, 1 + 8 + 64 + 64 + 32 // after the version; what follows up to corrections
 	old := bytes.Clone(b[:spec])
 	old[0] = 1
-	since2 := spec + 1 + 1 + 8
+	since2 := spec + 1 + 1 + 8 + 32 + 1
 	old = append(old, b[since2:since2+rest]...)
 	old = append(old, b[since2+rest+8:]...)
 	if want := 221 + len(o.cursor) + len("note"); len(old) != want {

@@ -57,6 +57,7 @@ type Operator struct {
 	hooks Hooks
 	logic logic
 
+	inputs    int
 	disorder  [2]int64 // from Spec, in µs; -1 is unbounded
 	corrects  bool     // late events are taken as long as they are retained
 	retention [2]int64 // by side, how long after its time an event is kept, in µs
@@ -76,7 +77,8 @@ type Operator struct {
 	advanced int64 // the store's watermark
 	marks    marks
 	pending  pending
-	err      error // the first failure, for good
+	retired  map[uint64]struct{} // sequences of right events whose timers the batch deletes
+	err      error               // the first failure, for good
 
 	// Buffers used again and again. A range keeps its bounds, so those of the
 	// two iterators that may be open at once are apart from all others.
@@ -101,12 +103,13 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 		return nil, errors.New("join: Hooks.Sample is nil")
 	}
 	o := &Operator{
-		store: store, spec: spec, hooks: hooks,
+		store: store, spec: spec, hooks: hooks, inputs: spec.Kind.Inputs(),
 		watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark},
 		fired:     statelab.MinWatermark, advanced: statelab.MinWatermark,
 		cursor:  []byte{tagTimer},
 		marks:   newMarks(),
 		pending: newPending(),
+		retired: make(map[uint64]struct{}),
 		deletes: statelab.KeepsDead(store),
 	}
 	for side, d := range spec.MaxDisorder {
@@ -117,6 +120,9 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 	}
 	if spec.Correct && o.deletes {
 		return nil, fmt.Errorf("join: corrections over a store that keeps what has died: %w", statelab.ErrUnsupported)
+	}
+	if o.inputs == 1 {
+		o.watermark[Right] = math.MaxInt64
 	}
 	o.logic = newLogic(o)
 	if err := o.resume(); err != nil {
@@ -239,6 +245,9 @@ func (o *Operator) Reject(side Side, seq uint64) error {
 func (o *Operator) see(side Side, seq uint64) (bool, error) {
 	if o.err != nil {
 		return false, o.err
+	}
+	if int(side) >= o.inputs {
+		return false, fmt.Errorf("join: kind %v has no %v side", o.spec.Kind, side)
 	}
 	if seq < o.position[side] {
 		return false, nil

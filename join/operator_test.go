@@ -57,7 +57,8 @@ func TestOutputEqualsOracle(t *testing.T) {
 	}
 }
 
-// forgetfulStore loses the snapshots of iterators, each at one in so many moves.
+// forgetfulStore loses the snapshots of iterators, each at one in so many moves,
+// once something has been applied.
 type forgetfulStore struct {
 	*mapStore
 	r     *rand.Rand
@@ -76,7 +77,7 @@ type forgetfulIterator struct {
 }
 
 func (it *forgetfulIterator) move(ok bool) bool {
-	if it.err == nil && it.s.r.IntN(it.s.every) == 0 {
+	if it.err == nil && len(it.s.history) > 0 && it.s.r.IntN(it.s.every) == 0 {
 		it.err = fmt.Errorf("move: %w", statelab.ErrSnapshotTooOld)
 	}
 	return ok && it.err == nil

@@ -52,6 +52,16 @@ func (p *pending) latest(key []byte) int32 {
 	return -1
 }
 
+// find returns the latest event of a key, or nil.
+func (p *pending) find(key []byte) *Event {
+	for i := p.latest(key); i >= 0; i = p.events[i].before {
+		if e := &p.events[i].Event; string(e.Key) == string(key) {
+			return e
+		}
+	}
+	return nil
+}
+
 // appendPartners appends to events those of a side, key and range of times,
 // both ends included, and returns whether there were any.
 func (p *pending) appendPartners(events []Event, side Side, key []byte, from, to int64) ([]Event, bool) {

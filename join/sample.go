@@ -1,7 +1,15 @@
 package join
 
+import (
+	"errors"
+	"fmt"
+
+	"github.com/statelab/statelab"
+)
+
 // A Sample is a left event and the right events it pairs with, ordered by time
-// and sequence. All slices belong to the operator.
+// and sequence. Of a session it is the first event, and those that follow. All slices
+// belong to the operator.
 type Sample struct {
 	Left   Event
 	Rights []Event // each with Left's key
@@ -20,4 +28,53 @@ func (o *Operator) keep(b []byte) []byte {
 	n := len(o.arena)
 	o.arena = append(o.arena, b...)
 	return o.arena[n:len(o.arena):len(o.arena)]
+}
+
+// beginSample empties o.sample and the arena, and gives the sample a key.
+func (o *Operator) beginSample(escaped []byte) {
+	if cap(o.arena) > arenaLimit {
+		o.arena = nil
+	}
+	o.arena = o.arena[:0]
+	o.sample = Sample{Rights: o.sample.Rights[:0]}
+	if escaped != nil {
+		o.arena = appendUnescaped(o.arena, escaped)
+		o.sample.Left.Key = o.arena[:len(o.arena):len(o.arena)]
+	}
+}
+
+// readEvents appends to events those of a side, key and range of times, both ends
+// included, in the order of time and sequence. Their values go to the arena.
+func (o *Operator) readEvents(events []Event, side Side, key []byte, from, to int64) ([]Event, error) {
+	if from > to {
+		return events, nil
+	}
+	prefix := appendEventPrefix(o.seekKey[:0], key)
+	o.upperKey = appendEventBound(append(o.upperKey[:0], prefix...), side, to+1)
+	o.seekKey = appendEventBound(prefix, side, from)
+	it, err := o.store.Iter(statelab.Range{Lower: o.seekKey, Upper: o.upperKey})
+	if err != nil {
+		return events, readError("probe", err)
+	}
+	defer it.Close()
+	for it.Next() {
+		_, at, seq, ok := decodeEventTail(it.Key())
+		if !ok {
+			return events, alarm("key %x is not an event", it.Key())
+		}
+		events = append(events, Event{Key: key, Time: at, Seq: seq, Value: o.keep(it.Value())})
+	}
+	if err := it.Close(); err != nil {
+		return events, readError("probe", err)
+	}
+	return events, nil
+}
+
+// leftIsGone says that the left event of o.sample, which has a timer, could not be read.
+func (o *Operator) leftIsGone(err error) error {
+	s := &o.sample
+	if !errors.Is(err, statelab.ErrNotFound) {
+		return fmt.Errorf("get a left event of time %d and sequence %d: %w", s.Left.Time, s.Left.Seq, err)
+	}
+	return alarm("a left event of time %d and sequence %d has a timer but is gone", s.Left.Time, s.Left.Seq)
 }

@@ -114,7 +114,11 @@ func differ(got, want string) error {
 
 // events returns a random input; kinds of one input have no right events.
 func (c kindCase) events(r *rand.Rand, spec join.Spec, n int) schedule {
-	return randomSchedule(r, randomInput(r, n))
+	in := randomInput(r, n)
+	if spec.Kind.Inputs() == 1 {
+		in[join.Right] = nil
+	}
+	return randomSchedule(r, in)
 }
 
 func forEachKind(t *testing.T, test func(t *testing.T, c kindCase)) {
@@ -170,7 +174,7 @@ func TestNoKindShowsLostSnapshots(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 32))
 			spec := c.spec(r)
 			s := c.events(r, spec, 20+r.IntN(200))
-			store := &forgetfulStore{newMapStore(), r, 100}
+			store := &forgetfulStore{newMapStore(), r, 30 + r.IntN(100)}
 			if err := c.try(r, store, spec, s); err != nil {
 				t.Fatalf("seed %d, %+v: %v", seed, spec, err)
 			}
@@ -190,6 +194,9 @@ func TestEveryKindDeletesWhatIsDone(t *testing.T) {
 			store := deadKeeper{newMapStore()}
 			if err := c.try(r, store, spec, s); err != nil {
 				t.Fatalf("seed %d, %+v: %v", seed, spec, err)
+			}
+			if spec.Kind == join.Dedup && spec.Window == 0 {
+				continue // keeps its marks for ever
 			}
 			if n := store.left(); n != 1 {
 				t.Fatalf("seed %d, %+v: %d records are left, want only where the join stands", seed, spec, n)

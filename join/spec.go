@@ -55,30 +55,36 @@ const Unbounded time.Duration = math.MaxInt64
 const MaxTime int64 = 1 << 61 // µs
 
 // A Spec says what is joined. Its zero value pairs events of equal key and
-// equal time, of sides that are in order.
+// equal time, of sides that are in order. All durations are whole microseconds.
+// Fields that mean nothing to its kind are zero.
 type Spec struct {
 	Kind Kind
 
-	// A left and a right event of one key are a pair if
+	// LeftOuter, Inner: a left and a right event of one key are a pair if
 	// left time + Lower <= right time <= left time + Upper.
-	// Either may be negative; both are whole microseconds.
+	// Either may be negative.
 	Lower, Upper time.Duration
 
+	Window time.Duration    // Tumbling: the length of a window. Dedup: how close together events are repeats.
+	Gap    time.Duration    // Session: how far apart its events may be at most.
+	TTL    [2]time.Duration // Regular: how long an event stays, by Side. Temporal: how long a version is in force at most (Right); zero is for ever.
+	Keep   Keep             // Dedup: which event is kept.
+
 	// MaxDisorder says, by Side, how far below the greatest time shown a time
-	// may lie without being late. Whole microseconds, or Unbounded.
+	// may lie without being late; it may be Unbounded.
 	MaxDisorder [2]time.Duration
 
-	// Emit says when samples are emitted.
+	// Emit says when samples are emitted (LeftOuter, Inner).
 	Emit Emit
 
 	// Correct has late events joined too, as long as their windows have passed
 	// by no more than Lateness, for which state is kept. What they change of a sample
 	// that was emitted before is emitted as a correction. Events that are later
-	// than that are late for good. Whole microseconds.
+	// than that are late for good. (LeftOuter, Inner.)
 	Correct  bool
 	Lateness time.Duration
 
-	// Negatives says which left events without a pair are emitted.
+	// Negatives says which left events without a pair are emitted (LeftOuter).
 	Negatives Negatives
 }
 
@@ -105,6 +111,9 @@ func (s *Spec) Validate() error {
 	if int(s.Emit) >= len(emitNames) {
 		fault("emit %d is unknown", uint8(s.Emit))
 	}
+	if int(s.Keep) >= len(keepNames) {
+		fault("keep %d is unknown", uint8(s.Keep))
+	}
 	if k := s.Negatives.Keep; !(k >= 0 && k <= 1) {
 		fault("share of negatives to keep is %v, not in (0, 1]", k)
 	}
@@ -129,6 +138,30 @@ func (s *Spec) validateFields(fault func(string, ...any)) {
 	if !s.Correct && s.Lateness != 0 {
 		fault("lateness %v is of corrections, and there are none", s.Lateness)
 	}
+	for _, f := range [...]struct {
+		name        string
+		of          specFields
+		value       time.Duration
+		mayBeAbsent bool
+	}{
+		{"window", hasWindow, s.Window, s.Kind == Dedup && s.Keep == KeepFirst},
+		{"gap", hasGap, s.Gap, false},
+		{"ttl of the left side", hasLeftTTL, s.TTL[Left], false},
+		{"ttl of the right side", hasRightTTL, s.TTL[Right], s.Kind == Temporal},
+	} {
+		if has&f.of == 0 && f.value != 0 {
+			fault("kind %v has no %s", s.Kind, f.name)
+		}
+		if has&f.of != 0 && f.value == 0 && !f.mayBeAbsent {
+			fault("kind %v needs a %s", s.Kind, f.name)
+		}
+	}
+	if has&hasKeep == 0 && s.Keep != KeepFirst {
+		fault("kind %v does not choose what to keep", s.Kind)
+	}
+	if s.Kind.Inputs() == 1 && s.MaxDisorder[Right] != 0 {
+		fault("kind %v has no right side", s.Kind)
+	}
 	if has&hasNegatives == 0 && !s.Negatives.keepsAll() {
 		fault("kind %v emits no negatives, so none can be kept", s.Kind)
 	}
@@ -148,6 +181,10 @@ func (s *Spec) durations() []namedDuration {
 		{name: "max disorder of the left side", value: s.MaxDisorder[Left], unbounded: true},
 		{name: "max disorder of the right side", value: s.MaxDisorder[Right], unbounded: true},
 		{name: "lateness", value: s.Lateness},
+		{name: "window", value: s.Window},
+		{name: "gap", value: s.Gap},
+		{name: "ttl of the left side", value: s.TTL[Left]},
+		{name: "ttl of the right side", value: s.TTL[Right]},
 	}
 }
 

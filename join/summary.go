@@ -49,7 +49,7 @@ func (c *counts) summary() Summary {
 }
 
 // reconcile checks J5 and J6.
-func (c *counts) reconcile(finished bool) error {
+func (c *counts) reconcile(kind Kind, finished bool) error {
 	for i := range c.side {
 		s, side := &c.side[i], Side(i)
 		if s.waiting < 0 {
@@ -63,7 +63,12 @@ func (c *counts) reconcile(finished bool) error {
 			return alarm("the input has ended, but %d %v events still wait", s.waiting, side)
 		}
 	}
-	if l := &c.side[Left]; l.matched+l.unmatched != c.samples+c.dropped {
+	if l := &c.side[Left]; kind == Session {
+		if l.unmatched != c.samples || l.matched != c.pairs {
+			return alarm("%d left events begin a session and %d follow in one, but there are %d sessions and %d that follow",
+				l.unmatched, l.matched, c.samples, c.pairs)
+		}
+	} else if l.matched+l.unmatched != c.samples+c.dropped {
 		return alarm("%d left events matched and %d did not, but there are %d samples and %d dropped negatives",
 			l.matched, l.unmatched, c.samples, c.dropped)
 	}

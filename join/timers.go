@@ -14,11 +14,17 @@ func (o *Operator) setTimer(at int64, key []byte, side Side, seq uint64, value [
 	o.batch.Put(o.key, value, at+1)
 }
 
-// deleteEvent deletes the record of an event; key is its join key, escaped.
+// deleteEvent deletes the record of an event of an escaped join key.
 func (o *Operator) deleteEvent(escaped []byte, side Side, at int64, seq uint64) {
 	o.bound = appendUnescaped(o.bound[:0], escaped)
 	o.seekKey = appendEventTail(appendEventPrefix(o.seekKey[:0], o.bound), side, at, seq)
 	o.batch.Delete(o.seekKey)
+}
+
+func (o *Operator) deleteEvents(side Side, escaped []byte, events []Event) {
+	for i := range events {
+		o.deleteEvent(escaped, side, events[i].Time, events[i].Seq)
+	}
 }
 
 // errSnapshotLost says that the store gave up the snapshot of an iterator (I8 of

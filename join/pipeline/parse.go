@@ -92,7 +92,8 @@ func (p *parse) join(n ast.Node, path string) error {
 	return nil
 }
 
-// kindFields are the fields of each kind beside kind and late.
+// kindFields are the fields of each kind that a file can name, beside kind and
+// late. Package join has more kinds.
 var kindFields = map[join.Kind]struct{ all, required []string }{
 	join.LeftOuter: {[]string{"lower", "upper", "emit", "negatives"}, []string{"upper"}},
 	join.Inner:     {[]string{"lower", "upper", "emit", "negatives"}, []string{"upper"}},
@@ -238,13 +239,14 @@ func (p *parse) kind(n ast.Node, path string) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range join.Kinds() {
+	available := slices.DeleteFunc(join.Kinds(), func(k join.Kind) bool { return kindFields[k].all == nil })
+	for _, k := range available {
 		if k.String() == text {
 			p.def.Spec.Kind = k
 			return nil
 		}
 	}
-	return p.fault(n, path, "%q is not available; there are %v", text, join.Kinds())
+	return p.fault(n, path, "%q is not available; there are %v", text, available)
 }
 
 func (p *parse) emit(n ast.Node, path string) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/google/btree"
 
@@ -29,9 +30,11 @@ func openMemory(dir string, o statelab.Options) (*memstore.Store, error) {
 // most: 32 is what most users of the package set.
 const memoryDegree = 32
 
-// memoryIndex is github.com/google/btree as the index of a store.
+// memoryIndex is github.com/google/btree as the index of a store. That tree is
+// not for readers beside a writer, so there is a lock.
 type memoryIndex struct {
-	memstore.HeapRecords
+	memstore.Keys
+	mu   sync.RWMutex
 	tree *btree.BTreeG[memoryItem]
 }
 
@@ -41,89 +44,90 @@ type memoryItem struct {
 	ref arena.Ref
 }
 
-func newMemoryIndex(a *arena.Arena) (memstore.OldIndex, error) {
+func newMemoryIndex(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) {
 	less := func(a, b memoryItem) bool { return bytes.Compare(a.key, b.key) < 0 }
-	return &memoryIndex{memstore.HeapRecords{Mem: a}, btree.NewG(memoryDegree, less)}, nil
+	return &memoryIndex{Keys: memstore.Keys{Mem: a}, tree: btree.NewG(memoryDegree, less)}, nil
 }
 
-func (x *memoryIndex) item(ref arena.Ref) memoryItem { return memoryItem{x.Key(ref), ref} }
+func (x *memoryIndex) item(ref arena.Ref) memoryItem { return memoryItem{x.Of(ref), ref} }
 
+// Find implements memstore.Index.
 func (x *memoryIndex) Find(key []byte) arena.Ref {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
 	item, _ := x.tree.Get(memoryItem{key: key})
 	return item.ref
 }
 
-func (x *memoryIndex) Insert(key []byte) (ref arena.Ref, added bool, err error) {
-	if ref := x.Find(key); ref != 0 {
-		return ref, false, nil
-	}
-	if ref, err = x.New(key); err != nil {
-		return 0, false, err
-	}
-	x.tree.ReplaceOrInsert(x.item(ref))
-	return ref, true, nil
-}
-
-func (x *memoryIndex) Remove(ref arena.Ref) {
-	x.tree.Delete(x.item(ref))
-	x.Free(ref)
-}
-
-func (x *memoryIndex) First() arena.Ref {
-	item, _ := x.tree.Min()
-	return item.ref
-}
-
-func (x *memoryIndex) Last() arena.Ref {
-	item, _ := x.tree.Max()
-	return item.ref
-}
-
-func (x *memoryIndex) SeekGE(key []byte) (ref arena.Ref) {
+// Ascend implements memstore.Index.
+func (x *memoryIndex) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
 	x.tree.AscendGreaterOrEqual(memoryItem{key: key}, func(item memoryItem) bool {
-		ref = item.ref
-		return false
-	})
-	return ref
-}
-
-func (x *memoryIndex) SeekLT(key []byte) (ref arena.Ref) {
-	x.tree.DescendLessOrEqual(memoryItem{key: key}, func(item memoryItem) bool {
-		if bytes.Equal(item.key, key) {
+		if after && bytes.Equal(item.key, key) {
 			return true
 		}
-		ref = item.ref
-		return false
-	})
-	return ref
-}
-
-func (x *memoryIndex) Next(ref arena.Ref) arena.Ref {
-	var next [1]arena.Ref
-	if len(x.Scan(next[:0], x.Key(ref), true)) == 0 {
-		return 0
-	}
-	return next[0]
-}
-
-func (x *memoryIndex) Prev(ref arena.Ref) arena.Ref { return x.SeekLT(x.Key(ref)) }
-
-// Scan implements memstore.OldScanner: the tree has no cursor to step with.
-func (x *memoryIndex) Scan(dst []arena.Ref, key []byte, after bool) []arena.Ref {
-	x.tree.AscendGreaterOrEqual(memoryItem{key: key}, func(item memoryItem) bool {
-		if !after || !bytes.Equal(item.key, key) {
-			dst = append(dst, item.ref)
-		}
-		after = false
+		dst = append(dst, item.ref)
 		return len(dst) < cap(dst)
 	})
 	return dst
 }
 
-func (x *memoryIndex) Len() int { return x.tree.Len() }
+// Descend implements memstore.Index.
+func (x *memoryIndex) Descend(dst []arena.Ref, key []byte, fromEnd bool) []arena.Ref {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	take := func(item memoryItem) bool {
+		if !fromEnd && bytes.Equal(item.key, key) {
+			return true
+		}
+		dst = append(dst, item.ref)
+		return len(dst) < cap(dst)
+	}
+	if fromEnd {
+		x.tree.Descend(take)
+	} else {
+		x.tree.DescendLessOrEqual(memoryItem{key: key}, take)
+	}
+	return dst
+}
 
-func (x *memoryIndex) Fixed() int { return 0 }
+// Links implements memstore.Index.
+func (x *memoryIndex) Links([]byte) int { return 0 }
 
+// Insert implements memstore.Index.
+func (x *memoryIndex) Insert(ref arena.Ref) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tree.ReplaceOrInsert(x.item(ref))
+	return nil
+}
+
+// Replace implements memstore.Index.
+func (x *memoryIndex) Replace(_, new arena.Ref) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tree.ReplaceOrInsert(x.item(new))
+}
+
+// Remove implements memstore.Index.
+func (x *memoryIndex) Remove(ref arena.Ref) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.tree.Delete(x.item(ref))
+}
+
+// Len implements memstore.Index.
+func (x *memoryIndex) Len() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.tree.Len()
+}
+
+// Overhead implements memstore.Index.
+func (x *memoryIndex) Overhead() int64 { return 0 }
+
+// Check implements memstore.Index.
 func (x *memoryIndex) Check() error {
 	var last []byte
 	n := 0
@@ -141,6 +145,7 @@ func (x *memoryIndex) Check() error {
 	return nil
 }
 
+// Dump implements memstore.Index.
 func (x *memoryIndex) Dump(w io.Writer) {
 	fmt.Fprintf(w, "github.com/google/btree: %d keys, degree %d\n", x.tree.Len(), memoryDegree)
 }

@@ -19,4 +19,4 @@ func TestMemoryVariantKeepsTheContract(t *testing.T) {
 	})
 }
 
-func TestMemoryIsAnIndex(t *testing.T) { indextest.RunOld(t, arena.NewHeap, newMemoryIndex) }
+func TestMemoryIsAnIndex(t *testing.T) { indextest.Run(t, arena.NewHeap, newMemoryIndex) }

@@ -9,21 +9,22 @@
 // says how they work, what an Advance costs at most, and what Options.Memory
 // bounds. Ten million records are some sixty objects to the garbage collector.
 //
-// Any number of goroutines may use a Store. Reads share a lock that changes
-// take exclusively for the time it takes to link what they bring.
+// Any number of goroutines may use a Store. Reads take no lock and do not wait for
+// changes; package internal/memstore says why what they return is right.
 //
 // # Variants
 //
 // Options.Index chooses what keeps the records in order:
 //
-//	skiplist                the List, all memory off the heap
+//	skiplist                towers, all memory off the heap: the links of a
+//	                        record are a part of the record
 //	skiplist?index=huandu   github.com/huandu/skiplist, with nodes, keys and
 //	                        elements on the Go heap
 //
-// They make the same files and open each other's. The second keeps references
-// where pointers would do, so that it can share the rest of the store: a record
-// is found through two look-ups in a table that a store made for pointers alone
-// would not need.
+// They make the same files and open each other's. The second has a lock around
+// its list, for readers beside a writer, and keeps references where pointers would
+// do, so that it can share the rest of the store: a record is found through two
+// look-ups in a table that a store made for pointers alone would not need.
 //
 // # The list
 //

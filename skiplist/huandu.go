@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand"
+	"sync"
 
 	"github.com/huandu/skiplist"
 
@@ -16,16 +17,17 @@ import (
 // huanduIndex is github.com/huandu/skiplist as the index of a store: a skip list
 // of heap-allocated nodes with pointers between them, as most are. Keys are
 // slices of the records, values the records' Refs, both boxed in interfaces.
+// That list is not for readers beside a writer, so there is a lock.
 type huanduIndex struct {
-	memstore.HeapRecords
-	list  *skiplist.SkipList
-	elems []*skiplist.Element // by Ref, for steps from a record to its neighbours
+	memstore.Keys
+	mu   sync.RWMutex
+	list *skiplist.SkipList
 }
 
-func newHuanduIndex(a *arena.Arena) (memstore.OldIndex, error) {
+func newHuanduIndex(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) {
 	list := skiplist.New(byteOrder{})
 	list.SetRandSource(rand.NewSource(1)) // its own is seeded with the time
-	return &huanduIndex{HeapRecords: memstore.HeapRecords{Mem: a}, list: list}, nil
+	return &huanduIndex{Keys: memstore.Keys{Mem: a}, list: list}, nil
 }
 
 // byteOrder compares keys, without the reflection that the package's own
@@ -41,64 +43,94 @@ func (byteOrder) CalcScore(key any) float64 {
 	return float64(binary.BigEndian.Uint64(first[:]))
 }
 
-func refOf(e *skiplist.Element) arena.Ref {
-	if e == nil {
-		return 0
+func refOf(e *skiplist.Element) arena.Ref { return e.Value.(arena.Ref) }
+
+// Find implements memstore.Index.
+func (x *huanduIndex) Find(key []byte) arena.Ref {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if e := x.list.Get(key); e != nil {
+		return refOf(e)
 	}
-	return e.Value.(arena.Ref)
+	return 0
 }
 
-func (x *huanduIndex) Find(key []byte) arena.Ref { return refOf(x.list.Get(key)) }
-
-func (x *huanduIndex) Insert(key []byte) (ref arena.Ref, added bool, err error) {
-	if ref := x.Find(key); ref != 0 {
-		return ref, false, nil
+// Ascend implements memstore.Index.
+func (x *huanduIndex) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	e := x.list.Find(key)
+	if after && e != nil && bytes.Equal(e.Key().([]byte), key) {
+		e = e.Next()
 	}
-	if ref, err = x.New(key); err != nil {
-		return 0, false, err
+	for ; e != nil && len(dst) < cap(dst); e = e.Next() {
+		dst = append(dst, refOf(e))
 	}
-	for len(x.elems) <= int(ref) {
-		x.elems = append(x.elems, nil)
-	}
-	x.elems[ref] = x.list.Set(x.Key(ref), ref)
-	return ref, true, nil
+	return dst
 }
 
+// Descend implements memstore.Index.
+func (x *huanduIndex) Descend(dst []arena.Ref, key []byte, fromEnd bool) []arena.Ref {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	e := x.list.Back()
+	if !fromEnd {
+		if at := x.list.Find(key); at != nil {
+			e = at.Prev()
+		}
+	}
+	for ; e != nil && len(dst) < cap(dst); e = e.Prev() {
+		dst = append(dst, refOf(e))
+	}
+	return dst
+}
+
+// Links implements memstore.Index.
+func (x *huanduIndex) Links([]byte) int { return 0 }
+
+// Insert implements memstore.Index.
+func (x *huanduIndex) Insert(ref arena.Ref) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list.Set(x.Of(ref), ref)
+	return nil
+}
+
+// Replace implements memstore.Index. The list keeps the key it has, which is a
+// slice of the old record, so the element must be made anew.
+func (x *huanduIndex) Replace(old, new arena.Ref) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list.Remove(x.Of(old))
+	x.list.Set(x.Of(new), new)
+}
+
+// Remove implements memstore.Index.
 func (x *huanduIndex) Remove(ref arena.Ref) {
-	x.list.RemoveElement(x.elems[ref])
-	x.elems[ref] = nil
-	x.Free(ref)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list.Remove(x.Of(ref))
 }
 
-func (x *huanduIndex) First() arena.Ref { return refOf(x.list.Front()) }
-
-func (x *huanduIndex) Last() arena.Ref { return refOf(x.list.Back()) }
-
-func (x *huanduIndex) SeekGE(key []byte) arena.Ref { return refOf(x.list.Find(key)) }
-
-func (x *huanduIndex) SeekLT(key []byte) arena.Ref {
-	if e := x.list.Find(key); e != nil {
-		return refOf(e.Prev())
-	}
-	return refOf(x.list.Back())
+// Len implements memstore.Index.
+func (x *huanduIndex) Len() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return x.list.Len()
 }
 
-func (x *huanduIndex) Next(ref arena.Ref) arena.Ref { return refOf(x.elems[ref].Next()) }
+// Overhead implements memstore.Index.
+func (x *huanduIndex) Overhead() int64 { return 0 }
 
-func (x *huanduIndex) Prev(ref arena.Ref) arena.Ref { return refOf(x.elems[ref].Prev()) }
-
-func (x *huanduIndex) Len() int { return x.list.Len() }
-
-func (x *huanduIndex) Fixed() int { return 0 }
-
+// Check implements memstore.Index.
 func (x *huanduIndex) Check() error {
 	n := 0
 	for e := x.list.Front(); e != nil; e = e.Next() {
 		if next := e.Next(); next != nil && (bytes.Compare(e.Key().([]byte), next.Key().([]byte)) >= 0 || next.Prev() != e) {
 			return fmt.Errorf("key %x and %x are out of order", e.Key(), next.Key())
 		}
-		if ref := refOf(e); x.elems[ref] != e {
-			return fmt.Errorf("record %d of key %x has another element", ref, e.Key())
+		if key := x.Of(refOf(e)); !bytes.Equal(key, e.Key().([]byte)) {
+			return fmt.Errorf("the record of key %x has key %x", e.Key(), key)
 		}
 		n++
 	}
@@ -108,6 +140,7 @@ func (x *huanduIndex) Check() error {
 	return nil
 }
 
+// Dump implements memstore.Index.
 func (x *huanduIndex) Dump(w io.Writer) {
 	fmt.Fprintf(w, "github.com/huandu/skiplist: %d keys\n", x.list.Len())
 }

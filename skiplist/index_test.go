@@ -8,10 +8,14 @@ import (
 	"github.com/statelab/statelab/internal/memstore/indextest"
 )
 
-func TestListIsAnIndex(t *testing.T) {
-	for _, o := range []ListOptions{{}, {MaxHeight: 1}, {Branching: 2}} {
-		indextest.RunOld(t, arena.NewSlabs, func(a *arena.Arena) (memstore.OldIndex, error) { return newListIndex(o, a) })
+func TestTowersAreAnIndex(t *testing.T) {
+	for _, o := range []ListOptions{{}, {Branching: 2}} {
+		o, err := o.resolve()
+		if err != nil {
+			t.Fatal(err)
+		}
+		indextest.Run(t, arena.NewSlabs, func(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) { return newTowers(o, a), nil })
 	}
 }
 
-func TestHuanduIsAnIndex(t *testing.T) { indextest.RunOld(t, arena.NewHeap, newHuanduIndex) }
+func TestHuanduIsAnIndex(t *testing.T) { indextest.Run(t, arena.NewHeap, newHuanduIndex) }

@@ -26,7 +26,7 @@ func Open(dir string, o *Options) (*Store, error) {
 		m.NewIndex = newHuanduIndex
 	default:
 		m.NewArena = arena.NewSlabs
-		m.NewIndex = func(a *arena.Arena) (memstore.OldIndex, error) { return newListIndex(list, a) }
+		m.NewIndex = func(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) { return newTowers(list, a), nil }
 	}
 	s, err := memstore.Open(dir, m)
 	if err != nil {

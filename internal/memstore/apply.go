@@ -3,6 +3,7 @@ package memstore
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/statelab/statelab"
@@ -28,17 +29,19 @@ func (s *Store) Advance(watermark int64) error {
 		return fmt.Errorf("advance: %w", err)
 	}
 	start := time.Now()
-	if watermark <= s.records.watermark {
+	if watermark <= s.records.watermark.Load() {
 		s.write.Unlock()
 		s.calls.Done()
 		return nil
 	}
 	pos, err := s.advance(watermark)
 	err = s.finish("advance", pos, err)
-	s.mu.Lock()
-	s.counters.longestAdvance = max(s.counters.longestAdvance, time.Since(start))
-	s.mu.Unlock()
-	return err
+	took := int64(time.Since(start))
+	for longest := &s.counters.longestAdvance; ; {
+		if was := longest.Load(); took <= was || longest.CompareAndSwap(was, took) {
+			return err
+		}
+	}
 }
 
 // finish ends a call that added to the history up to pos, unless it failed with
@@ -70,23 +73,18 @@ func (s *Store) apply(b *statelab.Batch) (pos wal.Pos, err error) {
 	if key, over := s.records.overLimit(b.Ops(), int64(len(b.Bytes()))); over {
 		return pos, fmt.Errorf("the record of key %x would have more than %d bytes: %w", key, statelab.MaxRecordSize, statelab.ErrTooLarge)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := s.prepare(b); err != nil {
 		return pos, err
 	}
 	if s.o.Durability != statelab.DurabilityCheckpoint {
-		s.mu.Unlock() // what is prepared is not seen yet, and the log may have to write
-		pos, err = s.appendLog(logBatch, b.Bytes())
-		s.mu.Lock()
-		if err != nil {
+		if pos, err = s.appendLog(logBatch, b.Bytes()); err != nil {
 			s.records.abandon()
 			return pos, err
 		}
 	}
-	s.counters.batches++
-	s.counters.ops += int64(b.Len())
-	s.counters.logical += s.records.logical
+	s.counters.batches.Add(1)
+	s.counters.ops.Add(int64(b.Len()))
+	s.counters.logical.Add(s.records.logical)
 	s.records.commit()
 	s.reclaim(reapPerOp * b.Len())
 	return pos, nil
@@ -97,50 +95,54 @@ func (s *Store) prepare(b *statelab.Batch) error {
 	if err := s.records.prepare(b.Ops()); err != nil || !s.overBudget() {
 		return err
 	}
-	// Reclaiming may remove records that the prepared steps refer to.
-	s.records.abandon()
-	s.records.reapAll()
 	for {
+		s.records.abandon() // reclaiming may remove records that the steps refer to
+		pinning := s.pinningSnapshot()
+		s.records.reapAll()
 		if err := s.records.prepare(b.Ops()); err != nil || !s.overBudget() {
 			return err
 		}
-		s.records.abandon()
-		if !s.awaitSnapshot() {
-			return fmt.Errorf("%d bytes are in use of %d: %w", s.records.mem.InUse(), s.o.Memory, statelab.ErrBudget)
+		if pinning == nil {
+			s.records.abandon()
+			return fmt.Errorf("%d bytes are in use of %d: %w", s.records.inUse(), s.o.Memory, statelab.ErrBudget)
 		}
-		s.records.reapAll()
+		s.await(pinning)
 	}
 }
 
 // overBudget says whether what is prepared may not take effect. Operations that
 // take no memory always may.
 func (s *Store) overBudget() bool {
-	return s.o.Memory > 0 && s.records.mem.InUse() > s.o.Memory && s.records.allocated()
+	return s.o.Memory > 0 && s.records.inUse() > s.o.Memory && s.records.allocated()
 }
 
-// awaitSnapshot waits for a snapshot that holds memory and is being written, if
-// there is one, letting go of mu.
-func (s *Store) awaitSnapshot() bool {
-	if !s.records.pinnedInternally() || !s.snapshot.busy() {
-		return false
+// pinningSnapshot returns what is closed when the snapshot that is being written
+// is finished, if it holds memory, or nil.
+func (s *Store) pinningSnapshot() <-chan struct{} {
+	if !s.records.views.pinnedInternally() || !s.snapshot.busy() {
+		return nil
 	}
+	return s.snapshot.done
+}
+
+// await waits for a snapshot, which takes memory that a batch needs.
+func (s *Store) await(snapshot <-chan struct{}) {
 	start := time.Now()
-	done := s.snapshot.done
-	s.mu.Unlock()
-	<-done
-	s.mu.Lock()
-	s.counters.stalls++
-	s.counters.stallTime += time.Since(start)
+	s.counters.stalls.Add(1)
+	<-snapshot
+	s.counters.stallTime.Add(int64(time.Since(start)))
 	s.o.ReportMaintenance(statelab.EventStall, start, 0)
-	return true
 }
 
 // reclaim gives dead memory back, a bounded part of it, and sees to I8.
 func (s *Store) reclaim(limit int) {
-	s.records.reap(limit)
+	r := &s.records
+	r.reap(limit)
+	pinned := int64(math.MaxInt64)
 	if s.o.Memory > 0 {
-		s.records.limitPinned(s.o.Memory / pinnedShare)
+		pinned = s.o.Memory / pinnedShare
 	}
+	r.views.limit(pinned, r.seq.Load())
 }
 
 func (s *Store) advance(watermark int64) (pos wal.Pos, err error) {
@@ -149,9 +151,7 @@ func (s *Store) advance(watermark int64) (pos wal.Pos, err error) {
 			return pos, err
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.records.watermark = watermark
+	s.records.watermark.Store(watermark)
 	s.reclaim(reapPerAdvance)
 	return pos, nil
 }

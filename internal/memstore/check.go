@@ -3,6 +3,7 @@ package memstore
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
@@ -15,7 +16,7 @@ import (
 func (s *Store) Check() error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	if s.closed {
+	if s.closed.Load() {
 		return statelab.ErrClosed
 	}
 	if done := s.snapshot.done; done != nil {
@@ -45,20 +46,20 @@ func (s *Store) checkFiles() error {
 	return wal.Verify(s.fs, filepath.Join(s.path, logDirName), max(number, firstSegment))
 }
 
-// checkRecords holds mu shared, so that closed iterators wait too.
+// checkRecords lets everything go that is in limbo, so that nothing is on its
+// way, and keeps views from being closed meanwhile.
 func (s *Store) checkRecords() error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	s.viewsMu.Lock()
-	defer s.viewsMu.Unlock()
 	r := &s.records
+	r.releaseAll()
+	r.views.mu.Lock()
+	defer r.views.mu.Unlock()
 	if err := r.mem.Check(); err != nil {
 		return err
 	}
 	if err := r.index.Check(); err != nil {
 		return err
 	}
-	c := checker{r: r, inUse: int64(r.index.Fixed()), listed: map[arena.Ref]bool{}}
+	c := checker{r: r, inUse: r.index.Overhead(), listed: map[arena.Ref]bool{}}
 	for _, step := range []func() error{c.lists, c.all, c.totals} {
 		if err := step(); err != nil {
 			return err
@@ -77,7 +78,7 @@ type checker struct {
 	dirty  int
 }
 
-// lists walks the wheel (R6), the garbage (R4) and the dirty records (R5).
+// lists walks the wheel (R7), the garbage (R4) and the dirty records (R6).
 func (c *checker) lists() error {
 	for level := range levels {
 		for slot := range slots {
@@ -86,29 +87,20 @@ func (c *checker) lists() error {
 			}
 		}
 	}
-	for _, v := range c.r.views {
-		if err := c.garbage(v.held, v); err != nil {
-			return fmt.Errorf("%s: %w", v, err)
-		}
-		c.held += v.bytes
-	}
-	if c.held != c.r.pinned {
-		return fmt.Errorf("R4: views hold %d bytes, and %d are counted as pinned", c.held, c.r.pinned)
-	}
-	if err := c.garbage(c.r.orphans, nil); err != nil {
+	if err := c.views(); err != nil {
 		return err
 	}
 	prev := arena.Ref(0)
 	for ref := c.r.dirtyFirst; ref != 0; ref = c.r.rec(ref).dirtyNext {
 		rec := c.r.rec(ref)
-		if rec.dirtyPrev != prev || rec.flags&recordDirty == 0 {
-			return fmt.Errorf("R5: key %x stands wrong in the list of dirty records", c.r.index.Key(ref))
+		if rec.dirtyPrev != prev || rec.state&(recordDirty|recordReplaced) != recordDirty {
+			return fmt.Errorf("R6: key %x stands wrong in the list of dirty records", c.r.keys().Of(ref))
 		}
 		prev = ref
 		c.dirty++
 	}
 	if prev != c.r.dirtyLast {
-		return fmt.Errorf("R5: the list of dirty records ends before its last one")
+		return fmt.Errorf("R6: the list of dirty records ends before its last one")
 	}
 	return nil
 }
@@ -117,17 +109,37 @@ func (c *checker) slot(level, slot int) error {
 	w, prev := &c.r.wheel, arena.Ref(0)
 	head := w.slots[level][slot]
 	if (head != 0) != (w.used[level][slot/64]>>(slot%64)&1 != 0) {
-		return fmt.Errorf("R6: slot %d of level %d: whether it holds something is noted wrong", slot, level)
+		return fmt.Errorf("R7: slot %d of level %d: whether it holds something is noted wrong", slot, level)
 	}
 	emptied := level == w.emptying-1 && slot == digit(w.now, level)
 	for ref := head; ref != 0; ref = c.r.elem(ref).next {
 		e := c.r.elem(ref)
 		rightLevel, rightSlot := w.slotOf(flipped(e.expireAt))
 		if e.prev != prev || e.flags&elementGarbage != 0 || !emptied && (rightLevel != level || rightSlot != slot) {
-			return fmt.Errorf("R6: slot %d of level %d holds an element that expires at %d, when now is %d", slot, level, e.expireAt, w.now)
+			return fmt.Errorf("R7: slot %d of level %d holds an element that expires at %d, when now is %d", slot, level, e.expireAt, w.now)
 		}
 		c.listed[ref] = true
 		prev = ref
+	}
+	return nil
+}
+
+// views walks what open views hold, and what closed ones have held.
+func (c *checker) views() error {
+	vs := &c.r.views
+	for _, v := range vs.open {
+		if err := c.garbage(v.held, v); err != nil {
+			return fmt.Errorf("%s: %w", v, err)
+		}
+		c.held += v.bytes
+	}
+	if c.held != vs.pinned {
+		return fmt.Errorf("R4: views hold %d bytes, and %d are counted as pinned", c.held, vs.pinned)
+	}
+	for _, ref := range append(slices.Clone(vs.orphans), vs.adopted) {
+		if err := c.garbage(ref, nil); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -140,11 +152,11 @@ func (c *checker) garbage(ref arena.Ref, v *openView) error {
 		if c.listed[ref] || e.flags&elementGarbage == 0 {
 			return fmt.Errorf("R4: an element is held that is not garbage, or is held twice")
 		}
-		if v != nil && c.r.viewer(e, c.r.lastBefore(e)) != v {
+		if v != nil && c.r.views.viewer(e) != v {
 			return fmt.Errorf("R4: an element is held that the view does not see, or a newer one does too")
 		}
 		c.listed[ref] = true
-		n += int64(c.r.elementSize(e))
+		n += int64(c.r.sizeOf(e))
 	}
 	if v != nil && n != v.bytes {
 		return fmt.Errorf("R4: %d bytes are held, and %d counted", n, v.bytes)
@@ -152,52 +164,79 @@ func (c *checker) garbage(ref arena.Ref, v *openView) error {
 	return nil
 }
 
-func (c *checker) all() error {
-	for ref := c.r.index.First(); ref != 0; ref = c.r.index.Next(ref) {
-		if err := c.record(ref); err != nil {
-			return fmt.Errorf("key %x: %w", c.r.index.Key(ref), err)
+func (c *checker) all() (err error) {
+	c.r.each(func(ref arena.Ref) {
+		if err == nil {
+			if err = c.key(ref); err != nil {
+				err = fmt.Errorf("key %x: %w", c.r.keys().Of(ref), err)
+			}
 		}
+	})
+	return err
+}
+
+// key verifies R1 to R3 for the records of a key.
+func (c *checker) key(ref arena.Ref) error {
+	rec := c.r.rec(ref)
+	c.size += int64(rec.keyLen)
+	if rec.state&recordDirty != 0 {
+		c.dirty--
+	}
+	const awaited = recordDirty | recordSaved
+	if rec.newest() == 0 && rec.prior.Load() == 0 && rec.state&awaited != awaited {
+		return fmt.Errorf("R1: the record has no element, and no Sync waits for it")
+	}
+	if rec.state&recordReplaced != 0 {
+		return fmt.Errorf("R3: a record is in the index that another one replaces")
+	}
+	if live := c.r.liveBytes(ref); int64(c.r.bound(ref)) < live || c.r.maxBound < live {
+		return fmt.Errorf("R8: %d bytes are live, and the bound is %d", live, c.r.bound(ref))
+	}
+	if err := c.record(ref); err != nil {
+		return err
+	}
+	for newer := ref; rec.prior.Load() != 0; {
+		ref = arena.Ref(rec.prior.Load())
+		if rec = c.r.rec(ref); rec.state&(recordReplaced|recordDirty) != recordReplaced || rec.dirtyPrev != newer || rec.newest() == 0 {
+			return fmt.Errorf("R3: a record that was replaced does not lead back to the newer one, is dirty or empty")
+		}
+		if err := c.record(ref); err != nil {
+			return err
+		}
+		newer = ref
 	}
 	return nil
 }
 
-// record verifies R1 to R3 for a record.
+// record verifies R2 for a record.
 func (c *checker) record(ref arena.Ref) error {
 	rec := c.r.rec(ref)
-	c.inUse += int64(c.r.index.Size(ref))
-	c.size += int64(len(c.r.index.Key(ref)))
-	if rec.flags&recordDirty != 0 {
-		c.dirty--
-	}
-	if rec.newest == 0 && (rec.flags&recordDirty == 0 || rec.flags&recordSaved == 0) {
-		return fmt.Errorf("R1: the record has no element, and no Sync waits for it")
-	}
-	newer, shadowed := ref, false
-	for at := rec.newest; at != 0; at = c.r.elem(at).older {
+	c.inUse += int64(c.r.sizeOf(&rec.element))
+	newer, past := ref, rec.state&recordReplaced != 0 || rec.ended()
+	for at := rec.newest(); at != 0; {
 		e := c.r.elem(at)
-		if e.newer != newer || (e.flags&elementNewest != 0) != (at == rec.newest) {
+		if e.newer != newer || (at == ref) != (e.kind == withFirst) {
 			return fmt.Errorf("R2: an element does not lead back to the newer one")
 		}
-		if newer != ref && c.r.elem(newer).born < e.born {
-			return fmt.Errorf("R2: an element of time %d is older than one of time %d", e.born, c.r.elem(newer).born)
+		if newer != ref && c.r.elem(newer).born() < e.born() {
+			return fmt.Errorf("R2: an element of batch %d is older than one of batch %d", e.born(), c.r.elem(newer).born())
 		}
-		if shadowed && e.flags&elementShadowed == 0 || e.flags&elementShadowed != 0 && e.flags&elementGarbage == 0 {
-			return fmt.Errorf("R3: an element is shadowed, but older ones are not, or it is no garbage")
-		}
-		shadowed = e.flags&elementShadowed != 0
 		garbage := e.flags&elementGarbage != 0
+		if past && !garbage {
+			return fmt.Errorf("R5: an element of a record that was replaced or deleted is not garbage")
+		}
 		if c.listed[at] != (garbage || e.expireAt != statelab.NoExpiry) {
-			return fmt.Errorf("R4, R6: an element that expires at %d, garbage: %v, is in a list: %v", e.expireAt, garbage, c.listed[at])
+			return fmt.Errorf("R4, R7: an element that expires at %d, garbage: %v, is in a list: %v", e.expireAt, garbage, c.listed[at])
 		}
 		if !garbage {
 			c.size += int64(e.size)
 		}
-		c.inUse += int64(c.r.elementSize(e))
 		delete(c.listed, at)
-		newer = at
-	}
-	if live := c.r.liveBytes(ref); int64(rec.bound) < live || c.r.maxBound < live {
-		return fmt.Errorf("R7: %d bytes are live, and the bound is %d", live, rec.bound)
+		if at == ref {
+			break
+		}
+		c.inUse += int64(c.r.sizeOf(e))
+		newer, at = at, arena.Ref(e.older.Load())
 	}
 	return nil
 }
@@ -207,11 +246,11 @@ func (c *checker) totals() error {
 	case len(c.listed) != 0:
 		return fmt.Errorf("R2: %d elements are in lists and in no record", len(c.listed))
 	case c.dirty != 0:
-		return fmt.Errorf("R5: %d records more are in the list of dirty ones than say so", c.dirty)
+		return fmt.Errorf("R6: %d records more are in the list of dirty ones than say so", c.dirty)
 	case c.size != c.r.size:
-		return fmt.Errorf("R7: keys and elements have %d bytes, and %d are counted", c.size, c.r.size)
+		return fmt.Errorf("R8: keys and elements have %d bytes, and %d are counted", c.size, c.r.size)
 	case c.inUse != c.r.mem.InUse():
-		return fmt.Errorf("R7: records take %d bytes, and %d are in use", c.inUse, c.r.mem.InUse())
+		return fmt.Errorf("R8: records take %d bytes, and %d are in use", c.inUse, c.r.mem.InUse())
 	}
 	return nil
 }

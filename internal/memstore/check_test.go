@@ -12,36 +12,48 @@ import (
 
 // TestCheckNamesWhatIsBroken breaks each invariant in memory.
 func TestCheckNamesWhatIsBroken(t *testing.T) {
+	newest := func(r *records, ref arena.Ref) *element { return r.elem(r.rec(ref).newest()) }
+	second := func(r *records, ref arena.Ref) *element { return r.elem(arena.Ref(newest(r, ref).older.Load())) }
 	for name, c := range map[string]struct {
 		want string
 		harm func(r *records, ref arena.Ref) // of the record k, which has three elements
 	}{
 		"record without elements": {"R1", func(r *records, ref arena.Ref) {
-			if _, _, err := r.index.Insert([]byte("empty")); err != nil {
-				t.Fatal(err)
-			}
+			empty, err := r.keys().NewRecord([]byte("empty"), 0)
+			must(t, err)
+			must(t, r.index.Insert(empty))
 		}},
-		"link to the newer":    {"R2", func(r *records, ref arena.Ref) { r.elem(r.elem(r.rec(ref).newest).older).newer = ref }},
-		"order of births":      {"R2", func(r *records, ref arena.Ref) { r.elem(r.elem(r.rec(ref).newest).older).born = 99 }},
-		"element that is lost": {"R7", func(r *records, ref arena.Ref) { r.elem(r.elem(r.rec(ref).newest).older).older = 0 }},
-		"shadowed, no garbage": {"R3", func(r *records, ref arena.Ref) { r.elem(r.rec(ref).newest).flags |= elementShadowed }},
-		"garbage in no list":   {"R4", func(r *records, ref arena.Ref) { r.elem(r.rec(ref).newest).flags |= elementGarbage }},
+		"link to the newer":          {"R2", func(r *records, ref arena.Ref) { second(r, ref).newer = ref }},
+		"order of births":            {"R2", func(r *records, ref arena.Ref) { second(r, ref).setBorn(99) }},
+		"element that is lost":       {"R2", func(r *records, ref arena.Ref) { second(r, ref).older.Store(0); second(r, ref).kind = withFirst }},
+		"element that leads nowhere": {"R8", func(r *records, ref arena.Ref) { second(r, ref).older.Store(0) }},
+		"replaced, in the index":     {"R3", func(r *records, ref arena.Ref) { r.unmarkDirty(r.rec(ref)); r.rec(ref).state = recordReplaced }},
+		"replaced, and leads astray": {"R3", func(r *records, ref arena.Ref) {
+			var v openView
+			r.open(&v, false)
+			put := statelab.Op{Kind: statelab.OpPut, Key: []byte("k"), ExpireAt: never}
+			must(t, r.prepareStep(put, nextSeq(r.seq.Load())))
+			r.commit()
+			r.rec(ref).dirtyPrev = ref
+		}},
+		"ended, no garbage":  {"R5", func(r *records, ref arena.Ref) { r.rec(ref).extra.Store(99) }},
+		"garbage in no list": {"R4", func(r *records, ref arena.Ref) { newest(r, ref).flags |= elementGarbage }},
 		"holder of garbage": {"R4", func(r *records, ref arena.Ref) {
 			var older, newer openView
 			r.open(&older, false)
 			r.open(&newer, false)
-			r.shadow(ref)
+			r.bury(ref, nextSeq(r.seq.Load()))
 			newer.held, older.held = older.held, newer.held
 			newer.bytes, older.bytes = older.bytes, newer.bytes
 		}},
-		"bytes that are pinned":  {"R4", func(r *records, ref arena.Ref) { r.pinned++ }},
-		"dirty, not listed":      {"R5", func(r *records, ref arena.Ref) { r.dirtyFirst, r.dirtyLast = 0, 0 }},
-		"slot of an expiry":      {"R6", func(r *records, ref arena.Ref) { r.elem(r.elem(r.rec(ref).newest).older).expireAt = -5 }},
-		"bit of a slot":          {"R6", func(r *records, ref arena.Ref) { r.wheel.used[3][0] |= 1 }},
-		"bytes that are live":    {"R7", func(r *records, ref arena.Ref) { r.size++ }},
-		"bound of a record":      {"R7", func(r *records, ref arena.Ref) { r.rec(ref).bound = 2 }},
-		"bytes of elements":      {"R7", func(r *records, ref arena.Ref) { r.elem(r.rec(ref).newest).size += 64 }},
-		"memory that was leaked": {"R7", func(r *records, ref arena.Ref) { r.mem.Alloc(10) }},
+		"bytes that are pinned":  {"R4", func(r *records, ref arena.Ref) { r.views.pinned++ }},
+		"dirty, not listed":      {"R6", func(r *records, ref arena.Ref) { r.dirtyFirst, r.dirtyLast = 0, 0 }},
+		"slot of an expiry":      {"R7", func(r *records, ref arena.Ref) { second(r, ref).expireAt = -5 }},
+		"bit of a slot":          {"R7", func(r *records, ref arena.Ref) { r.wheel.used[3][0] |= 1 }},
+		"bytes that are live":    {"R8", func(r *records, ref arena.Ref) { r.size++ }},
+		"bound of a record":      {"R8", func(r *records, ref arena.Ref) { newest(r, ref).extra.Store(2) }},
+		"bytes of elements":      {"R8", func(r *records, ref arena.Ref) { newest(r, ref).size += 64 }},
+		"memory that was leaked": {"R8", func(r *records, ref arena.Ref) { r.mem.Alloc(10) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := openTest(t, vfs.NewMem(), nil)

@@ -13,7 +13,7 @@ import (
 // Checkpoint implements statelab.Store. The copy is a snapshot and an empty log.
 func (s *Store) Checkpoint(dir string) error {
 	s.write.Lock()
-	if s.closed {
+	if s.closed.Load() {
 		s.write.Unlock()
 		return statelab.ErrClosed
 	}

@@ -1,5 +1,5 @@
 // Package memstore is the memory-resident store: all records in memory, behind
-// an ordered [OldIndex] that its users choose, and their history in files. It is
+// an ordered [Index] that its users choose, and their history in files. It is
 // what the skip list store and the memory variant of the B+tree are made of, so
 // that they differ in nothing but the index and where memory comes from.
 //
@@ -9,32 +9,66 @@
 //	                v                                v
 //	index:  k1 ------------ k2 --------------------- k3
 //	        |               |                        |
-//	      record          record                   record
-//	        |               |                        |
-//	      element         element -> element       element -> garbage
-//	                        :          :             :
-//	wheel:  . . . . . . . . * . . . .  * . . . . . . * . .   by expiry
+//	      record          record                   record ----prior---> record
+//	      + element       + element <- element     + element            + garbage
+//	           :                          :             :                    :
+//	wheel: . . * . . . . . . . . . . . . .* . . . . . . * . .   by expiry    :
+//	limbo: pieces that wait for readers to leave  <--------------------------+
 //
 // # Words
 //
 // Records and elements are pieces of an arena (package internal/arena), linked
-// by 32-bit references; nothing of a record is a Go object. A view is a moment
-// of the history that an iterator, a snapshot or a checkpoint reads by. An
-// element becomes garbage when it is dead or shadowed; garbage is freed at
-// once, or, if an open view sees it, held: by the newest view that does, in a
-// list. When that view closes, what it held are orphans until they are given
-// to an older view or freed. A record is dirty if it has changed since the last
-// Sync, which matters under checkpoint durability.
+// by 32-bit references; nothing of a record is a Go object. The piece of a
+// record bears its header, the links of the index, its key and its first
+// element; elements that are appended are pieces of their own. A Put over a
+// record makes another one, which takes its place in the index: the old one is
+// replaced, and prior leads to it.
+//
+// An element becomes garbage when it is dead, or its record is replaced or
+// deleted. A view is a moment of the history: a sequence, which is the number of
+// the last batch that it sees, and a watermark. A Get reads by the view of the
+// present; an iterator, a snapshot and a checkpoint keep one open. Garbage that
+// an open view sees is held: by the newest view that does, in a list. When that
+// view closes, what it held are orphans until they are given to an older view or
+// let go. Garbage that is let go is in limbo until it is freed. A record is
+// dirty if it has changed since the last Sync, which matters under checkpoint
+// durability.
+//
+// # Readers
+//
+// Readers take no lock. They enter an epoch (package internal/epoch), load the
+// view of the present, look up, copy what they want, and leave.
+//
+// A batch is prepared in full before the sequence is stored that makes it take
+// effect: its elements are linked, but born at a sequence that nobody reads by
+// yet. So it is seen whole or not at all. A reader who comes to a record that is
+// too young for him goes on to the prior one. A record that is replaced or
+// deleted notes since which sequence; readers of an earlier one see it as it
+// was. What expires is the reader's own business, by the watermark of his view.
+//
+// The present may move on while a reader looks up; he still finds all that his
+// view sees, since garbage stays linked until the readers have left who were
+// there when it became garbage, and is unlinked then, and freed when those have
+// left who were there when it was unlinked. So two grace periods pass, and no
+// reader ever has to begin again. Get is linearisable: what it returns was so at
+// the moment at which it loaded the sequence.
+//
+// An iterator over a range with two bounds that holds few records, as a probe of
+// a join does, copies them all when it is opened, in one epoch, and holds
+// nothing. Another one opens a view, and copies some records at a time, in an
+// epoch each.
 //
 // # Invariants
 //
-//	R1  A record has an element, or is dirty and in the files as of the last Sync, which has yet to be told that it is gone.
-//	R2  The elements of a record are doubly linked from newest to oldest, in the order in which they were applied.
-//	R3  All elements older than a shadowed one are shadowed, and all shadowed ones are garbage.
-//	R4  Garbage is in exactly one list: of the newest open view that sees it, or of the orphans.
-//	R5  Exactly the dirty records are in the list of dirty records, in the order in which they became so.
-//	R6  An element that is no garbage is in the wheel, in the right slot, if and only if it ever expires.
-//	R7  What is counted (bytes in use, of live records, of what is pinned) is what is there.
+//	R1  A record in the index has an element, or leads to a prior record, or is dirty and in the files as of the last Sync, which has yet to be told that it is gone.
+//	R2  The elements of a record are doubly linked from newest to oldest, in the order in which they were applied; the first element, if it is still there, is the oldest.
+//	R3  Of the records of a key the newest is in the index, all others are replaced, have elements, and are linked to and fro in the order in which they came.
+//	R4  Garbage is in exactly one list: of the newest open view that sees it, of the orphans, or in limbo.
+//	R5  All elements of a record that was replaced or deleted are garbage.
+//	R6  Exactly the dirty records are in the list of dirty records, in the order in which they became so; none of them is replaced.
+//	R7  An element that is no garbage is in the wheel, in the right slot, if and only if it ever expires.
+//	R8  What is counted (bytes in use, of live records, of what is pinned) is what is there, and no record's bound is less than its live bytes.
+//	R9  What readers look at does not change from its publication to its freeing, or is atomic.
 //
 // # Time
 //
@@ -44,7 +78,10 @@
 // that what is due cannot pile up for long: after an Advance over the expiries
 // of n elements at once the last of them is freed at the latest when 9n/16
 // operations have been applied, or 9n/1024 Advances made, or when memory is
-// short.
+// short. What is dead is given back when the readers of then have left, which
+// are microseconds unless one of them stalls: a reader who is kept from running
+// in his epoch delays all that dies meanwhile. A batch that the budget has no
+// room for waits for the readers that are active.
 //
 // # Budget
 //

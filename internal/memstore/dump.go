@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/internal/wal"
 )
 
@@ -16,11 +17,9 @@ import (
 func (s *Store) Dump(w io.Writer) error {
 	s.write.Lock()
 	defer s.write.Unlock()
-	if s.closed {
+	if s.closed.Load() {
 		return statelab.ErrClosed
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
 	out := &errWriter{w: w}
 	s.dumpState(out)
 	s.dumpSizes(out)
@@ -48,13 +47,13 @@ func (e *errWriter) Write(p []byte) (int, error) {
 func (s *Store) dumpState(w io.Writer) {
 	r := &s.records
 	fmt.Fprintf(w, "%s store %s, durability %s\n", s.o.Engine, s.path, s.o.Durability)
-	fmt.Fprintf(w, "watermark %d\n", r.watermark)
+	fmt.Fprintf(w, "watermark %d\n", r.watermark.Load())
 	fmt.Fprintf(w, "%d records, %d bytes of keys and elements\n", r.index.Len(), r.size)
 	fmt.Fprintf(w, "memory: %d bytes in use, %d mapped\n", r.mem.InUse(), r.mem.Mapped())
 	r.mem.Dump(w)
-	s.viewsMu.Lock()
-	defer s.viewsMu.Unlock()
-	for _, v := range r.views {
+	r.views.mu.Lock()
+	defer r.views.mu.Unlock()
+	for _, v := range r.views.open {
 		fmt.Fprintf(w, "%s\n", v)
 	}
 }
@@ -64,11 +63,12 @@ func (s *Store) dumpSizes(w io.Writer) {
 	r := &s.records
 	var sizes [33]int
 	most := 1
-	for ref := r.index.First(); ref != 0; ref = r.index.Next(ref) {
-		for at := r.rec(ref).newest; at != 0; at = r.elem(at).older {
+	r.each(func(ref arena.Ref) {
+		w := r.walkOver(ref, r.present())
+		for at := w.next(); at != 0; at = w.next() {
 			sizes[bits.Len32(r.elem(at).size)]++
 		}
-	}
+	})
 	for _, n := range sizes {
 		most = max(most, n)
 	}

@@ -1,28 +1,30 @@
 package memstore
 
 import (
+	"slices"
+	"sync"
+
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/internal/arena"
 )
 
-// An iterator reads by a view. It copies key and value into buffers of its own,
-// so what it has handed out lives on when the record is reclaimed or the store
-// is closed. Between moves it holds no lock; it remembers the place of its
-// record for as long as no record is removed from the index, and looks its key
-// up again after that.
+// An iterator stands on rows, which are copies. If the range is that of a probe,
+// with two bounds and few records in between, all of it was copied when the
+// iterator was opened, within one epoch, and nothing is held for it. Otherwise
+// it has a view open, and copies rows as it comes to them, in an epoch at a time.
 type iterator struct {
-	s     *Store
-	view  openView
-	place place
-	buffers
-	hasLower, hasUpper bool
+	s      *Store
+	rows   *rows
+	ranged *ranged // nil if the rows are all there is
+	place  place
+	pos    int // the row that it stands on
+	err    error
+	closed bool
+}
 
-	at       arena.Ref // the record it stands on, if removals are still
-	removals uint64
-	ahead    []arena.Ref // records after at, if the index is a Scanner
-	locked   bool        // mu is held for a move
-	err      error
-	closed   bool
+// ranged is what an iterator needs whose range is not copied whole.
+type ranged struct {
+	view openView
+	span span
 }
 
 // A place is where an iterator stands.
@@ -35,66 +37,62 @@ const (
 	afterLast
 )
 
-// buffers are an iterator's memory, which the next one takes over.
-type buffers struct{ lower, upper, key, value []byte }
-
-// Closed iterators leave this many buffers for new ones, if they have not grown
-// large.
+// What a probe reads at most. More than that is read by a view.
 const (
-	spareBuffers   = 16
-	maxSpareBuffer = 64 << 10 // bytes
+	probeRecords = 32
+	probeBytes   = 32 << 10
 )
+
+// How many rows an iterator with a view copies at a time: few after a seek, and
+// more as it moves on.
+const (
+	fewRows  = 4
+	manyRows = 64
+	rowBytes = 32 << 10
+)
+
+// rowsPool keeps rows of closed iterators, if they have not grown large.
+var rowsPool = sync.Pool{New: func() any {
+	return &rows{data: make([]byte, 0, 1<<10), at: make([]row, 0, 8)} // data is not nil: nor is an empty key (I6)
+}}
+
+const maxPooledRows = 64 << 10 // bytes
 
 // Iter implements statelab.Store.
 func (s *Store) Iter(r statelab.Range) (statelab.Iterator, error) {
-	it := &iterator{s: s, hasLower: r.Lower != nil, hasUpper: r.Upper != nil}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return nil, statelab.ErrClosed
+	it := &iterator{s: s, rows: rowsPool.Get().(*rows)}
+	it.rows.reset()
+	whole, err := it.probe(r)
+	if err != nil {
+		rowsPool.Put(it.rows)
+		return nil, err
 	}
-	s.viewsMu.Lock()
-	defer s.viewsMu.Unlock()
-	s.records.open(&it.view, false)
-	if n := len(s.buffers); n > 0 {
-		it.buffers, s.buffers = s.buffers[n-1], s.buffers[:n-1]
-	} else {
-		it.key, it.value = []byte{}, []byte{} // an empty key is not nil (I6)
+	if !whole {
+		it.rows.reset()
+		it.ranged = &ranged{span: span{lower: slices.Clone(r.Lower), upper: slices.Clone(r.Upper), bytes: rowBytes}}
+		s.records.open(&it.ranged.view, false)
 	}
-	it.lower = append(it.lower[:0], r.Lower...)
-	it.upper = append(it.upper[:0], r.Upper...)
 	return it, nil
 }
 
-// openView opens a view of the present for the store itself, holding write.
-func (s *Store) openView() *openView {
-	s.viewsMu.Lock()
-	defer s.viewsMu.Unlock()
-	v := new(openView)
-	s.records.open(v, true)
-	return v
-}
-
-// closeView closes a view, and reclaims some of what it held if nobody else is
-// busy writing.
-func (s *Store) closeView(v *openView) {
-	s.mu.RLock()
-	s.viewsMu.Lock()
-	held := v.held != 0 && !s.closed
-	if !s.closed {
-		s.records.close(v)
+// probe copies the whole range, if it is small, and says whether it is.
+func (it *iterator) probe(r statelab.Range) (whole bool, err error) {
+	g, err := it.s.enter()
+	if err != nil {
+		return false, err
 	}
-	s.viewsMu.Unlock()
-	s.mu.RUnlock()
-	if !held || !s.write.TryLock() {
-		return
+	defer it.s.leave(g)
+	rs := it.rows
+	rs.isFirst = true
+	if r.Empty() {
+		rs.isLast = true
+	} else if r.Lower != nil && r.Upper != nil {
+		records := &it.s.records
+		sp := span{lower: r.Lower, upper: r.Upper, records: probeRecords, bytes: probeBytes}
+		rs.from = start{key: append(rs.from.key[:0], r.Lower...)}
+		records.copyRows(rs, &sp, records.present())
 	}
-	s.mu.Lock()
-	if !s.closed {
-		s.records.reap(reapPerAdvance)
-	}
-	s.mu.Unlock()
-	s.write.Unlock()
+	return rs.isLast, nil
 }
 
 // Close implements statelab.Iterator.
@@ -103,15 +101,14 @@ func (it *iterator) Close() error {
 		return it.err
 	}
 	it.closed = true
-	s := it.s
-	s.closeView(&it.view)
 	it.place = afterLast
-	s.viewsMu.Lock()
-	if len(s.buffers) < spareBuffers && cap(it.key)+cap(it.value) <= maxSpareBuffer {
-		s.buffers = append(s.buffers, it.buffers)
+	if it.ranged != nil {
+		it.s.closeView(&it.ranged.view)
 	}
-	s.viewsMu.Unlock()
-	it.buffers = buffers{}
+	if cap(it.rows.data) <= maxPooledRows {
+		rowsPool.Put(it.rows)
+	}
+	it.rows, it.ranged = nil, nil
 	return it.err
 }
 
@@ -120,7 +117,7 @@ func (it *iterator) Key() []byte {
 	if it.place != onRecord {
 		return nil
 	}
-	return it.key
+	return it.rows.key(it.pos)
 }
 
 // Value implements statelab.Iterator.
@@ -128,252 +125,172 @@ func (it *iterator) Value() []byte {
 	if it.place != onRecord {
 		return nil
 	}
-	return it.value
+	return it.rows.value(it.pos)
 }
 
 // Err implements statelab.Iterator.
 func (it *iterator) Err() error { return it.err }
 
 // First implements statelab.Iterator.
-func (it *iterator) First() bool {
-	if !it.enter() {
-		return false
-	}
-	defer it.leave()
-	return it.forward(it.first())
-}
+func (it *iterator) First() bool { return it.ready() && it.first() }
 
 // Last implements statelab.Iterator.
-func (it *iterator) Last() bool {
-	if !it.enter() {
-		return false
-	}
-	defer it.leave()
-	return it.backward(it.last())
-}
+func (it *iterator) Last() bool { return it.ready() && it.last() }
 
 // SeekGE implements statelab.Iterator.
 func (it *iterator) SeekGE(key []byte) bool {
-	if !it.enter() {
+	switch {
+	case !it.ready():
 		return false
+	case it.rows.covers(key):
+		return it.stand(it.rows.search(key))
+	case it.ranged.span.lower != nil && string(key) <= string(it.ranged.span.lower):
+		return it.first()
 	}
-	defer it.leave()
-	if it.hasLower && string(key) < string(it.lower) {
-		key = it.lower
-	}
-	return it.forward(it.seek(key))
+	it.ranged.span.records = fewRows
+	return it.load(key, false, false) && it.stand(0)
 }
 
 // SeekLT implements statelab.Iterator.
 func (it *iterator) SeekLT(key []byte) bool {
-	if !it.enter() {
+	switch {
+	case !it.ready():
 		return false
+	case it.rows.covers(key):
+		return it.stand(it.rows.search(key) - 1)
+	case it.ranged.span.upper != nil && string(key) >= string(it.ranged.span.upper):
+		return it.last()
 	}
-	defer it.leave()
-	if it.hasUpper && string(key) > string(it.upper) {
-		key = it.upper
-	}
-	return it.backward(it.s.records.index.SeekLT(key))
+	it.ranged.span.records = fewRows
+	return it.load(key, true, false) && it.stand(len(it.rows.at)-1)
 }
 
 // Next implements statelab.Iterator.
 func (it *iterator) Next() bool {
-	if !it.enter() {
+	switch {
+	case !it.ready() || it.place == afterLast:
 		return false
+	case it.place != onRecord:
+		return it.first()
+	case it.pos+1 < len(it.rows.at) || it.rows.isLast:
+		return it.stand(it.pos + 1)
 	}
-	defer it.leave()
-	switch it.place {
-	case onRecord:
-		return it.forward(it.next())
-	case afterLast:
-		return false
-	}
-	return it.forward(it.first())
+	return it.load(it.Key(), false, true) && it.stand(0)
 }
 
 // Prev implements statelab.Iterator.
 func (it *iterator) Prev() bool {
-	if !it.enter() {
+	switch {
+	case !it.ready() || it.place == beforeFirst:
 		return false
+	case it.place != onRecord:
+		return it.last()
+	case it.pos > 0 || it.rows.isFirst:
+		return it.stand(it.pos - 1)
 	}
-	defer it.leave()
-	switch it.place {
-	case onRecord:
-		return it.backward(it.prev())
-	case beforeFirst:
-		return false
-	}
-	return it.backward(it.last())
+	return it.load(it.Key(), true, false) && it.stand(len(it.rows.at)-1)
 }
 
-// enter takes mu shared for a move, if the iterator can still move.
-func (it *iterator) enter() bool {
+func (it *iterator) first() bool {
+	rs := it.rows
+	if rs.isFirst && (rs.isLast || len(rs.at) > 0) {
+		return it.stand(0)
+	}
+	it.ranged.span.records = fewRows
+	if !it.load(it.ranged.span.lower, false, false) {
+		return false
+	}
+	rs.isFirst = true
+	return it.stand(0)
+}
+
+func (it *iterator) last() bool {
+	rs := it.rows
+	if rs.isLast && (rs.isFirst || len(rs.at) > 0) {
+		return it.stand(len(rs.at) - 1)
+	}
+	upper := it.ranged.span.upper
+	it.ranged.span.records = fewRows
+	if !it.load(upper, true, upper == nil) {
+		return false
+	}
+	rs.isLast = true
+	return it.stand(len(rs.at) - 1)
+}
+
+// stand takes the iterator to a row, or to one of the ends of the range.
+func (it *iterator) stand(i int) bool {
+	switch {
+	case i < 0:
+		it.place = beforeFirst
+	case i >= len(it.rows.at):
+		it.place = afterLast
+	default:
+		it.place, it.pos = onRecord, i
+	}
+	return it.place == onRecord
+}
+
+// ready says whether the iterator can still move.
+func (it *iterator) ready() bool {
 	if it.closed || it.err != nil {
 		return false
 	}
-	it.s.mu.RLock()
-	it.locked = true
-	if it.s.closed {
-		it.err = statelab.ErrClosed
-	} else {
-		it.err = it.view.err
-	}
-	if it.err != nil {
-		it.place = afterLast
-		it.leave()
+	if it.s.closed.Load() {
+		it.fail(statelab.ErrClosed)
+	} else if it.ranged != nil && it.ranged.view.gone.Load() {
+		it.fail(statelab.ErrSnapshotTooOld)
 	}
 	return it.err == nil
 }
 
-func (it *iterator) leave() {
-	if it.locked {
-		it.locked = false
-		it.s.mu.RUnlock()
-	}
-}
+func (it *iterator) fail(err error) { it.err, it.place = err, afterLast }
 
-// pause lets writers in, in the middle of a move that has come to the record
-// at key. It says whether the move can go on, and whether records may have been
-// removed meanwhile; then it.key is key.
-func (it *iterator) pause(key []byte) (ok, moved bool) {
-	removals := it.s.records.removals
-	it.key = append(it.key[:0], key...)
-	it.leave()
-	if !it.enter() {
-		return false, false
-	}
-	return true, removals != it.s.records.removals
-}
-
-// scanAhead is how many records are asked of a Scanner at a time: about what a
-// probe reads.
-const scanAhead = 8
-
-func (it *iterator) first() arena.Ref {
-	if it.hasLower {
-		return it.seek(it.lower)
-	}
-	return it.seek(nil)
-}
-
-// seek returns the first record with a key >= key.
-func (it *iterator) seek(key []byte) arena.Ref {
-	if x, ok := it.s.records.index.(OldScanner); ok {
-		return it.scan(x, key, false)
-	}
-	return it.s.records.index.SeekGE(key)
-}
-
-// following returns the record after ref, which is where the iterator is.
-// Records that are inserted before those ahead are not of the view.
-func (it *iterator) following(ref arena.Ref) arena.Ref {
-	x, ok := it.s.records.index.(OldScanner)
-	if !ok {
-		return it.s.records.index.Next(ref)
-	}
-	if len(it.ahead) > 0 {
-		ref, it.ahead = it.ahead[0], it.ahead[1:]
-		return ref
-	}
-	return it.scan(x, x.Key(ref), true)
-}
-
-func (it *iterator) scan(x OldScanner, key []byte, after bool) arena.Ref {
-	it.ahead = x.Scan(make([]arena.Ref, 0, scanAhead), key, after)
-	if len(it.ahead) == 0 {
-		return 0
-	}
-	ref := it.ahead[0]
-	it.ahead = it.ahead[1:]
-	return ref
-}
-
-func (it *iterator) last() arena.Ref {
-	if it.hasUpper {
-		return it.s.records.index.SeekLT(it.upper)
-	}
-	return it.s.records.index.Last()
-}
-
-// next returns the record after the one at it.key.
-func (it *iterator) next() arena.Ref {
-	if it.removals == it.s.records.removals {
-		return it.following(it.at)
-	}
-	it.ahead = nil
-	return it.s.records.after(it.key)
-}
-
-// prev returns the record before the one at it.key.
-func (it *iterator) prev() arena.Ref {
-	if it.removals == it.s.records.removals {
-		return it.s.records.index.Prev(it.at)
-	}
-	return it.s.records.index.SeekLT(it.key)
-}
-
-// forward stands on the first record from ref on that the view sees.
-func (it *iterator) forward(ref arena.Ref) bool {
-	r := &it.s.records
-	for n := 1; ref != 0; n++ {
-		key := r.index.Key(ref)
-		if it.hasUpper && string(key) >= string(it.upper) {
-			break
+// load copies other rows: those from key on, or after it, or before it.
+func (it *iterator) load(key []byte, down, edge bool) bool {
+	rg, rs := it.ranged, it.rows
+	rs.from = start{append(rs.from.key[:0], key...), down, edge}
+	rs.reset()
+	for done := false; !done; {
+		g, err := it.s.enter()
+		if err != nil {
+			it.fail(err)
+			return false
 		}
-		if it.stand(ref, key) {
-			return true
+		// What the view sees stays until the epoch ends, even if it is given up now.
+		if rg.view.gone.Load() {
+			err = statelab.ErrSnapshotTooOld
+		} else {
+			done = it.s.records.copyRows(rs, &rg.span, rg.view.view)
 		}
-		if n%readAtATime == 0 {
-			ok, moved := it.pause(key)
-			if !ok {
-				return false
-			}
-			if moved {
-				it.ahead = nil
-				ref = r.after(it.key)
-				continue
-			}
+		it.s.leave(g)
+		if err != nil {
+			it.fail(err)
+			return false
 		}
-		ref = it.following(ref)
 	}
-	it.place = afterLast
-	return false
-}
-
-// backward stands on the last record up to ref that the view sees.
-func (it *iterator) backward(ref arena.Ref) bool {
-	it.ahead = nil
-	r := &it.s.records
-	for n := 1; ref != 0; n++ {
-		key := r.index.Key(ref)
-		if it.hasLower && string(key) < string(it.lower) {
-			break
-		}
-		if it.stand(ref, key) {
-			return true
-		}
-		if n%readAtATime == 0 {
-			ok, moved := it.pause(key)
-			if !ok {
-				return false
-			}
-			if moved {
-				ref = r.index.SeekLT(it.key)
-				continue
-			}
-		}
-		ref = r.index.Prev(ref)
+	if down {
+		slices.Reverse(rs.at)
 	}
-	it.place = beforeFirst
-	return false
-}
-
-// stand copies the record, if the view sees it.
-func (it *iterator) stand(ref arena.Ref, key []byte) (ok bool) {
-	if it.value, ok = it.s.records.appendValue(it.value[:0], ref, it.view.view); !ok {
-		return false
-	}
-	it.key = append(it.key[:0], key...)
-	it.place, it.at, it.removals = onRecord, ref, it.s.records.removals
+	rg.span.records = min(2*rg.span.records, manyRows)
 	return true
+}
+
+// openView opens a view of the present for the store itself, holding write.
+func (s *Store) openView() *openView {
+	v := new(openView)
+	s.records.open(v, true)
+	return v
+}
+
+// closeView closes a view, and reclaims some of what it held if nobody else is
+// busy writing.
+func (s *Store) closeView(v *openView) {
+	if !s.records.close(v) || !s.write.TryLock() {
+		return
+	}
+	if !s.closed.Load() {
+		s.records.reap(reapPerAdvance)
+	}
+	s.write.Unlock()
 }

@@ -7,15 +7,6 @@ import (
 	"github.com/statelab/statelab/internal/arena"
 )
 
-// Where in a record its key and its links are. After a header, whose other
-// fields are this package's, come the index's links and then the key.
-const (
-	headSize = 60 // bytes of the header
-	keyLenAt = 56 // 2 bytes
-	heightAt = 58 // 1 byte: the number of links
-	linkSize = 4  // bytes
-)
-
 // MaxLinks is how many links a record can have.
 const MaxLinks = 255
 
@@ -25,15 +16,12 @@ type Keys struct{ Mem *arena.Arena }
 
 // Of returns the record's key, which aliases the record.
 func (k Keys) Of(ref arena.Ref) []byte {
-	p := k.Mem.Ptr(ref)
-	height := int(*(*uint8)(unsafe.Add(p, heightAt)))
-	return arena.Slice(p, headSize+linkSize*height, int(*(*uint16)(unsafe.Add(p, keyLenAt))))
+	rec := (*record)(k.Mem.Ptr(ref))
+	return arena.Slice(unsafe.Pointer(rec), headSize+linkSize*int(rec.links), int(rec.keyLen))
 }
 
 // Links returns the number of the record's links.
-func (k Keys) Links(ref arena.Ref) int {
-	return int(*(*uint8)(unsafe.Add(k.Mem.Ptr(ref), heightAt)))
-}
+func (k Keys) Links(ref arena.Ref) int { return int((*record)(k.Mem.Ptr(ref)).links) }
 
 // Link returns a link of the record, the first of which is 0.
 func (k Keys) Link(ref arena.Ref, i int) *atomic.Uint32 {
@@ -50,14 +38,13 @@ func (k Keys) NewRecord(key []byte, links int) (arena.Ref, error) {
 		return 0, err
 	}
 	clear(k.Mem.Bytes(ref, 0, size))
-	p := k.Mem.Ptr(ref)
-	*(*uint16)(unsafe.Add(p, keyLenAt)) = uint16(len(key))
-	*(*uint8)(unsafe.Add(p, heightAt)) = uint8(links)
+	rec := (*record)(k.Mem.Ptr(ref))
+	rec.keyLen, rec.links, rec.kind = uint16(len(key)), uint8(links), withoutAny
 	copy(k.Of(ref), key)
 	return ref, nil
 }
 
 // FreeRecord frees what NewRecord made.
 func (k Keys) FreeRecord(ref arena.Ref) {
-	k.Mem.Free(ref, headSize+linkSize*k.Links(ref)+len(k.Of(ref)))
+	k.Mem.Free(ref, (*element)(k.Mem.Ptr(ref)).pieceSize())
 }

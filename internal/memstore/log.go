@@ -58,7 +58,7 @@ func (s *Store) replay(payload []byte) error {
 		if len(payload) != 8 {
 			return s.damagedLog(fmt.Sprintf("advance of %d bytes", len(payload)))
 		}
-		r.watermark = max(r.watermark, int64(binary.LittleEndian.Uint64(payload)))
+		r.watermark.Store(max(r.watermark.Load(), int64(binary.LittleEndian.Uint64(payload))))
 		r.reap(reapPerAdvance)
 	default:
 		return s.damagedLog(fmt.Sprintf("unknown kind of record %d", kind))
@@ -103,7 +103,7 @@ func (enc *encoder) reset() {
 // as the view sees it, and says whether there are any.
 func (enc *encoder) appendRecord(r *records, ref arena.Ref, v view) bool {
 	enc.refs = r.elements(enc.refs[:0], ref, v)
-	key := r.index.Key(ref)
+	key := r.keys().Of(ref)
 	for i := len(enc.refs) - 1; i >= 0; i-- {
 		e := r.elem(enc.refs[i])
 		if i == len(enc.refs)-1 {

@@ -25,8 +25,8 @@ type Options struct {
 
 	// NewArena makes the memory of records.
 	NewArena func() *arena.Arena
-	// NewIndex makes the order of records, in that memory.
-	NewIndex func(*arena.Arena) (OldIndex, error)
+	// NewIndex makes the order of records, which may use that memory too.
+	NewIndex func(*arena.Arena, Retirer) (Index, error)
 }
 
 // DefaultLogLimit is replayed in some milliseconds.

@@ -1,46 +1,27 @@
 package memstore
 
 import (
-	"fmt"
 	"math"
-	"slices"
-	"sort"
+	"unsafe"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
 )
 
-// An openView is a view that somebody reads by, and what is held for it: the
-// garbage that it sees and no newer view does.
-type openView struct {
-	view
-	internal bool      // the store's own: it is never given up
-	held     arena.Ref // list of garbage
-	heldLast arena.Ref
-	bytes    int64 // of it
-	err      error // why the view was given up
-}
-
-// shadow makes garbage of all elements of a record, as a Put or Delete does.
-func (r *records) shadow(ref arena.Ref) {
-	rec := r.rec(ref)
-	rec.bound = 0
-	for at := rec.newest; at != 0; {
+// bury makes garbage of all elements of a record, which a batch has deleted or
+// replaced.
+func (r *records) bury(ref arena.Ref, seq uint64) {
+	for at := r.rec(ref).newest(); at != 0; {
 		e := r.elem(at)
-		if e.flags&elementShadowed != 0 {
-			return
+		older := arena.Ref(e.older.Load())
+		if at == ref {
+			older = 0
 		}
-		older := e.older
-		e.flags |= elementShadowed
-		if e.flags&elementGarbage != 0 {
-			// It is dead to all views since it became garbage, but to those
-			// before now it is not shadowed.
-			e.prev = arena.Ref(uint32(r.opened))
-		} else {
+		if e.flags&elementGarbage == 0 {
 			if e.expireAt != statelab.NoExpiry {
 				r.wheel.remove(r.mem, at)
 			}
-			r.discard(at, e) // the caller sees to the record
+			r.discard(at, e, seq)
 		}
 		at = older
 	}
@@ -49,119 +30,131 @@ func (r *records) shadow(ref arena.Ref) {
 // expire makes garbage of an element that is due and out of the wheel.
 func (r *records) expire(ref arena.Ref) {
 	e := r.elem(ref)
-	if r.tracks && !e.saved {
-		r.dropped++
+	if r.tracks && e.flags&elementSaved == 0 {
+		r.dropped.Add(1)
 	}
-	if emptied := r.discard(ref, e); emptied != 0 {
-		r.settle(emptied)
-	}
+	// The views that see it are of the batches before the next.
+	r.discard(ref, e, nextSeq(r.seq.Load()))
 }
 
-// discard makes garbage of an element. It is freed unless an open view sees it.
-func (r *records) discard(ref arena.Ref, e *element) (emptied arena.Ref) {
+// discard makes garbage of an element: from a sequence on nobody sees it.
+func (r *records) discard(ref arena.Ref, e *element, seq uint64) {
 	r.size -= int64(e.size)
 	e.flags |= elementGarbage
-	e.prev = arena.Ref(uint32(r.opened))
-	return r.holdOrDrop(ref, e, r.opened)
+	e.prev = arena.Ref(uint32(seq))
+	r.holdOrLet(ref, e)
 }
 
-// holdOrDrop gives garbage to the newest open view up to an ordinal that sees
-// it, or frees it if there is none, and returns the record if it has no element
-// any more.
-func (r *records) holdOrDrop(ref arena.Ref, e *element, ordinal uint64) (emptied arena.Ref) {
-	v := r.viewer(e, ordinal)
-	if v == nil {
-		return r.drop(ref)
-	}
-	e.next = v.held
-	if v.held == 0 {
-		v.heldLast = ref
-	}
-	v.held = ref
-	n := int64(r.elementSize(e))
-	v.bytes += n
-	r.pinned += n
-	return 0
-}
-
-// viewer returns the newest open view up to an ordinal that sees an element
-// which was not garbage before that view. Ordinals and watermarks of views
-// ascend together, so those that see it are neighbours.
-func (r *records) viewer(e *element, ordinal uint64) *openView {
-	n := sort.Search(len(r.views), func(i int) bool {
-		v := r.views[i]
-		return v.ordinal > ordinal || statelab.Expired(e.expireAt, v.watermark)
-	})
-	if n == 0 || r.views[n-1].ordinal <= e.born {
-		return nil
-	}
-	return r.views[n-1]
-}
-
-// maxViewDistance is how far apart the ordinals of open views may be so that
-// view.before can compare them in 32 bits.
-const maxViewDistance = math.MaxInt32 / 2
-
-// open makes v a view of the present. If that would leave another too far
-// behind, that is given up.
-func (r *records) open(v *openView, internal bool) {
-	r.opened++
-	if len(r.views) > 0 && r.opened-r.views[0].ordinal > maxViewDistance {
-		r.giveUp(r.views[0])
-	}
-	*v = openView{view: view{r.opened, r.watermark}, internal: internal}
-	r.views = append(r.views, v)
-}
-
-// close closes a view, which may have been given up. What it held is looked
-// through later, a bounded number at a time; it is not pinned by anybody
-// until then.
-func (r *records) close(v *openView) {
-	at := slices.Index(r.views, v)
-	if at < 0 {
+// unlink takes an element out of its record, when nobody can see it any more.
+func (r *records) unlink(ref arena.Ref) {
+	appendedOne := r.elem(ref).kind == appended
+	newer := r.unlinkElement(ref)
+	if appendedOne {
+		r.freeLater(ref)
+		if r.elem(newer).kind != appended {
+			r.settleIfEmpty(newer)
+		}
 		return
 	}
-	r.views = slices.Delete(r.views, at, at+1)
-	r.pinned -= v.bytes
-	if v.held != 0 {
-		r.elem(v.heldLast).next = r.orphans
-		r.orphans = v.held
+	if r.rec(ref).newest() == 0 {
+		r.settle(ref)
+	} else {
+		r.shed(ref)
 	}
-	v.held, v.heldLast, v.bytes = 0, 0, 0
 }
 
-// giveUp closes a view in the middle of its life.
-func (r *records) giveUp(v *openView) {
-	v.err = statelab.ErrSnapshotTooOld
-	r.close(v)
+func (r *records) settleIfEmpty(ref arena.Ref) {
+	if r.rec(ref).newest() == 0 {
+		r.settle(ref)
+	}
 }
 
-// limitPinned gives up the oldest views that may be, until no more than limit
-// bytes are held for open ones (I8).
-func (r *records) limitPinned(limit int64) {
-	for i := 0; r.pinned > limit && i < len(r.views); {
-		if v := r.views[i]; v.internal {
-			i++
-		} else {
-			r.giveUp(v)
+// settle takes a record out that has no elements, unless it is the way to an
+// older one that a view sees, or the next Sync has still to write that it is
+// gone.
+func (r *records) settle(ref arena.Ref) {
+	rec := r.rec(ref)
+	prior := arena.Ref(rec.prior.Load())
+	switch {
+	case rec.state&recordReplaced != 0:
+		newer := rec.dirtyPrev
+		r.rec(newer).prior.Store(uint32(prior))
+		if prior != 0 {
+			r.rec(prior).dirtyPrev = newer
 		}
+		r.freeLater(ref)
+		r.settleIfEmpty(newer)
+	case prior != 0:
+	case rec.state&recordDirty != 0 && rec.state&recordSaved != 0:
+		r.shed(ref)
+	default:
+		r.unmarkDirty(rec)
+		r.size -= int64(rec.keyLen)
+		r.index.Remove(ref)
+		r.freeLater(ref)
 	}
 }
 
-// pinnedInternally says whether a view of the store's own holds anything.
-func (r *records) pinnedInternally() bool {
-	return slices.ContainsFunc(r.views, func(v *openView) bool { return v.internal && v.bytes > 0 })
+// shed puts a record without a first element in the place of one whose first
+// element is gone but that has to stay, if that gives memory back. If there is
+// no memory to do it, the record stays as it is.
+func (r *records) shed(ref arena.Ref) {
+	old := r.rec(ref)
+	whole := old.pieceSize()
+	if old.kind != withFirst || old.state&recordReplaced != 0 || r.mem.SizeOf(old.valueAt()) == r.mem.SizeOf(whole) {
+		return
+	}
+	bare, err := r.mem.Alloc(old.valueAt())
+	if err != nil {
+		return
+	}
+	copy(r.mem.Bytes(bare, 0, old.valueAt()), arena.Slice(unsafe.Pointer(old), 0, old.valueAt()))
+	rec := r.rec(bare)
+	rec.kind, rec.size = withoutAny, 0
+	if newest := rec.newest(); newest != 0 {
+		r.elem(newest).newer = bare
+	}
+	if prior := rec.prior.Load(); prior != 0 {
+		r.rec(arena.Ref(prior)).dirtyPrev = bare
+	}
+	r.moveDirty(rec, bare)
+	r.index.Replace(ref, bare)
+	r.freeLater(ref)
 }
 
-// reap reclaims what is dead: it looks at up to limit elements that a closed
-// view has held or that are due. It says whether there are more.
+// moveDirty lets the neighbours of a dirty record that has moved know.
+func (r *records) moveDirty(rec *record, to arena.Ref) {
+	if rec.state&recordDirty == 0 {
+		return
+	}
+	if rec.dirtyPrev != 0 {
+		r.rec(rec.dirtyPrev).dirtyNext = to
+	} else {
+		r.dirtyFirst = to
+	}
+	if rec.dirtyNext != 0 {
+		r.rec(rec.dirtyNext).dirtyPrev = to
+	} else {
+		r.dirtyLast = to
+	}
+}
+
+// reap reclaims what is dead: it looks at up to limit pieces that are in limbo,
+// that a closed view has held, or that are due. It says whether there are more
+// of the latter two.
 func (r *records) reap(limit int) bool {
+	more := r.findDead(r.release(limit))
+	r.release(limit)
+	return more
+}
+
+func (r *records) findDead(limit int) (more bool) {
+	watermark := r.watermark.Load()
 	for range limit {
-		if ref := r.orphans; ref != 0 {
-			r.adopt(ref)
+		if r.adopt() {
 			continue
 		}
-		due, more := r.wheel.step(r.mem, r.watermark)
+		due, more := r.wheel.step(r.mem, watermark)
 		if due != 0 {
 			r.expire(due)
 		}
@@ -172,27 +165,9 @@ func (r *records) reap(limit int) bool {
 	return true
 }
 
-// adopt takes the first orphan and gives it to an older view, or frees it.
-func (r *records) adopt(ref arena.Ref) {
-	e := r.elem(ref)
-	r.orphans = e.next
-	if emptied := r.holdOrDrop(ref, e, r.lastBefore(e)); emptied != 0 {
-		r.settle(emptied)
-	}
-}
-
-// lastBefore returns the ordinal of the last view that was opened before e
-// became garbage. The element has its low half.
-func (r *records) lastBefore(e *element) uint64 {
-	return r.opened - uint64(uint32(r.opened)-uint32(e.prev))
-}
-
-// reapAll reclaims all that is dead.
+// reapAll reclaims all that is dead, waiting for the readers that are active.
 func (r *records) reapAll() {
-	for r.reap(math.MaxInt32) {
+	for r.findDead(math.MaxInt32) {
 	}
-}
-
-func (v *openView) String() string {
-	return fmt.Sprintf("view %d at watermark %d holds %d bytes", v.ordinal, v.watermark, v.bytes)
+	r.releaseAll()
 }

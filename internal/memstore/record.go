@@ -1,247 +1,235 @@
 package memstore
 
 import (
-	"math"
-	"slices"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
 )
 
-// A record is what an index entry begins with:
+// An element is one piece of the arena, unless it is the first of a record: that
+// lies in the record's piece, whose header begins with the element's. What
+// readers look at is atomic or never changes; the other fields are the
+// writer's.
 //
 //	OFFSET  SIZE  FIELD
-//	0       4     newest element; zero is none
-//	4       4     bound on the bytes of its live elements
-//	8       4     previous dirty record
-//	12      4     next dirty record
-//	16      4     flags
-type record struct {
-	newest    arena.Ref
-	bound     uint32
-	dirtyPrev arena.Ref
-	dirtyNext arena.Ref
-	flags     uint32
-}
-
-// RecordSize is how many bytes of an index entry belong to this package.
-const RecordSize = int(unsafe.Sizeof(record{}))
-
-const (
-	recordDirty   = 1 << iota // changed since the last Sync
-	recordSaved               // something of it may live in the files as of the last Sync
-	recordEmptied             // noted for removal by the batch that is being applied
-)
-
-// An element is one piece of the arena:
-//
-//	OFFSET  SIZE  FIELD
-//	0       8     born: how many views had been opened before
-//	8       8     expiry
-//	16      4     next older element of the record; zero is none
-//	20      4     next newer element; of the newest, the record
-//	24      4     next in a list: of its wheel slot, or of what a view holds
-//	28      4     previous in its wheel slot; of garbage, the last view that may see it
-//	32      4     length
-//	36      1     flags
-//	37      1     whether it was written to a file
-//	38            bytes
+//	0       8     expiry
+//	8       6     born: the sequence of the batch that brought it (low 4 bytes, high 2)
+//	14      1     kind of piece: 0 appended element, 1 record, 2 record without a first element
+//	15      1     flags, the writer's
+//	16      4     length
+//	20      4     next older element; of a record, its newest element
+//	24      4     next newer element; of the newest, the record (the writer's)
+//	28      4     next in a list: of its wheel slot, or of what a view holds (the writer's)
+//	32      4     previous in its wheel slot; of garbage, low half of the sequence since which it is (the writer's)
+//	36      4     of a record, its end; of an appended element, a bound on the bytes up to it (the writer's)
+//	40            bytes, if it is an appended element
 type element struct {
-	born     uint64
 	expireAt int64
-	older    arena.Ref
+	bornLow  uint32
+	bornHigh uint16
+	kind     uint8
+	flags    uint8
+	size     uint32
+	older    atomic.Uint32
 	newer    arena.Ref
 	next     arena.Ref
 	prev     arena.Ref
-	size     uint32
-	flags    uint8
-	saved    bool
+	extra    atomic.Uint32
 }
 
-const elementHead = int(unsafe.Offsetof(element{}.saved)) + 1
+// A record is the header of a piece that bears a key:
+//
+//	OFFSET  SIZE  FIELD
+//	0       40    its first element, and its newest and its end
+//	40      4     older record of the same key; zero is none
+//	44      4     next record of the same join key; see groups.go
+//	48      4     previous dirty record; of a replaced record, the one in its place
+//	52      4     next dirty record
+//	56      2     length of the key
+//	58      1     number of links
+//	59      1     state, the writer's
+//	60            links of the index, 4 bytes each
+//	              key
+//	              bytes of the first element
+type record struct {
+	element
+	prior     atomic.Uint32
+	chain     atomic.Uint32
+	dirtyPrev arena.Ref
+	dirtyNext arena.Ref
+	keyLen    uint16
+	links     uint8
+	state     uint8
+}
+
+// Kinds of pieces.
+const (
+	appended   = iota // an element of its own
+	withFirst         // a record with its first element
+	withoutAny        // a record whose first element is gone
+)
+
+// Flags of an element.
+const (
+	elementGarbage = 1 << iota // dead or shadowed, and waiting to be freed
+	elementSaved               // it was written to a file
+)
+
+// States of a record.
+const (
+	recordDirty    = 1 << iota // changed since the last Sync
+	recordSaved                // something of it may live in the files as of the last Sync
+	recordReplaced             // another record is in its place in the index
+)
 
 const (
-	elementNewest   = 1 << iota // newer is the record
-	elementGarbage              // dead or shadowed, and held only for open views
-	elementShadowed             // by a Put or Delete, and so are all older ones
+	elementHead = int(unsafe.Sizeof(element{}))
+	headSize    = int(unsafe.Offsetof(record{}.state)) + 1
+	linkSize    = 4 // bytes
 )
 
 func (r *records) rec(ref arena.Ref) *record { return (*record)(r.mem.Ptr(ref)) }
 
 func (r *records) elem(ref arena.Ref) *element { return (*element)(r.mem.Ptr(ref)) }
 
+func (e *element) born() uint64 { return uint64(e.bornHigh)<<32 | uint64(e.bornLow) }
+
+func (e *element) setBorn(seq uint64) { e.bornLow, e.bornHigh = uint32(seq), uint16(seq>>32) }
+
+// valueAt returns where in the piece the element's bytes are.
+func (e *element) valueAt() int {
+	if e.kind == appended {
+		return elementHead
+	}
+	rec := (*record)(unsafe.Pointer(e))
+	return headSize + linkSize*int(rec.links) + int(rec.keyLen)
+}
+
+// value returns the element's bytes, which alias the arena.
 func (e *element) value() []byte {
-	return arena.Slice(unsafe.Pointer(e), elementHead, int(e.size))
+	return arena.Slice(unsafe.Pointer(e), e.valueAt(), int(e.size))
+}
+
+// pieceSize returns the size of the piece that e begins.
+func (e *element) pieceSize() int {
+	if e.kind == withoutAny {
+		return e.valueAt()
+	}
+	return e.valueAt() + int(e.size)
+}
+
+func (rec *record) newest() arena.Ref { return arena.Ref(rec.older.Load()) }
+
+func (rec *record) setNewest(ref arena.Ref) { rec.older.Store(uint32(ref)) }
+
+// A record ends when it is deleted: those who read from a later sequence on do
+// not see it. Its end is the low half of that sequence, which is not zero; see
+// nextSeq. Readers are never so far behind that it could be mistaken: those
+// that are bounded by an epoch are quick, views are given up in time
+// (maxViewDistance), and when no view can see the record it is emptied.
+func (rec *record) endedBy(seq uint64) bool {
+	end := rec.extra.Load()
+	return end != 0 && int32(uint32(seq)-end) >= 0
+}
+
+func (rec *record) ended() bool { return rec.extra.Load() != 0 }
+
+// nextSeq returns the sequence of the next batch. The low half of a sequence is
+// never zero.
+func nextSeq(seq uint64) uint64 {
+	if seq++; uint32(seq) == 0 {
+		seq++
+	}
+	return seq
+}
+
+// newRecord makes a record of one element that is in no index yet. It is the
+// only one in its own list of elements.
+func (r *records) newRecord(op statelab.Op, seq uint64) (arena.Ref, error) {
+	links := r.index.Links(op.Key)
+	ref, err := r.mem.Alloc(headSize + linkSize*links + len(op.Key) + len(op.Value))
+	if err != nil {
+		return 0, err
+	}
+	rec := r.rec(ref)
+	*rec = record{keyLen: uint16(len(op.Key)), links: uint8(links)}
+	rec.init(op, seq, withFirst, r.loading)
+	rec.setNewest(ref)
+	rec.newer = ref
+	p := unsafe.Pointer(rec)
+	clear(arena.Slice(p, headSize, linkSize*links))
+	copy(arena.Slice(p, headSize+linkSize*links, len(op.Key)), op.Key)
+	copy(rec.value(), op.Value)
+	return ref, nil
 }
 
 // newElement makes an element that is in no record yet.
-func (r *records) newElement(value []byte, expireAt int64) (arena.Ref, error) {
-	ref, err := r.mem.Alloc(elementHead + len(value))
+func (r *records) newElement(op statelab.Op, seq uint64) (arena.Ref, error) {
+	ref, err := r.mem.Alloc(elementHead + len(op.Value))
 	if err != nil {
 		return 0, err
 	}
 	e := r.elem(ref)
-	*e = element{expireAt: expireAt, size: uint32(len(value)), saved: r.loading}
-	copy(e.value(), value)
+	*e = element{}
+	e.init(op, seq, appended, r.loading)
+	copy(e.value(), op.Value)
 	return ref, nil
 }
 
-// elementSize returns what an element takes of the arena.
-func (r *records) elementSize(e *element) int { return r.mem.SizeOf(elementHead + int(e.size)) }
+func (e *element) init(op statelab.Op, seq uint64, kind uint8, saved bool) {
+	e.expireAt, e.size, e.kind = op.ExpireAt, uint32(len(op.Value)), kind
+	e.setBorn(seq)
+	if saved {
+		e.flags = elementSaved
+	}
+}
 
-// push makes an element the newest of its record. It is born now and not when it
-// was prepared: views opened in between are not to see it.
+// size of a piece as the arena counts it.
+func (r *records) sizeOf(e *element) int { return r.mem.SizeOf(e.pieceSize()) }
+
+func (r *records) freePiece(ref arena.Ref) { r.mem.Free(ref, r.elem(ref).pieceSize()) }
+
+// push makes an element the newest of its record.
 func (r *records) push(recRef, ref arena.Ref) {
 	rec, e := r.rec(recRef), r.elem(ref)
-	e.born, e.older, e.newer = r.opened, rec.newest, recRef
-	e.flags |= elementNewest
-	if e.older != 0 {
-		older := r.elem(e.older)
-		older.flags &^= elementNewest
-		older.newer = ref
+	newest := rec.newest()
+	e.extra.Store(uint32(min(r.bound(recRef)+uint64(e.size), 1<<32-1)))
+	e.older.Store(uint32(newest))
+	e.newer = recRef
+	if newest != 0 {
+		r.elem(newest).newer = ref
 	}
-	rec.newest = ref
-	rec.bound = uint32(min(uint64(rec.bound)+uint64(e.size), math.MaxUint32))
-	r.maxBound = max(r.maxBound, int64(rec.bound))
-	r.size += int64(e.size)
-	if e.expireAt != statelab.NoExpiry {
-		r.wheel.insert(r.mem, ref)
-	}
+	rec.setNewest(ref)
 }
 
-// drop takes garbage out of its record and frees it. It returns the record if
-// it has no element any more.
-func (r *records) drop(ref arena.Ref) (emptied arena.Ref) {
+// unlinkElement takes an element out of the list of its record, and returns
+// what then is newer than its older one: the record, if it was the newest. The
+// first element of a record is the oldest in its list, which leads back to the
+// record; it goes by cutting the list behind the second.
+func (r *records) unlinkElement(ref arena.Ref) (newer arena.Ref) {
 	e := r.elem(ref)
-	if e.older != 0 {
-		older := r.elem(e.older)
-		older.newer = e.newer
-		older.flags |= e.flags & elementNewest
+	if e.kind != appended {
+		r.elem(e.newer).older.Store(0)
+		return e.newer
 	}
-	if e.flags&elementNewest == 0 {
-		r.elem(e.newer).older = e.older
-	} else if r.rec(e.newer).newest = e.older; e.older == 0 {
-		emptied = e.newer
+	older := arena.Ref(e.older.Load())
+	r.elem(e.newer).older.Store(uint32(older))
+	if older != 0 {
+		r.elem(older).newer = e.newer
 	}
-	r.mem.Free(ref, elementHead+int(e.size))
-	return emptied
+	return e.newer
 }
 
-// A view is a moment of the history: what was applied before it was opened, at
-// the watermark of then.
-type view struct {
-	ordinal   uint64 // how many views had been opened, with it; the present is math.MaxUint64
-	watermark int64
-}
-
-// What a view makes of an element.
-type sight uint8
-
-const (
-	seen   sight = iota
-	unseen       // but older ones may be seen
-	ended        // and so are all older ones
-)
-
-func (v view) look(e *element) sight {
-	if e.flags&elementGarbage != 0 && !v.before(e) {
-		if e.flags&elementShadowed != 0 {
-			return ended
-		}
-		return unseen
+// bound returns a bound on the bytes of the record's live elements.
+func (r *records) bound(ref arena.Ref) uint64 {
+	switch newest := r.rec(ref).newest(); newest {
+	case 0:
+		return 0
+	case ref:
+		return uint64(r.rec(ref).size)
+	default:
+		return uint64(r.elem(newest).extra.Load())
 	}
-	if e.born >= v.ordinal || statelab.Expired(e.expireAt, v.watermark) {
-		return unseen
-	}
-	return seen
-}
-
-// before says whether the view was opened before e became garbage. Ordinals
-// are compared in 32 bits, which is right as long as no two open views are
-// further apart than half of that; see openView.
-func (v view) before(e *element) bool {
-	return v.ordinal != math.MaxUint64 && int32(uint32(e.prev)-uint32(v.ordinal)) >= 0
-}
-
-// appendValue appends what the view sees of a record, and says whether it sees
-// anything.
-func (r *records) appendValue(dst []byte, ref arena.Ref, v view) ([]byte, bool) {
-	first, last, total := arena.Ref(0), arena.Ref(0), 0 // newest and oldest seen
-	for at := r.rec(ref).newest; at != 0; {
-		e := r.elem(at)
-		sight := v.look(e)
-		if sight == ended {
-			break
-		}
-		if sight == seen {
-			if first == 0 {
-				first = at
-			}
-			last = at
-			total += int(e.size)
-		}
-		at = e.older
-	}
-	if first == 0 {
-		return dst, false
-	}
-	if first == last {
-		return append(dst, r.elem(first).value()...), true
-	}
-	dst = slices.Grow(dst, total)[:len(dst)+total]
-	end := len(dst)
-	for at := first; ; at = r.elem(at).older {
-		if e := r.elem(at); v.look(e) == seen {
-			end -= copy(dst[end-int(e.size):end], e.value())
-		}
-		if at == last {
-			return dst, true
-		}
-	}
-}
-
-// sees says whether the view sees anything of a record.
-func (r *records) sees(ref arena.Ref, v view) bool {
-	for at := r.rec(ref).newest; at != 0; {
-		e := r.elem(at)
-		switch v.look(e) {
-		case seen:
-			return true
-		case ended:
-			return false
-		}
-		at = e.older
-	}
-	return false
-}
-
-// elements returns what the view sees of a record, newest first, in dst.
-func (r *records) elements(dst []arena.Ref, ref arena.Ref, v view) []arena.Ref {
-	for at := r.rec(ref).newest; at != 0; {
-		e := r.elem(at)
-		switch v.look(e) {
-		case seen:
-			dst = append(dst, at)
-		case ended:
-			return dst
-		}
-		at = e.older
-	}
-	return dst
-}
-
-// liveBytes returns the bytes of a record's live elements.
-func (r *records) liveBytes(ref arena.Ref) (n int64) {
-	for at := r.rec(ref).newest; at != 0; {
-		e := r.elem(at)
-		switch r.present().look(e) {
-		case seen:
-			n += int64(e.size)
-		case ended:
-			return n
-		}
-		at = e.older
-	}
-	return n
 }

@@ -1,62 +1,91 @@
 package memstore
 
 import (
-	"math"
+	"sync/atomic"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/epoch"
 )
 
-// records is the state of a store in memory, without its files and locks. Its
-// methods that change something need the exclusion of everybody else, but
-// those for views, which need only their own; see Store for the locks.
+// records is the state of a store in memory, without its files. Methods that
+// change something are for the one writer, but those of views; what readers do
+// is in read.go.
 type records struct {
-	mem       *arena.Arena
-	index     OldIndex
-	watermark int64
-	wheel     wheel
+	mem   *arena.Arena
+	index Index
+	epoch epoch.Domain
+	limbo limbo
+	views views
+	wheel wheel
 
-	opened  uint64      // views so far
-	views   []*openView // the open ones, oldest first
-	pinned  int64       // bytes of what they hold
-	orphans arena.Ref   // list of garbage that closed views have held
+	seq       atomic.Uint64 // of the last batch that has taken effect
+	watermark atomic.Int64
 
 	loading    bool // whether what is applied comes from files
 	tracks     bool // whether dirty records are listed, which checkpoint durability needs
 	dirtyFirst arena.Ref
 	dirtyLast  arena.Ref
 
-	steps   []step      // of the batch that is being applied
-	logical int64       // bytes of its keys and elements
-	emptied []arena.Ref // records that it left without elements
+	steps   []step // of the batch that is being applied
+	logical int64  // bytes of its keys and elements
 
-	maxBound int64 // no record's bound was ever greater
-	size     int64 // bytes of keys, and of elements that are not garbage
-	removals uint64
-	dropped  int64 // elements that died before they were written
+	maxBound int64        // no record's bound was ever greater
+	size     int64        // bytes of keys, and of elements that are not garbage
+	dropped  atomic.Int64 // elements that died before they were written
 }
 
-// A step is an operation, with its memory found.
+// A step is what an operation has changed.
 type step struct {
-	kind  statelab.OpKind // delete also stands for a Put that is dead when applied
-	added bool            // the record was made for it
-	rec   arena.Ref       // 0 if there is nothing to do
-	elem  arena.Ref
+	do  stepKind
+	old arena.Ref // the record of the key before
+	new arena.Ref // the record or element that was made
 }
 
-// present is the view of what is.
-func (r *records) present() view { return view{math.MaxUint64, r.watermark} }
+type stepKind uint8
 
-// prepare finds or makes all the memory that operations need, so that commit
-// cannot fail. Until then nothing that it made is seen. After a failure nothing
-// is left of it. The record of a step stays valid until commit or abandon.
+const (
+	doNothing stepKind = iota
+	doInsert           // new is a record of a new key
+	doReplace          // new is a record in the place of old
+	doAppend           // new is an element of old
+	doEnd              // old is deleted
+)
+
+// inUse returns the bytes of memory in use.
+func (r *records) inUse() int64 { return r.mem.InUse() }
+
+func (r *records) keys() Keys { return Keys{r.mem} }
+
+// find returns the record of key in the index, or 0. It is for readers too.
+func (r *records) find(key []byte) arena.Ref { return r.index.Find(key) }
+
+// each calls do with every record in the index, in the order of keys. It is for
+// the writer.
+func (r *records) each(do func(arena.Ref)) {
+	var (
+		buf  [refsAtATime]arena.Ref
+		key  []byte
+		refs = buf[:]
+	)
+	for after := false; len(refs) == len(buf); after = true {
+		refs = r.index.Ascend(buf[:0], key, after)
+		for _, ref := range refs {
+			key = r.keys().Of(ref)
+			do(ref)
+		}
+	}
+}
+
+// prepare makes operations take effect for a sequence that nobody reads by yet.
+// After a failure nothing is left of it. The records of its steps stay where
+// they are until commit or abandon.
 func (r *records) prepare(ops statelab.OpReader) error {
 	r.steps, r.logical = r.steps[:0], 0
+	seq := nextSeq(r.seq.Load())
 	for op, ok := ops.Next(); ok; op, ok = ops.Next() {
 		r.logical += int64(len(op.Key) + len(op.Value))
-		st, err := r.prepareStep(op)
-		r.steps = append(r.steps, st)
-		if err != nil {
+		if err := r.prepareStep(op, seq); err != nil {
 			r.abandon()
 			return err
 		}
@@ -68,76 +97,155 @@ func (r *records) prepare(ops statelab.OpReader) error {
 	return nil
 }
 
-func (r *records) prepareStep(op statelab.Op) (st step, err error) {
-	st.kind = op.Kind
-	if op.Kind != statelab.OpDelete && statelab.Expired(op.ExpireAt, r.watermark) {
-		if op.Kind == statelab.OpAppend {
-			return st, nil
+func (r *records) prepareStep(op statelab.Op, seq uint64) error {
+	old := r.find(op.Key)
+	if op.Kind != statelab.OpDelete && !statelab.Expired(op.ExpireAt, r.watermark.Load()) {
+		if op.Kind == statelab.OpAppend && old != 0 && r.takesMore(old) {
+			return r.prepareAppend(old, op, seq)
 		}
-		st.kind = statelab.OpDelete
+		return r.prepareRecord(old, op, seq)
 	}
-	if st.kind == statelab.OpDelete {
-		st.rec = r.index.Find(op.Key)
-		return st, nil
+	// A Put that is dead when applied deletes, an Append does nothing.
+	if op.Kind != statelab.OpAppend && old != 0 && !r.rec(old).ended() {
+		r.rec(old).extra.Store(uint32(seq))
+		r.steps = append(r.steps, step{do: doEnd, old: old})
+	} else {
+		r.steps = append(r.steps, step{})
 	}
-	if st.rec, st.added, err = r.index.Insert(op.Key); err != nil {
-		return step{}, err
-	}
-	if st.added {
-		r.size += int64(len(op.Key))
-	}
-	st.elem, err = r.newElement(op.Value, op.ExpireAt)
-	return st, err
+	return nil
 }
 
-// abandon undoes prepare.
+// takesMore says whether elements can be appended to a record. If nothing of it
+// lives, a new one takes its place.
+func (r *records) takesMore(ref arena.Ref) bool {
+	rec := r.rec(ref)
+	newest := rec.newest()
+	return !rec.ended() && newest != 0 && (newest != ref || rec.flags&elementGarbage == 0)
+}
+
+func (r *records) prepareAppend(old arena.Ref, op statelab.Op, seq uint64) error {
+	ref, err := r.newElement(op, seq)
+	if err != nil {
+		return err
+	}
+	r.push(old, ref)
+	r.steps = append(r.steps, step{doAppend, old, ref})
+	return nil
+}
+
+// prepareRecord makes a record in the place of old, if there is one.
+func (r *records) prepareRecord(old arena.Ref, op statelab.Op, seq uint64) error {
+	ref, err := r.newRecord(op, seq)
+	if err != nil {
+		return err
+	}
+	if old != 0 {
+		r.rec(ref).prior.Store(uint32(old))
+		r.index.Replace(old, ref)
+		r.steps = append(r.steps, step{doReplace, old, ref})
+		return nil
+	}
+	if err := r.index.Insert(ref); err != nil {
+		r.freePiece(ref) // nobody has seen it
+		return err
+	}
+	r.steps = append(r.steps, step{do: doInsert, new: ref})
+	return nil
+}
+
+// abandon undoes prepare. Readers may have come to what was made, and may stand
+// on it until their epoch ends; they do not see it.
 func (r *records) abandon() {
 	for i := len(r.steps) - 1; i >= 0; i-- {
-		st := r.steps[i]
-		if st.elem != 0 {
-			r.mem.Free(st.elem, elementHead+int(r.elem(st.elem).size))
-		}
-		if st.added {
-			r.removeRecord(st.rec)
+		switch st := r.steps[i]; st.do {
+		case doInsert:
+			r.index.Remove(st.new)
+			r.freeLater(st.new)
+		case doReplace:
+			r.index.Replace(st.new, st.old)
+			r.freeLater(st.new)
+		case doAppend:
+			r.unlinkElement(st.new)
+			r.freeLater(st.new)
+		case doEnd:
+			r.rec(st.old).extra.Store(0)
 		}
 	}
 	r.steps = r.steps[:0]
 }
 
-// commit makes what was prepared take effect.
+// commit makes what was prepared take effect for all readers that come, with
+// the one store of the sequence; then it sees to what that has left behind.
 func (r *records) commit() {
+	seq := nextSeq(r.seq.Load())
+	r.seq.Store(seq)
 	for _, st := range r.steps {
-		if st.rec == 0 {
-			continue
-		}
-		if st.kind != statelab.OpAppend {
-			r.shadow(st.rec)
-		}
-		if st.elem != 0 {
-			r.push(st.rec, st.elem)
-		}
-		rec := r.rec(st.rec)
-		if r.tracks {
-			r.markDirty(st.rec, rec)
-		} else if r.loading {
-			rec.flags |= recordSaved
-		}
-		if rec.newest == 0 && rec.flags&recordEmptied == 0 {
-			rec.flags |= recordEmptied
-			r.emptied = append(r.emptied, st.rec)
+		switch st.do {
+		case doInsert:
+			r.size += int64(r.rec(st.new).keyLen)
+			r.welcome(st.new, st.new)
+			r.changed(st.new)
+		case doReplace:
+			r.succeed(st.old, st.new, seq)
+			r.welcome(st.new, st.new)
+			r.changed(st.new)
+		case doAppend:
+			r.welcome(st.old, st.new)
+			r.changed(st.old)
+		case doEnd:
+			r.bury(st.old, seq)
+			r.changed(st.old)
 		}
 	}
-	for _, ref := range r.emptied {
-		r.rec(ref).flags &^= recordEmptied
-		r.settle(ref)
+	for _, st := range r.steps {
+		// Those that had no elements before they were deleted. Others, or a
+		// later step of the batch, see to themselves.
+		if st.do == doEnd && r.rec(st.old).state&recordReplaced == 0 {
+			r.settleIfEmpty(st.old)
+		}
 	}
-	r.steps, r.emptied = r.steps[:0], r.emptied[:0]
+	r.steps = r.steps[:0]
+}
+
+// welcome takes the account of an element that has come to a record.
+func (r *records) welcome(rec, ref arena.Ref) {
+	e := r.elem(ref)
+	r.size += int64(e.size)
+	r.maxBound = max(r.maxBound, int64(r.bound(rec)))
+	if e.expireAt != statelab.NoExpiry {
+		r.wheel.insert(r.mem, ref)
+	}
+}
+
+// succeed hands over to the record that has come in the place of old.
+func (r *records) succeed(old, ref arena.Ref, seq uint64) {
+	was := r.rec(old)
+	r.rec(ref).state = was.state & recordSaved
+	r.unmarkDirty(was)
+	was.state |= recordReplaced
+	was.dirtyPrev = ref
+	if !was.ended() {
+		// Who comes to it by way of newer records is of an earlier batch, as
+		// long as the one in its place is among them; but that may go first.
+		was.extra.Store(uint32(seq))
+	}
+	r.bury(old, seq)
+	r.settleIfEmpty(old)
+}
+
+// changed notes that a record is not what the last Sync has written.
+func (r *records) changed(ref arena.Ref) {
+	if r.tracks {
+		r.markDirty(ref, r.rec(ref))
+	} else if r.loading {
+		r.rec(ref).state |= recordSaved
+	}
 }
 
 // allocated says whether what was prepared took memory.
 func (r *records) allocated() bool {
 	for _, st := range r.steps {
-		if st.elem != 0 {
+		if st.new != 0 {
 			return true
 		}
 	}
@@ -147,10 +255,10 @@ func (r *records) allocated() bool {
 // markDirty puts a record last in the list of those that changed since the last
 // Sync, unless it is there.
 func (r *records) markDirty(ref arena.Ref, rec *record) {
-	if rec.flags&recordDirty != 0 {
+	if rec.state&recordDirty != 0 {
 		return
 	}
-	rec.flags |= recordDirty
+	rec.state |= recordDirty
 	rec.dirtyPrev, rec.dirtyNext = r.dirtyLast, 0
 	if r.dirtyLast != 0 {
 		r.rec(r.dirtyLast).dirtyNext = ref
@@ -161,10 +269,10 @@ func (r *records) markDirty(ref arena.Ref, rec *record) {
 }
 
 func (r *records) unmarkDirty(rec *record) {
-	if rec.flags&recordDirty == 0 {
+	if rec.state&recordDirty == 0 {
 		return
 	}
-	rec.flags &^= recordDirty
+	rec.state &^= recordDirty
 	if rec.dirtyNext != 0 {
 		r.rec(rec.dirtyNext).dirtyPrev = rec.dirtyPrev
 	} else {
@@ -176,72 +284,4 @@ func (r *records) unmarkDirty(rec *record) {
 		r.dirtyFirst = rec.dirtyNext
 	}
 	rec.dirtyPrev, rec.dirtyNext = 0, 0
-}
-
-// settle removes a record that has no elements, unless the next Sync has still
-// to write that it is gone.
-func (r *records) settle(ref arena.Ref) {
-	rec := r.rec(ref)
-	if rec.newest != 0 || rec.flags&recordDirty != 0 && rec.flags&recordSaved != 0 {
-		return
-	}
-	r.unmarkDirty(rec)
-	r.removeRecord(ref)
-}
-
-func (r *records) removeRecord(ref arena.Ref) {
-	r.size -= int64(len(r.index.Key(ref)))
-	r.index.Remove(ref)
-	r.removals++
-}
-
-// overLimit says whether an operation would make a record too large, and of
-// which key. Almost always the bounds that are kept rule it out.
-func (r *records) overLimit(ops statelab.OpReader, batchBytes int64) (key []byte, over bool) {
-	if r.maxBound+batchBytes <= statelab.MaxRecordSize {
-		return nil, false
-	}
-	doubt := batchBytes > statelab.MaxRecordSize
-	for rest := ops; !doubt; {
-		op, ok := rest.Next()
-		if !ok {
-			return nil, false
-		}
-		if op.Kind == statelab.OpAppend {
-			ref := r.index.Find(op.Key)
-			doubt = ref != 0 && int64(r.rec(ref).bound)+batchBytes > statelab.MaxRecordSize
-		}
-	}
-	return r.replayed(ops)
-}
-
-// replayed is overLimit without guessing: it follows the live bytes of each
-// record through the batch.
-func (r *records) replayed(ops statelab.OpReader) (key []byte, over bool) {
-	sizes := map[string]int64{}
-	for op, ok := ops.Next(); ok; op, ok = ops.Next() {
-		size := int64(len(op.Value))
-		if statelab.Expired(op.ExpireAt, r.watermark) {
-			size = 0
-		}
-		if op.Kind == statelab.OpAppend {
-			before, known := sizes[string(op.Key)]
-			if ref := r.index.Find(op.Key); !known && ref != 0 {
-				before = r.tighten(ref)
-			}
-			size += before
-		}
-		if size > statelab.MaxRecordSize {
-			return op.Key, true
-		}
-		sizes[string(op.Key)] = size
-	}
-	return nil, false
-}
-
-// tighten makes a record's bound what its live elements have, and returns it.
-func (r *records) tighten(ref arena.Ref) int64 {
-	n := r.liveBytes(ref)
-	r.rec(ref).bound = uint32(n)
-	return n
 }

@@ -30,9 +30,9 @@ func Open(dir string, o Options) (*Store, error) {
 
 func (s *Store) open() (err error) {
 	r := &s.records
-	r.watermark = statelab.MinWatermark
+	r.watermark.Store(statelab.MinWatermark)
 	r.mem = s.o.NewArena()
-	if r.index, err = s.o.NewIndex(r.mem); err != nil {
+	if r.index, err = s.o.NewIndex(r.mem, r); err != nil {
 		return err
 	}
 	if s.dir.Fresh {
@@ -47,7 +47,7 @@ func (s *Store) open() (err error) {
 	} else if err = s.recover(); err != nil {
 		return err
 	}
-	s.saved = r.watermark
+	s.saved = r.watermark.Load()
 	r.tracks = s.o.Durability == statelab.DurabilityCheckpoint
 	return nil
 }
@@ -81,7 +81,7 @@ func (s *Store) recover() error {
 		if err := s.fs.SyncDir(s.path); err != nil {
 			return err
 		}
-		setWatermark := func(w int64) { r.watermark = w }
+		setWatermark := func(w int64) { r.watermark.Store(w) }
 		size, err := readImage(s.fs, s.path, number, &s.meter, setWatermark, s.load)
 		if err != nil {
 			return err

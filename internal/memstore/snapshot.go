@@ -164,64 +164,57 @@ func (s *Store) writeImage(name string, number uint64, v view, p meter.Purpose, 
 }
 
 // writeRecords writes what the view sees, while others go on reading and
-// writing between the blocks.
+// writing.
 func (s *Store) writeRecords(w *imageWriter, v view, stopped <-chan struct{}) error {
 	var (
 		enc  encoder
-		last []byte // key of the last record looked at
+		from start
 	)
-	for first := true; ; first = false {
-		enc.reset()
-		var more bool
-		last, more = s.encodeFrom(&enc, v, last, first)
-		if enc.batch.Len() > 0 {
-			if err := w.add(&enc.batch); err != nil {
-				return err
-			}
-		}
-		if !more {
-			return nil
-		}
+	for more := true; more; {
 		select {
 		case <-stopped:
 			return errStopped
 		default:
 		}
+		enc.reset()
+		more = s.encodeSome(&enc, v, &from)
+		if enc.batch.Len() > 0 {
+			if err := w.add(&enc.batch); err != nil {
+				return err
+			}
+		}
 	}
+	return nil
 }
 
-// readAtATime is how many records are looked at before writers get a turn.
-const readAtATime = 1000
-
-// encodeFrom adds to the encoder's batch the records after key last, or from the
-// beginning, until the batch is full. It returns the key it came to, and whether
-// there may be more.
-func (s *Store) encodeFrom(enc *encoder, v view, last []byte, first bool) ([]byte, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	r := &s.records
-	ref := r.index.First()
-	if !first {
-		ref = r.after(last)
+// encodeSome adds to the encoder's batch what the view sees of the records from
+// a start on, in one epoch, until the batch is full. It moves the start on, and
+// says whether there may be more.
+func (s *Store) encodeSome(enc *encoder, v view, from *start) (more bool) {
+	g := s.records.epoch.Enter() // the store is not closed while a call is in flight
+	defer s.leave(g)
+	var (
+		r   = &s.records
+		buf [refsAtATime]arena.Ref
+		key = from.key
+	)
+	for looked := 0; looked < readAtATime; looked += refsAtATime {
+		refs := r.index.Ascend(buf[:0], key, from.edge)
+		from.edge = true
+		for _, ref := range refs {
+			key = r.keys().Of(ref)
+			enc.appendRecord(r, ref, v)
+			if len(enc.batch.Bytes()) >= partBytes {
+				from.key = append(from.key[:0], key...)
+				return true
+			}
+		}
+		if len(refs) < len(buf) {
+			return false
+		}
 	}
-	at := arena.Ref(0)
-	for n := 0; ref != 0 && n < readAtATime && len(enc.batch.Bytes()) < partBytes; n++ {
-		enc.appendRecord(r, ref, v)
-		at, ref = ref, r.index.Next(ref)
-	}
-	if at != 0 {
-		last = append(last[:0], r.index.Key(at)...)
-	}
-	return last, ref != 0
-}
-
-// after returns the first record with a key > key, or 0.
-func (r *records) after(key []byte) arena.Ref {
-	ref := r.index.SeekGE(key)
-	if ref != 0 && string(r.index.Key(ref)) == string(key) {
-		ref = r.index.Next(ref)
-	}
-	return ref
+	from.key = append(from.key[:0], key...)
+	return true
 }
 
 // remove removes a file of the store that is not needed any more. If that

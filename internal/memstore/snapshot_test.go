@@ -3,6 +3,7 @@ package memstore
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -148,13 +149,13 @@ func TestApplyWaitsForTheSnapshotThatPinsTheBudget(t *testing.T) {
 			t.Errorf("Apply: %v", err)
 		}
 	})
-	for s.write.TryLock() { // until the writer has come
-		s.write.Unlock()
+	for s.Stats().Stalls == 0 { // which counts who has come to wait
+		runtime.Gosched()
 	}
 	close(g.open)
 	writer.Wait()
-	if st := s.Stats(); st.Stalls != 1 {
-		t.Errorf("%d stalls, want 1", st.Stalls)
+	if st := s.Stats(); st.Stalls != 1 || st.StallTime == 0 {
+		t.Errorf("%d stalls of %v, want 1", st.Stalls, st.StallTime)
 	}
 }
 

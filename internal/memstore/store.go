@@ -1,10 +1,13 @@
 package memstore
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/epoch"
 	"github.com/statelab/statelab/internal/latch"
 	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/storedir"
@@ -15,16 +18,9 @@ import (
 // A Store is an open store. It implements statelab.Store and, of the optional
 // abilities, ElementStore, CheckStore and DumpStore.
 //
-// Locks, in the order in which they are taken:
-//
-//	write     whoever adds to the history holds it; so the log has the order in
-//	          which things take effect
-//	mu        readers hold it shared; exclusively it is held, together with
-//	          write, to change records
-//	viewsMu   guards, together with mu shared, the views, what they hold and the
-//	          list of orphans
-//
-// Who holds write alone may read records: nobody changes them.
+// Whoever adds to the history, the writer, holds write; so the log has the order
+// in which things take effect. Readers take no lock: they enter an epoch of the
+// records. Views have a lock of their own, which may be taken holding write.
 type Store struct {
 	o     Options
 	fs    vfs.FS
@@ -34,26 +30,24 @@ type Store struct {
 	latch latch.Latch // of failed writes and syncs (F1)
 	log   *wal.Log
 
-	write   sync.Mutex
-	mu      sync.RWMutex
-	viewsMu sync.Mutex
-	closed  bool // set holding write and mu
+	write  sync.Mutex
+	closed atomic.Bool // set holding write
 
-	records records        // but for views: guarded by mu
-	buffers []buffers      // of closed iterators; guarded by viewsMu
+	records records        // what is not for readers is guarded by write
 	calls   sync.WaitGroup // that change or copy the store; added to holding write
 
 	encoder  encoder // guarded by write
 	saved    int64   // watermark as of the last Sync; guarded by write, and used under checkpoint durability
 	snapshot snapshotter
 
-	counters counters // guarded by mu
+	counters counters
 }
 
+// counters are added to holding write, and read at any time.
 type counters struct {
-	batches, ops, logical     int64
-	stalls                    int64
-	stallTime, longestAdvance time.Duration
+	batches, ops, logical     atomic.Int64
+	stalls                    atomic.Int64
+	stallTime, longestAdvance atomic.Int64 // nanoseconds
 }
 
 // How many elements are looked at to reclaim what is dead (see records.reap).
@@ -74,7 +68,7 @@ const pinnedShare = 4
 func (s *Store) begin() error {
 	s.write.Lock()
 	err := error(statelab.ErrClosed)
-	if !s.closed {
+	if !s.closed.Load() {
 		_ = s.failed(s.log.Err()) // which its clock may have found
 		err = s.latch.Err()
 	}
@@ -86,87 +80,91 @@ func (s *Store) begin() error {
 	return nil
 }
 
+// enter begins an epoch of a reader, which must be left with leave.
+func (s *Store) enter() (epoch.Guard, error) {
+	g := s.records.epoch.Enter()
+	if s.closed.Load() {
+		s.records.epoch.Leave(g)
+		return g, statelab.ErrClosed
+	}
+	return g, nil
+}
+
+func (s *Store) leave(g epoch.Guard) { s.records.epoch.Leave(g) }
+
 // Get implements statelab.Store.
 func (s *Store) Get(dst, key []byte) ([]byte, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if s.closed {
-		return dst, statelab.ErrClosed
+	g, err := s.enter()
+	if err != nil {
+		return dst, err
 	}
-	if ref := s.records.index.Find(key); ref != 0 {
-		if dst, ok := s.records.appendValue(dst, ref, s.records.present()); ok {
-			return dst, nil
-		}
+	r := &s.records
+	v := r.present() // before the look-up, which may then miss nothing of it
+	dst, found := r.appendValue(dst, r.find(key), v)
+	s.leave(g)
+	if !found {
+		return dst, statelab.ErrNotFound
 	}
-	return dst, statelab.ErrNotFound
+	return dst, nil
 }
 
 // Elements implements statelab.ElementStore.
 func (s *Store) Elements(key []byte, yield func(element []byte, expireAt int64) bool) error {
-	type span struct {
-		end      int
-		expireAt int64
-	}
-	var (
-		spans []span
-		data  []byte
-	)
-	copyOut := func() error {
-		s.mu.RLock()
-		defer s.mu.RUnlock()
-		if s.closed {
-			return statelab.ErrClosed
-		}
-		ref := s.records.index.Find(key)
-		if ref == 0 {
-			return statelab.ErrNotFound
-		}
-		refs := s.records.elements(nil, ref, s.records.present())
-		if len(refs) == 0 {
-			return statelab.ErrNotFound
-		}
-		for i := len(refs) - 1; i >= 0; i-- {
-			e := s.records.elem(refs[i])
-			data = append(data, e.value()...)
-			spans = append(spans, span{len(data), e.expireAt})
-		}
-		return nil
-	}
-	if err := copyOut(); err != nil {
+	elements, err := s.copyElements(key)
+	if err != nil {
 		return err
 	}
-	start := 0
-	for _, sp := range spans {
-		if !yield(data[start:sp.end:sp.end], sp.expireAt) {
+	for _, e := range slices.Backward(elements) {
+		if !yield(e.bytes, e.expireAt) {
 			return nil
 		}
-		start = sp.end
 	}
 	return nil
 }
 
+type elementCopy struct {
+	bytes    []byte
+	expireAt int64
+}
+
+// copyElements returns the live elements of a record, newest first.
+func (s *Store) copyElements(key []byte) (elements []elementCopy, err error) {
+	g, err := s.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer s.leave(g)
+	r := &s.records
+	v := r.present()
+	w := r.walkOver(r.find(key), v)
+	for at := w.next(); at != 0; at = w.next() {
+		e := r.elem(at)
+		elements = append(elements, elementCopy{slices.Clone(e.value()), e.expireAt})
+	}
+	if len(elements) == 0 {
+		return nil, statelab.ErrNotFound
+	}
+	return elements, nil
+}
+
 // Stats implements statelab.Store.
 func (s *Store) Stats() statelab.Stats {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	s.viewsMu.Lock()
-	pinned := s.records.pinned
-	s.viewsMu.Unlock()
 	st := statelab.Stats{
 		Engine:         s.o.Engine,
-		Watermark:      s.records.watermark,
-		Batches:        s.counters.batches,
-		Ops:            s.counters.ops,
-		LogicalBytes:   s.counters.logical,
-		DroppedDead:    s.records.dropped,
-		Stalls:         s.counters.stalls,
-		StallTime:      s.counters.stallTime,
-		LongestAdvance: s.counters.longestAdvance,
-		Memory:         s.records.mem.InUse(),
-		Pinned:         pinned,
+		Watermark:      s.records.watermark.Load(),
+		Batches:        s.counters.batches.Load(),
+		Ops:            s.counters.ops.Load(),
+		LogicalBytes:   s.counters.logical.Load(),
+		DroppedDead:    s.records.dropped.Load(),
+		Stalls:         s.counters.stalls.Load(),
+		StallTime:      time.Duration(s.counters.stallTime.Load()),
+		LongestAdvance: time.Duration(s.counters.longestAdvance.Load()),
+		Memory:         s.records.inUse(),
+		Pinned:         s.records.views.pinnedBytes(),
 	}
-	if !s.closed {
+	if g, err := s.enter(); err == nil {
 		st.Records = int64(s.records.index.Len())
+		s.leave(g)
 		snapshotBytes, number := s.snapshot.current()
 		st.Disk = s.log.Size() + snapshotBytes
 		st.Files = int64(s.log.Segment()-max(number, firstSegment)) + 1
@@ -181,20 +179,19 @@ func (s *Store) Stats() statelab.Stats {
 // Close implements statelab.Store.
 func (s *Store) Close() error {
 	s.write.Lock()
-	if s.closed {
+	if s.closed.Load() {
 		s.write.Unlock()
 		return statelab.ErrClosed
 	}
-	s.mu.Lock()
-	s.closed = true
-	s.mu.Unlock()
+	s.closed.Store(true)
 	s.write.Unlock()
 	s.snapshot.stop()
 	s.calls.Wait()
 	return s.release()
 }
 
-// release gives everything back, when no call is in flight.
+// release gives everything back, when no call that changes the store is in
+// flight and readers come no more.
 func (s *Store) release() (err error) {
 	if s.log != nil {
 		if s.o.Durability == statelab.DurabilityCheckpoint {
@@ -203,9 +200,10 @@ func (s *Store) release() (err error) {
 			err = s.log.Close()
 		}
 	}
-	s.mu.Lock()
+	s.write.Lock()
+	s.records.epoch.Wait()
 	s.records.mem.Release()
-	s.mu.Unlock()
+	s.write.Unlock()
 	if cerr := s.dir.Close(); err == nil {
 		err = cerr
 	}

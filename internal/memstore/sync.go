@@ -45,7 +45,7 @@ const partBytes = 32 << 10
 // go on meanwhile.
 func (s *Store) appendDelta() error {
 	r := &s.records
-	if r.dirtyFirst == 0 && r.watermark == s.saved {
+	if r.dirtyFirst == 0 && r.watermark.Load() == s.saved {
 		return nil
 	}
 	s.encoder.reset()
@@ -60,15 +60,12 @@ func (s *Store) appendDelta() error {
 	if err := s.appendPart(); err != nil {
 		return err
 	}
-	if _, err := s.appendLog(logAdvance, encodeWatermark(s.encoder.head[:0], r.watermark)); err != nil {
+	watermark := r.watermark.Load()
+	if _, err := s.appendLog(logAdvance, encodeWatermark(s.encoder.head[:0], watermark)); err != nil {
 		return err
 	}
-	s.saved = r.watermark
-	for r.dirtyFirst != 0 {
-		s.mu.Lock()
-		r.clean(cleanAtATime)
-		s.mu.Unlock()
-	}
+	s.saved = watermark
+	r.clean()
 	return nil
 }
 
@@ -79,10 +76,10 @@ func (s *Store) encodeDirty(ref arena.Ref) {
 	r, enc := &s.records, &s.encoder
 	if enc.appendRecord(r, ref, r.present()) {
 		for _, at := range enc.refs {
-			r.elem(at).saved = true
+			r.elem(at).flags |= elementSaved
 		}
-	} else if r.rec(ref).flags&recordSaved != 0 {
-		enc.batch.Delete(r.index.Key(ref))
+	} else if r.rec(ref).state&recordSaved != 0 {
+		enc.batch.Delete(r.keys().Of(ref))
 	}
 }
 
@@ -96,24 +93,19 @@ func (s *Store) appendPart() error {
 	return s.failed(err)
 }
 
-// cleanAtATime is for how many records a Sync makes readers wait.
-const cleanAtATime = 1000
-
-// clean takes up to n records, which have been written, from the list of dirty
-// ones.
-func (r *records) clean(n int) {
-	for range n {
+// clean takes all records, which have been written, from the list of dirty ones.
+func (r *records) clean() {
+	v := r.present()
+	for r.dirtyFirst != 0 {
 		ref := r.dirtyFirst
-		if ref == 0 {
-			return
-		}
 		rec := r.rec(ref)
 		r.unmarkDirty(rec)
-		if r.sees(ref, r.present()) {
-			rec.flags |= recordSaved
+		if r.isSeen(ref, v) {
+			rec.state |= recordSaved
 		} else {
-			rec.flags &^= recordSaved
-			r.settle(ref)
+			rec.state &^= recordSaved
+			r.settleIfEmpty(ref)
 		}
+		r.release(reapPerOp)
 	}
 }

@@ -14,16 +14,16 @@ import (
 // TestOnlyWhatViewsSeeIsPinned opens iterators at several moments, and expects
 // pinned what they see and the store does not.
 func TestOnlyWhatViewsSeeIsPinned(t *testing.T) {
-	// Elements remember only the low half of how many views there were.
-	for _, opened := range []uint64{0, 1<<31 - 2, 1<<32 - 2} {
-		t.Run(fmt.Sprint(opened), func(t *testing.T) { pinnedByThree(t, opened) })
+	// Garbage remembers only the low half of a sequence.
+	for _, seq := range []uint64{0, 1<<31 - 2, 1<<32 - 2} {
+		t.Run(fmt.Sprint(seq), func(t *testing.T) { pinnedByThree(t, seq) })
 	}
 }
 
-func pinnedByThree(t *testing.T, opened uint64) {
+func pinnedByThree(t *testing.T, seq uint64) {
 	s := openTest(t, vfs.NewMem(), nil)
-	s.records.opened = opened
-	size := int64(s.records.mem.SizeOf(elementHead + 100))
+	s.records.seq.Store(seq)
+	size := int64(s.records.mem.SizeOf(headSize + 1 + 100))
 	value := strings.Repeat("v", 100)
 	iter := func() statelab.Iterator {
 		it, err := s.Iter(statelab.Range{})
@@ -56,7 +56,7 @@ func pinnedByThree(t *testing.T, opened uint64) {
 	must(t, second.Close()) // nobody sees a; first sees b
 	must(t, s.Advance(12))
 	wantPinned(2)
-	if got, want := walk(first), "a="+value+" b="+value+" "; got != want {
+	if got, want := show(first), "a="+value+" b="+value+" "; got != want {
 		t.Errorf("the first iterator shows %q", got)
 	}
 	must(t, first.Close())
@@ -72,13 +72,14 @@ func TestViewsTooFarBehindAreGivenUp(t *testing.T) {
 	put(t, s, "k", "v", never)
 	old, err := s.Iter(statelab.Range{})
 	must(t, err)
-	s.records.opened += maxViewDistance
+	s.records.seq.Add(maxViewDistance)
+	put(t, s, "k", "w", never)
 	late, err := s.Iter(statelab.Range{})
 	must(t, err)
 	if old.Next() || !errors.Is(old.Err(), statelab.ErrSnapshotTooOld) || !errors.Is(old.Close(), statelab.ErrSnapshotTooOld) {
-		t.Errorf("an iterator from %d views ago: %v", uint64(maxViewDistance), old.Err())
+		t.Errorf("an iterator from %d batches ago: %v", uint64(maxViewDistance), old.Err())
 	}
-	if got := walk(late); got != "k=v " {
+	if got := show(late); got != "k=w " {
 		t.Errorf("the late iterator shows %q", got)
 	}
 	must(t, late.Close())
@@ -96,13 +97,13 @@ func TestIteratorOpenedBeforeABatchTakesEffect(t *testing.T) {
 	<-g.came
 	it, err := s.Iter(statelab.Range{})
 	must(t, err)
-	if got := walk(it); got != "k=old " {
+	if got := show(it); got != "k=old " {
 		t.Errorf("before the batch takes effect an iterator shows %.20q", got)
 	}
 	g.shut.Store(false)
 	close(g.open)
 	writer.Wait()
-	if got := walk(it); got != "k=old " {
+	if got := show(it); got != "k=old " {
 		t.Errorf("after that it shows %.20q", got)
 	}
 	must(t, it.Close())
@@ -152,12 +153,12 @@ func TestDeadElementsBetweenShadowedOnesHideNothing(t *testing.T) {
 	must(t, err)
 	put(t, s, "k", "4", never)
 	for it, want := range map[statelab.Iterator]string{old: "k=123 ", late: "k=13 "} {
-		if got := walk(it); got != want {
+		if got := show(it); got != want {
 			t.Errorf("an iterator shows %q, want %q", got, want)
 		}
 	}
 	must(t, old.Close())
-	if got, want := walk(late), "k=13 "; got != want {
+	if got, want := show(late), "k=13 "; got != want {
 		t.Errorf("after the older one is closed an iterator shows %q, want %q", got, want)
 	}
 	must(t, late.Close())

@@ -22,7 +22,7 @@ import (
 // The present may be ahead of now by as much as steps have not been made; who
 // reads looks at the expiries themselves.
 //
-//	R6  Each element in the wheel is in the slot that its expiry and now give,
+//	R7  Each element in the wheel is in the slot that its expiry and now give,
 //	    or in the one that is being emptied.
 //
 // After G. Varghese and T. Lauck, "Hashed and hierarchical timing wheels" (1987).

@@ -28,7 +28,7 @@ func (m *wheelModel) insert(expireAt int64) {
 	if expireAt <= m.watermark || expireAt == never {
 		return
 	}
-	ref, err := m.r.newElement(nil, expireAt)
+	ref, err := m.r.newElement(statelab.Op{ExpireAt: expireAt}, 1)
 	must(m.t, err)
 	m.r.wheel.insert(m.r.mem, ref)
 	m.waiting[ref] = expireAt

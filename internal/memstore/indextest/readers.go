@@ -57,7 +57,7 @@ func (l *limbo) drain() {
 // Of the keys that readers look for, multiples of stayEvery are always there;
 // every stayEvery-th of those is replaced all the time, and all others come and go.
 const (
-	readerKeys = 1200
+	readerKeys = 400
 	stayEvery  = 4
 )
 
@@ -88,14 +88,13 @@ func runReaders(t *testing.T, newArena func() *arena.Arena, make Make) {
 				g := m.epoch.Enter()
 				r.read()
 				m.epoch.Leave(g)
+				runtime.Gosched()
 			}
 		})
 	}
-	for i := 0; i < 12000 && !t.Failed(); i++ {
+	for i := 0; i < 3000 && !t.Failed(); i++ {
 		m.churn(m.rnd.IntN(readerKeys))
-		if i%16 == 0 {
-			runtime.Gosched()
-		}
+		runtime.Gosched()
 	}
 	stop.Store(true)
 	readers.Wait()

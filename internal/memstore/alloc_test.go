@@ -1,0 +1,51 @@
+//go:build !race
+
+// Under the race detector a sync.Pool forgets some of what it is given, on
+// purpose, so that allocations cannot be counted there.
+
+package memstore
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/vfs"
+)
+
+func TestHotPathsDoNotAllocate(t *testing.T) {
+	s := openTest(t, vfs.NewMem(), nil)
+	for i := range 100 {
+		put(t, s, fmt.Sprintf("k%02d", i), "value", never)
+	}
+	var (
+		b     statelab.Batch
+		buf   []byte
+		key   = []byte("k42")
+		value = []byte("another")
+		none  = []byte("none")
+		time  int64
+	)
+	for name, c := range map[string]struct {
+		most float64
+		do   func()
+	}{
+		"Get":           {0, func() { buf, _ = s.Get(buf[:0], key) }},
+		"Get of none":   {0, func() { buf, _ = s.Get(buf[:0], none) }},
+		"Put":           {0, func() { b.Reset(); b.Put(key, value, time+5); must(t, s.Apply(&b)) }},
+		"Advance":       {0, func() { time++; must(t, s.Advance(time)) }},
+		"insert, erase": {0, func() { b.Reset(); b.Put(none, value, never); b.Delete(none); must(t, s.Apply(&b)) }},
+		"a probe of 10": {1, func() {
+			it, _ := s.Iter(statelab.Range{Lower: key, Upper: []byte("k5")})
+			for it.Next() {
+				buf = append(buf[:0], it.Value()...)
+			}
+			must(t, it.Close())
+		}},
+	} {
+		c.do()
+		if allocs := testing.AllocsPerRun(200, c.do); allocs > c.most {
+			t.Errorf("%s: %v allocations, want %v", name, allocs, c.most)
+		}
+	}
+}

@@ -34,14 +34,31 @@
 // exceeds the firing time of the last left event that it could be paired with:
 // its time - Lower + max(Upper, 0).
 //
+// # Kinds
+//
+// What has been said so far is of LeftOuter and Inner. The other kinds differ in
+// what they keep of an event and in what their timers mean; sides, watermarks,
+// commits and counts are the same.
+//
+//	kind       pairs                                     emitted                            timers
+//	Tumbling   events of a key in one window             at the window's end, in order J3   one per key and window
+//	Regular    events of a key, each within its TTL      each pair at once                  one per event
+//	Temporal   a left event with the version in force    at the left event's time, J3       one per left event, two per version
+//	Dedup      (repeats are matched)                     first: at once; last: Window on    first: none; last: one per event
+//	Session    (events that follow are matched)          Gap after the last event           one per event
+//
+// A window of Tumbling belongs to both sides, so that its firing time is its last
+// microsecond. Dedup and Session have left events alone: matched are those that repeat
+// another or follow one in its session, unmatched those that are emitted or begin one.
+//
 // # Invariants
 //
 //	J1  A pair's events are both not late, and every such pair is in exactly one sample, corrections aside.
 //	J2  Every left event that is not late and not rejected fires exactly once. (LeftOuter: and is emitted, unless it is a negative that is not kept. Inner: and is emitted if it has pairs.)
-//	J3  Samples are emitted in the order of (firing time, key, left time, left sequence), the right events in each by (time, sequence); keys order bytewise.
-//	J4  What is emitted depends on each side's own order of events and on nothing else: not on how the sides interleave, nor on when batches, flushes and commits happen, nor on the store. (OnMatch and Correct: see Arrival.)
+//	J3  Samples are emitted in the order of (firing time, key, left time, left sequence), unless they are emitted at once, the right events in each by (time, sequence); keys order bytewise.
+//	J4  What is emitted depends on each side's own order of events and on nothing else: not on how the sides interleave, nor on when batches, flushes and commits happen, nor on the store. (OnMatch, Correct and Regular: see Arrival.)
 //	J5  Per side, events in = matched + unmatched + late + waiting + rejected, at every commit; and none waits after Finish.
-//	J6  Matched + unmatched left events = samples + negatives dropped, at every commit. (An inner join drops all negatives.)
+//	J6  Matched + unmatched left events = samples + negatives dropped, at every commit. (Inner, Tumbling and Regular drop all negatives, Dedup its repeats. Session: unmatched = samples, matched = pairs.)
 //	J7  Every batch carries the meta record, so that each prefix of the store's history is a join to go on from: positions, counts, timers, events and the caller's note agree.
 //	J8  The store's watermark never passes a timer that the meta record does not yet say has fired.
 //
@@ -67,7 +84,7 @@
 //
 // An event is kept for as long as its last partner can come, or a sample that it
 // is part of be emitted again. Where pairs are emitted at once and never again
-// (Inner, OnMatch), a left event goes when the watermark exceeds its time + Upper, a
+// (Inner, OnMatch; Regular), a left event goes when the watermark exceeds its time + Upper, a
 // right one when it exceeds its time - Lower. With Correct both stay Lateness longer.
 //
 // # Exactly once
@@ -83,8 +100,9 @@
 // Every event is one record under its key, side, time and sequence, and one
 // timer; both expire by event time, so that nothing is ever deleted, unless the
 // store says that it keeps what has died (statelab.KeepsDead): then timers are
-// deleted as they fire, each with its event. That a
-// right event has a pair is marked in its timer, and counted when it is done:
+// deleted as they fire, each with its event. (How long the events of a session and the
+// versions of a table are needed is not known when they come: they are deleted in
+// any store.) That an event has a pair is marked in its timer, and counted when it is done:
 // this costs a small write per pair and no read. Keys are laid out in keys.go.
 // A sample is assembled in memory: a left event with a million right events
 // needs the space for them.

@@ -121,4 +121,9 @@ func newLogic(o *Operator) logic {
 }
 
 // Inputs returns how many sides events come from: 2, or 1 if all are left events.
-func (k Kind) Inputs() int { return kinds[k].inputs }
+func (k Kind) Inputs() int {
+	if int(k) < len(kinds) {
+		return kinds[k].inputs
+	}
+	return 2
+}

@@ -85,7 +85,7 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 	if def.Output == "-" {
 		stdout = stderr
 	}
-	return printSummary(stdout, f.summary, def.Output, summary)
+	return printSummary(stdout, f.summary, def, summary)
 }
 
 // definition reads the pipeline file and applies the flags to it.
@@ -133,7 +133,7 @@ func joinError(err error) error {
 	return err
 }
 
-func printSummary(w io.Writer, form, output string, s pipeline.Summary) error {
+func printSummary(w io.Writer, form string, def *pipeline.Definition, s pipeline.Summary) error {
 	if form == "json" {
 		return json.NewEncoder(w).Encode(s)
 	}
@@ -141,13 +141,16 @@ func printSummary(w io.Writer, form, output string, s pipeline.Summary) error {
 	if s.Corrections > 0 {
 		corrections = fmt.Sprintf(", %d corrections", s.Corrections)
 	}
+	right := ""
+	if def.Spec.Kind.Inputs() == 2 {
+		right = fmt.Sprintf("right  %d in: %d matched, %d unmatched, %d late, %d waiting\n",
+			s.RightIn, s.MatchedRight, s.UnmatchedRight, s.LateRight, s.WaitingRight)
+	}
 	_, err := fmt.Fprintf(w, `left   %d in: %d matched, %d unmatched, %d late, %d waiting
-right  %d in: %d matched, %d unmatched, %d late, %d waiting
-%d pairs, %d samples, %d negatives dropped%s; %d rows filtered, %d events rejected
+%s%d pairs, %d samples, %d negatives dropped%s; %d rows filtered, %d events rejected
 %s  %s
 `,
-		s.LeftIn, s.MatchedLeft, s.UnmatchedLeft, s.LateLeft, s.WaitingLeft,
-		s.RightIn, s.MatchedRight, s.UnmatchedRight, s.LateRight, s.WaitingRight,
-		s.Pairs, s.Samples, s.NegativesDropped, corrections, s.Filtered, s.Rejected, output, s.Checksum)
+		s.LeftIn, s.MatchedLeft, s.UnmatchedLeft, s.LateLeft, s.WaitingLeft, right,
+		s.Pairs, s.Samples, s.NegativesDropped, corrections, s.Filtered, s.Rejected, def.Output, s.Checksum)
 	return err
 }

@@ -89,6 +89,20 @@ func TestJoinToStandardOutput(t *testing.T) {
 	}
 }
 
+func TestAKindOfOneInputHasOneSideInItsSummary(t *testing.T) {
+	const sessions = `left:   {file: in.csv, key: id, time: at, time_format: unix_s}
+join:   {kind: session, gap: 10s}
+output: {file: out.jsonl}
+`
+	code, stdout, stderr := joinIn(t, map[string]string{"p.yaml": sessions, "in.csv": "id,at\n1,1\n1,11\n1,22\n"}, "-f", "p.yaml")
+	want := `left   3 in: 1 matched, 2 unmatched, 0 late, 0 waiting
+1 pairs, 2 samples, 0 negatives dropped; 0 rows filtered, 0 events rejected
+out.jsonl  sha256:`
+	if code != exitDone || !strings.HasPrefix(stdout, want) || stderr != "" {
+		t.Errorf("exit code %d, stderr %q, stdout\n%s", code, stderr, stdout)
+	}
+}
+
 // TestBadJoinsAreAnsweredWithOneLine: the exit code says whose fault it is, and
 // no output appears.
 func TestBadJoinsAreAnsweredWithOneLine(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"reflect"
 	"time"
 
 	"github.com/statelab/statelab"
@@ -13,8 +14,8 @@ import (
 
 // A Definition is a pipeline file, read. Zero fields have their defaults.
 type Definition struct {
-	Name   string // the file's, for errors
-	Inputs [2]source.Config
+	Name   string           // the file's, for errors
+	Inputs [2]source.Config // right is zero if the kind has one input
 	Spec   join.Spec
 	Late   string // file of late events; empty drops them
 	State  State
@@ -57,13 +58,18 @@ func (d *Definition) Validate() error {
 
 func (d *Definition) validate() error {
 	left, right := &d.Inputs[join.Left], &d.Inputs[join.Right]
-	if len(left.Key) != len(right.Key) {
+	switch kind := d.Spec.Kind; {
+	case kind.Inputs() == 1 && !reflect.DeepEqual(*right, source.Config{}):
+		return fmt.Errorf("right: kind %v has one input, left", kind)
+	case kind.Inputs() == 1:
+	case right.File == "":
+		return errors.New("no right")
+	case len(left.Key) != len(right.Key):
 		return fmt.Errorf("left.key has %d columns and right.key %d", len(left.Key), len(right.Key))
-	}
-	if left.File == "-" && right.File == "-" {
+	case left.File == "-" && right.File == "-":
 		return errors.New("left.file and right.file: standard input can be only one of them")
 	}
-	for i := range d.Inputs {
+	for i := range d.inputs() {
 		if err := validateInput(join.Side(i), &d.Inputs[i]); err != nil {
 			return err
 		}
@@ -99,6 +105,9 @@ func validateInput(side join.Side, c *source.Config) error {
 	return nil
 }
 
+// inputs returns those of the kind, right last.
+func (d *Definition) inputs() []source.Config { return d.Inputs[:d.Spec.Kind.Inputs()] }
+
 // validateOutputs keeps the outputs off the inputs and off each other.
 func (d *Definition) validateOutputs() error {
 	outputs := []struct{ field, file string }{{"output.file", d.Output}, {"join.late.side", d.Late}}
@@ -112,7 +121,7 @@ func (d *Definition) validateOutputs() error {
 		case filepath.Ext(o.file) == ".gz" || filepath.Ext(o.file) == ".zst":
 			return fmt.Errorf("%s: %s: compressed output is not available yet", o.field, o.file)
 		}
-		for side, in := range d.Inputs {
+		for side, in := range d.inputs() {
 			if filepath.Clean(in.File) == filepath.Clean(o.file) {
 				return fmt.Errorf("%s: %s is the %v input", o.field, o.file, join.Side(side))
 			}

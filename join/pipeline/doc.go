@@ -14,8 +14,9 @@
 //
 // # Running
 //
-// The side with the lower watermark is read first, which keeps the state small;
-// the output does not depend on it. The output grows under its name with ".part"
+// The side with the lower watermark is read first, which keeps the state small.
+// What is emitted on watermark does not depend on it, and what is emitted on
+// arrival is the same in every run. The output grows under its name with ".part"
 // added and gets its name when it is whole, in place of a file of that name; so
 // does the file of late events. After any failure there is only the part.
 //

@@ -15,6 +15,13 @@ var joins = []string{
 	"{kind: left_outer, lower: -10us, upper: 200us, emit: on_match, negatives: {keep: 0.5}}",
 	"{kind: left_outer, lower: -10us, upper: 50us, late: {corrections: 100us, side: late.jsonl}}",
 	"{kind: inner, upper: 100us, emit: on_match}",
+	"{kind: tumbling, window: 100us}",
+	"{kind: regular, ttl: {left: 50us, right: 100us}}",
+	"{kind: temporal, late: {side: late.jsonl}}",
+	"{kind: temporal, ttl: 50us}",
+	"{kind: dedup, window: 200us}",
+	"{kind: dedup, keep: last, window: 50us, late: {side: late.jsonl}}",
+	"{kind: session, gap: 20us}",
 }
 
 // pairOfFiles writes left.csv and right.csv and reads a definition that joins them.
@@ -59,7 +66,7 @@ func TestNoCrashChangesAByteWhateverIsJoined(t *testing.T) {
 					}
 				}
 			}
-			if wantSummary.Samples == 0 || wantSummary.Pairs == 0 {
+			if wantSummary.Samples == 0 || wantSummary.MatchedLeft == 0 {
 				t.Errorf("nothing is joined: %+v", wantSummary)
 			}
 		})

@@ -84,7 +84,11 @@ func get(t testing.TB, fsys vfs.FS, name string) string {
 func definition(t testing.TB, join, state string) *pipeline.Definition {
 	t.Helper()
 	side := "{file: %s.csv, key: id, time: at, time_format: unix_us, max_disorder: 20us}"
-	text := "left: " + fmt.Sprintf(side, "left") + "\nright: " + fmt.Sprintf(side, "right") +
+	right := "\nright: " + fmt.Sprintf(side, "right")
+	if strings.Contains(join, "dedup") || strings.Contains(join, "session") {
+		right = "" // kinds of one input
+	}
+	text := "left: " + fmt.Sprintf(side, "left") + right +
 		"\njoin: " + join + "\nstate: " + state + "\noutput: {file: out.jsonl}\n"
 	def, err := pipeline.Parse("p.yaml", []byte(text), func(string) (string, bool) { return "", false })
 	if err != nil {

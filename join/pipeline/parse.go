@@ -32,7 +32,7 @@ func Parse(name string, text []byte, env func(string) (string, bool)) (*Definiti
 		"join":   p.join,
 		"state":  p.state,
 		"output": p.output,
-	}, "left", "right", "join")
+	}, "left", "join")
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +92,15 @@ func (p *parse) join(n ast.Node, path string) error {
 	return nil
 }
 
-// kindFields are the fields of each kind that a file can name, beside kind and
-// late. Package join has more kinds.
+// kindFields are the fields of each kind beside kind and late.
 var kindFields = map[join.Kind]struct{ all, required []string }{
 	join.LeftOuter: {[]string{"lower", "upper", "emit", "negatives"}, []string{"upper"}},
 	join.Inner:     {[]string{"lower", "upper", "emit", "negatives"}, []string{"upper"}},
+	join.Tumbling:  {[]string{"window"}, []string{"window"}},
+	join.Regular:   {[]string{"ttl"}, []string{"ttl"}},
+	join.Temporal:  {[]string{"ttl"}, nil},
+	join.Dedup:     {[]string{"keep", "window"}, nil},
+	join.Session:   {[]string{"gap"}, []string{"gap"}},
 }
 
 func (p *parse) joinFields() map[string]field {
@@ -108,7 +112,44 @@ func (p *parse) joinFields() map[string]field {
 		"late":      p.late,
 		"emit":      p.emit,
 		"negatives": p.negatives,
+		"window":    p.duration(&s.Window),
+		"gap":       p.duration(&s.Gap),
+		"ttl":       p.ttl,
+		"keep":      p.keep,
 	}
+}
+
+// ttl is a duration, for each side that has one, or a mapping of sides.
+func (p *parse) ttl(n ast.Node, path string) error {
+	s := &p.def.Spec
+	if _, err := p.scalar(n, path); err == nil {
+		if err := p.duration(&s.TTL[join.Right])(n, path); err != nil {
+			return err
+		}
+		if s.Kind != join.Temporal {
+			s.TTL[join.Left] = s.TTL[join.Right]
+		}
+		return nil
+	}
+	sides := map[string]field{"right": p.duration(&s.TTL[join.Right])}
+	if s.Kind != join.Temporal {
+		sides["left"] = p.duration(&s.TTL[join.Left])
+	}
+	return p.mapping(n, path, sides, slices.Sorted(maps.Keys(sides))...)
+}
+
+func (p *parse) keep(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
+	}
+	for _, k := range []join.Keep{join.KeepFirst, join.KeepLast} {
+		if k.String() == text {
+			p.def.Spec.Keep = k
+			return nil
+		}
+	}
+	return p.fault(n, path, "%q is not available; there are %v and %v", text, join.KeepFirst, join.KeepLast)
 }
 
 func (p *parse) state(n ast.Node, path string) error {
@@ -239,14 +280,13 @@ func (p *parse) kind(n ast.Node, path string) error {
 	if err != nil {
 		return err
 	}
-	available := slices.DeleteFunc(join.Kinds(), func(k join.Kind) bool { return kindFields[k].all == nil })
-	for _, k := range available {
+	for _, k := range join.Kinds() {
 		if k.String() == text {
 			p.def.Spec.Kind = k
 			return nil
 		}
 	}
-	return p.fault(n, path, "%q is not available; there are %v", text, available)
+	return p.fault(n, path, "%q is not available; there are %v", text, join.Kinds())
 }
 
 func (p *parse) emit(n ast.Node, path string) error {

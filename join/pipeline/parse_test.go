@@ -112,6 +112,33 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestEveryKindIsRead(t *testing.T) {
+	second := time.Second
+	for text, want := range map[string]join.Spec{
+		"{kind: tumbling, window: 10s}":                {Kind: join.Tumbling, Window: 10 * second},
+		"{kind: regular, ttl: 10s}":                    {Kind: join.Regular, TTL: [2]time.Duration{10 * second, 10 * second}},
+		"{kind: regular, ttl: {left: 1s, right: 24h}}": {Kind: join.Regular, TTL: [2]time.Duration{second, 24 * time.Hour}},
+		"{kind: temporal}":                             {Kind: join.Temporal},
+		"{ttl: 1h, kind: temporal}":                    {Kind: join.Temporal, TTL: [2]time.Duration{0, time.Hour}},
+		"{kind: dedup}":                                {Kind: join.Dedup},
+		"{kind: dedup, keep: last, window: 1s}":        {Kind: join.Dedup, Keep: join.KeepLast, Window: second},
+		"{kind: session, gap: 30m}":                    {Kind: join.Session, Gap: 30 * time.Minute},
+	} {
+		lines := strings.SplitAfter(minimal, "\n")
+		lines[2] = "join: " + text + "\n"
+		if want.Kind.Inputs() == 1 {
+			lines[1] = ""
+		}
+		got, err := Parse("p.yaml", []byte(strings.Join(lines, "")), noEnv)
+		if err == nil {
+			err = got.Validate()
+		}
+		if err != nil || got.Spec != want {
+			t.Errorf("%s: %v, %+v", text, err, got)
+		}
+	}
+}
+
 func TestHowLateEventsMayBe(t *testing.T) {
 	for text, want := range map[string]join.Spec{
 		"drop":                                {},
@@ -179,13 +206,22 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{left, "left: *x", "p.yaml:1: no anchor &x stands before *x"},
 		{left, "left: {file: a.csv, file: b.csv}", "p.yaml:1: "},
 		{left, "left: {file: a.csv", "p.yaml:"},
-		{joins, "join: {kind: tumbling, upper: 1m}", `p.yaml:3: join.kind: "tumbling" is not available; there are [left_outer inner]`},
+		{joins, "join: {kind: hopping, upper: 1m}", `p.yaml:3: join.kind: "hopping" is not available; there are [left_outer inner tumbling regular temporal dedup session]`},
 		{joins, "join: {upper: 1m}", "p.yaml:3: join: no kind"},
 		{joins, "join: {kind: inner}", "p.yaml:3: join: no upper"},
 		{joins, "join: {kind: inner, uper: 1m}", `p.yaml:3: join: unknown field "uper"`},
 		{joins, "join: {kind: inner, lower: 2m, upper: 1m}", "p.yaml: join: lower 2m0s is above upper 1m0s"},
 		{joins, "join: {kind: inner, upper: 1ns}", "p.yaml: join: upper 1ns is not a whole number of microseconds"},
 		{joins, "join: {kind: inner, upper: 1m, emit: always}", `p.yaml:3: join.emit: "always" is not available; there are watermark and on_match`},
+		{joins, "join: {kind: tumbling, upper: 1m}", `p.yaml:3: join: unknown field "upper"; there are kind, late, window`},
+		{joins, "join: {kind: tumbling}", "p.yaml:3: join: no window"},
+		{joins, "join: {kind: tumbling, window: 0s}", "p.yaml: join: kind tumbling needs a window"},
+		{joins, "join: {kind: regular, ttl: {left: 1s}}", "p.yaml:3: join.ttl: no right"},
+		{joins, "join: {kind: temporal, ttl: {left: 1s, right: 1s}}", `p.yaml:3: join.ttl: unknown field "left"; there are right`},
+		{joins, "join: {kind: temporal, late: corrections}", "p.yaml: join: kind temporal has no corrections"},
+		{joins, "join: {kind: session, gap: 1s}", "p.yaml: right: kind session has one input, left"},
+		{joins, "join: {kind: dedup, keep: best}", `p.yaml:3: join.keep: "best" is not available; there are first and last`},
+		{right, "", "p.yaml: no right"},
 		{joins, "join: {kind: inner, upper: 1m, late: keep}", `p.yaml:3: join.late: "keep" is not available; there are drop, corrections, {side: FILE} and {corrections: DURATION}`},
 		{joins, "join: {kind: inner, upper: 1m, late: {file: x}}", `p.yaml:3: join.late: unknown field "file"; there are corrections, side`},
 		{joins, "join: {kind: inner, upper: 1m, late: {}}", "p.yaml:3: join.late: neither side nor corrections"},

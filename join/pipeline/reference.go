@@ -11,13 +11,20 @@ const Reference = `left, right
   time_format   a Go layout, unix_s, unix_ms, unix_us or unix_ns; only parquet timestamps need none
   max_disorder  how far behind the latest event one may lie without being late, or unbounded; default: 0s
 join
-  kind          left_outer or inner
-  lower, upper  a pair has left time + lower <= right time <= left time + upper; default of lower: 0s
-  late          drop; {side: FILE}, where late events are then written; {corrections: DURATION}, and events are
-                joined whose windows have passed by less, side for the others; corrections: as long as the window; default: drop
-  emit          watermark: a sample is emitted when its window has passed; on_match: a positive as soon as it is one,
+  kind          left_outer, inner, tumbling, regular, temporal, dedup or session; the last two have left alone
+  lower, upper  (left_outer, inner) a pair has left time + lower <= right time <= left time + upper; default of lower: 0s
+  window        (tumbling) the length of windows, which begin at whole multiples of it since 1970;
+                (dedup) events of a key less than this apart are repeats; with keep: first it may be left out: for ever
+  ttl           (regular) how long after its time an event is joined, or {left: DURATION, right: DURATION};
+                (temporal) how long a version, a right event, is in force at most; default: until the next one
+  keep          (dedup) first or last; default: first
+  gap           (session) how far apart the events of a session may be
+  late          drop; {side: FILE}, where late events are then written; (left_outer, inner) {corrections: DURATION}, and
+                events are joined whose windows have passed by less, side for the others; corrections: as long as the
+                window; default: drop
+  emit          (left_outer, inner) watermark: a sample is emitted when its window has passed; on_match: a positive as soon as it is one,
                 and again, marked as a correction, for each further right event; default: watermark
-  negatives     {keep: SHARE, seed: NUMBER} keeps a share of the samples without a pair; default: all
+  negatives     (left_outer) {keep: SHARE, seed: NUMBER} keeps a share of the samples without a pair; default: all
 state
   backend       a spec, such as lsm or btree?page_size=8KiB; default: lsm
   dir           where the state lies; default: a temporary directory, and an interrupted join starts anew

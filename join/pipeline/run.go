@@ -12,6 +12,7 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/row"
 	"github.com/statelab/statelab/join/sink"
 	"github.com/statelab/statelab/join/source"
 	"github.com/statelab/statelab/vfs"
@@ -120,14 +121,18 @@ func budgetHint(err error) error {
 
 // open opens everything, the inputs first: a mistake in them leaves no trace.
 func (r *run) open() error {
-	for i := range r.sources {
+	for i := range r.def.inputs() {
 		s, err := source.Open(r.opts.FS, r.opts.Stdin, r.def.Inputs[i])
 		if err != nil {
 			return inputFault(err)
 		}
 		r.sources[i] = s
 	}
-	r.printer = sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), r.sources[join.Left].Schema(), r.sources[join.Right].Schema())
+	var schemas [2]*row.Schema
+	for i := range r.def.inputs() {
+		schemas[i] = r.sources[i].Schema()
+	}
+	r.printer = sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), schemas[join.Left], schemas[join.Right])
 	if err := r.checkOutputDirs(); err != nil {
 		return err
 	}
@@ -207,7 +212,7 @@ func (r *run) openOutputs() error {
 		}
 		r.outputs = append(r.outputs, part)
 	}
-	for i, s := range r.sources {
+	for i, s := range r.sources[:len(r.def.inputs())] {
 		if err := s.Skip(r.op.Position(join.Side(i))); err != nil {
 			return inputFault(err)
 		}
@@ -282,11 +287,11 @@ func (r *run) appendNote(dst []byte, commit bool) ([]byte, error) {
 
 // join reads both sources to their ends.
 func (r *run) join() error {
-	var ended [2]bool
-	var row source.Row
+	ended := [2]bool{join.Right: len(r.def.inputs()) == 1}
+	var event source.Row
 	for !ended[join.Left] || !ended[join.Right] {
 		side := r.nextSide(ended)
-		err := r.sources[side].Next(&row)
+		err := r.sources[side].Next(&event)
 		if err == io.EOF {
 			ended[side] = true
 			if err := r.end(side); err != nil {
@@ -297,7 +302,7 @@ func (r *run) join() error {
 		if err != nil {
 			return inputFault(err)
 		}
-		if err := r.add(side, &row); err != nil {
+		if err := r.add(side, &event); err != nil {
 			return err
 		}
 		if r.commits.due(r.op.Watermark()) {
@@ -340,14 +345,14 @@ func (r *run) nextSide(ended [2]bool) join.Side {
 	return join.Left
 }
 
-func (r *run) add(side join.Side, row *source.Row) error {
-	switch row.Class {
+func (r *run) add(side join.Side, event *source.Row) error {
+	switch event.Class {
 	case source.Filtered:
-		return r.op.Filter(side, row.Seq)
+		return r.op.Filter(side, event.Seq)
 	case source.NoKey:
-		return r.op.Reject(side, row.Seq)
+		return r.op.Reject(side, event.Seq)
 	}
-	return r.op.Add(side, join.Event{Key: row.Key, Time: row.Time, Seq: row.Seq, Value: row.Value})
+	return r.op.Add(side, join.Event{Key: event.Key, Time: event.Time, Seq: event.Seq, Value: event.Value})
 }
 
 // pause reports progress, and commits and stops if the context says so.

@@ -102,6 +102,19 @@ func TestLinesArePrintedAsDocumented(t *testing.T) {
 {"key":["a"],"time":10,"label":1,"left":{"id":"a","at":"10","n":"x"},"right":[{"id":"a","at":"11","n":"y"},{"id":"a","at":"15","n":"z"}],"correction":true}
 {"key":["\ufffd"],"time":20,"label":0,"left":{"id":"\ufffd","at":"20","n":""},"right":[]}
 `},
+		{"{kind: tumbling, window: 5us}", `{"key":["a"],"time":10,"left":{"id":"a","at":"10","n":"x"},"right":{"id":"a","at":"11","n":"y"}}
+`},
+		{"{kind: regular, ttl: 1us}", `{"key":["a"],"time":10,"left":{"id":"a","at":"10","n":"x"},"right":{"id":"a","at":"11","n":"y"}}
+`},
+		{"{kind: temporal}", `{"key":["a"],"time":10,"left":{"id":"a","at":"10","n":"x"},"right":null}
+{"key":["\ufffd"],"time":20,"left":{"id":"\ufffd","at":"20","n":""},"right":null}
+`},
+		{"{kind: dedup}", `{"key":["a"],"time":10,"row":{"id":"a","at":"10","n":"x"}}
+{"key":["\ufffd"],"time":20,"row":{"id":"\ufffd","at":"20","n":""}}
+`},
+		{"{kind: session, gap: 5us}", `{"key":["a"],"time":10,"end":10,"events":[{"id":"a","at":"10","n":"x"}]}
+{"key":["\ufffd"],"time":20,"end":20,"events":[{"id":"\ufffd","at":"20","n":""}]}
+`},
 		{"{kind: inner, upper: 5us}", `{"key":["a"],"time":10,"left":{"id":"a","at":"10","n":"x"},"right":{"id":"a","at":"11","n":"y"}}
 {"key":["a"],"time":10,"left":{"id":"a","at":"10","n":"x"},"right":{"id":"a","at":"15","n":"z"}}
 `},
@@ -114,6 +127,28 @@ func TestLinesArePrintedAsDocumented(t *testing.T) {
 		}
 		if got := get(t, fsys, "out.jsonl"); got != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.joins, got, c.want)
+		}
+	}
+}
+
+// What lines of several events look like.
+func TestVersionsAndSessionsArePrinted(t *testing.T) {
+	for joins, want := range map[string]string{
+		"{kind: temporal}": `{"key":["a"],"time":1,"left":{"id":"a","at":"1","n":"x"},"right":{"id":"a","at":"1","n":"v"}}
+{"key":["a"],"time":3,"left":{"id":"a","at":"3","n":"y"},"right":{"id":"a","at":"2","n":"w"}}
+`,
+		"{kind: session, gap: 2us}": `{"key":["a"],"time":1,"end":3,"events":[{"id":"a","at":"1","n":"x"},{"id":"a","at":"3","n":"y"}]}
+`,
+	} {
+		fsys := vfs.NewMem()
+		put(t, fsys, "left.csv", "id,at,n\na,1,x\na,3,y\n")
+		put(t, fsys, "right.csv", "id,at,n\na,1,v\na,2,w\na,4,z\n")
+		s, err := run(fsys, definition(t, joins, temporary))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, fsys, "out.jsonl"); got != want || s.WaitingRight != 0 {
+			t.Errorf("%s: %+v\n%s\nwant\n%s", joins, s, got, want)
 		}
 	}
 }

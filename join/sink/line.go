@@ -16,9 +16,17 @@ import (
 //
 // with "log_odds_correction" at the end of each if negatives are thinned out, and
 // then "correction":true if the line takes the place of an earlier one of the same
-// left event (emit: on_match, late: corrections); and an inner join one for each pair:
+// left event (emit: on_match, late: corrections). Inner, tumbling-window and
+// regular joins have one for each pair:
 //
 //	{"key":["k"],"time":1,"left":{...},"right":{...}}
+//
+// a temporal join has one for each left event, with the version in force or null
+// as "right"; deduplication one for each event that is kept, and sessions one each,
+// with the time of the last event as "end":
+//
+//	{"key":["k"],"time":1,"row":{...}}
+//	{"key":["k"],"time":1,"end":5,"events":[{...},...]}
 //
 // Key holds the parts of the join key, as text; time is the left event's, in
 // microseconds since 1970; label is 1 if there is a right event. A late event of
@@ -47,8 +55,17 @@ var errKeyParts = errors.New("a key has fewer parts than its join")
 
 // AppendSample appends the lines of a sample.
 func (p *Printer) AppendSample(dst []byte, s *join.Sample) ([]byte, error) {
-	if p.kind == join.LeftOuter {
+	switch p.kind {
+	case join.LeftOuter:
 		return p.appendSample(dst, s)
+	case join.Temporal:
+		if len(s.Rights) == 0 {
+			return p.appendPair(dst, &s.Left, nil)
+		}
+	case join.Dedup:
+		return p.appendRow(append(dst, '{'), join.Left, &s.Left)
+	case join.Session:
+		return p.appendSession(dst, s)
 	}
 	for i := range s.Rights {
 		var err error
@@ -72,16 +89,9 @@ func (p *Printer) appendSample(dst []byte, s *join.Sample) ([]byte, error) {
 	if dst, err = p.schemas[join.Left].AppendJSON(dst, s.Left.Value); err != nil {
 		return dst, err
 	}
-	dst = append(dst, `,"right":[`...)
-	for i := range s.Rights {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		if dst, err = p.schemas[join.Right].AppendJSON(dst, s.Rights[i].Value); err != nil {
-			return dst, err
-		}
+	if dst, err = p.appendList(append(dst, `,"right":[`...), join.Right, s.Rights); err != nil {
+		return dst, err
 	}
-	dst = append(dst, ']')
 	dst = append(dst, p.logOdds...)
 	if s.Correction {
 		dst = append(dst, `,"correction":true`...)
@@ -89,6 +99,41 @@ func (p *Printer) appendSample(dst []byte, s *join.Sample) ([]byte, error) {
 	return append(dst, '}', '\n'), nil
 }
 
+func (p *Printer) appendSession(dst []byte, s *join.Sample) ([]byte, error) {
+	dst, err := p.appendKeyTime(append(dst, '{'), &s.Left)
+	if err != nil {
+		return dst, err
+	}
+	end := s.Left.Time
+	if n := len(s.Rights); n > 0 {
+		end = s.Rights[n-1].Time
+	}
+	dst = strconv.AppendInt(append(dst, `,"end":`...), end, 10)
+	if dst, err = p.schemas[join.Left].AppendJSON(append(dst, `,"events":[`...), s.Left.Value); err != nil {
+		return dst, err
+	}
+	if len(s.Rights) > 0 {
+		dst = append(dst, ',')
+	}
+	dst, err = p.appendList(dst, join.Left, s.Rights)
+	return append(dst, '}', '\n'), err
+}
+
+// appendList appends the rows of events, and the end of the list.
+func (p *Printer) appendList(dst []byte, side join.Side, events []join.Event) ([]byte, error) {
+	for i := range events {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = p.schemas[side].AppendJSON(dst, events[i].Value); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// appendPair appends a line with one right event, or with null.
 func (p *Printer) appendPair(dst []byte, left, right *join.Event) ([]byte, error) {
 	dst, err := p.appendKeyTime(append(dst, '{'), left)
 	if err != nil {
@@ -97,7 +142,10 @@ func (p *Printer) appendPair(dst []byte, left, right *join.Event) ([]byte, error
 	if dst, err = p.schemas[join.Left].AppendJSON(append(dst, `,"left":`...), left.Value); err != nil {
 		return dst, err
 	}
-	if dst, err = p.schemas[join.Right].AppendJSON(append(dst, `,"right":`...), right.Value); err != nil {
+	dst = append(dst, `,"right":`...)
+	if right == nil {
+		dst = append(dst, "null"...)
+	} else if dst, err = p.schemas[join.Right].AppendJSON(dst, right.Value); err != nil {
 		return dst, err
 	}
 	return append(dst, '}', '\n'), nil
@@ -106,6 +154,11 @@ func (p *Printer) appendPair(dst []byte, left, right *join.Event) ([]byte, error
 // AppendLate appends the line of a late event.
 func (p *Printer) AppendLate(dst []byte, side join.Side, e *join.Event) ([]byte, error) {
 	dst = append(append(append(dst, `{"side":"`...), side.String()...), `",`...)
+	return p.appendRow(dst, side, e)
+}
+
+// appendRow appends the key, time and row of an event, and ends the line.
+func (p *Printer) appendRow(dst []byte, side join.Side, e *join.Event) ([]byte, error) {
 	dst, err := p.appendKeyTime(dst, e)
 	if err != nil {
 		return dst, err

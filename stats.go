@@ -18,8 +18,11 @@ type Stats struct {
 	Flushes        int64   // write buffers turned into files or pages
 	Compactions    int64   // merges of files
 	DroppedDead    int64   // elements that died before they were written
+	DroppedFiles   int64   // files that went unread because all in them was dead
 	Stalls         int64   // times a writer had to wait for maintenance
 	StallTime      time.Duration
+	LongestStall   time.Duration
+	SlowTime       time.Duration // writers were slowed down, so that they need not wait
 	LongestAdvance time.Duration
 
 	// Reads.
@@ -27,6 +30,8 @@ type Stats struct {
 	CacheBytes  int64        // memory that blocks or pages may take in the cache
 	CachePolicy string       // what the cache gives up first: "lru", "clock"
 	Filter      FilterStats
+
+	Levels []LevelStats // of files merged into one another, newest level first
 
 	// Gauges, in bytes unless said otherwise.
 	Memory  int64 // held in caches, buffers and memory-resident state
@@ -50,6 +55,20 @@ type Written struct {
 // Total returns the sum over all purposes.
 func (w Written) Total() int64 {
 	return w.Log + w.Flush + w.Compaction + w.Page + w.Snapshot + w.Checkpoint + w.Meta
+}
+
+// LevelStats is what there is in a level of sorted files and, since opening,
+// what came into it. What level 0 has came from write buffers, what the others
+// have from merges.
+type LevelStats struct {
+	Level     int
+	Runs      int   // places to look into: files that together are sorted count as one
+	Files     int   // in the runs
+	Bytes     int64 // of the files
+	Records   int64 // in them
+	DeadBytes int64 // of the files, about, in what has expired
+	Written   int64 // bytes of files that were written into the level
+	Moved     int64 // bytes of files that came into it as they were
 }
 
 // CacheStats counts look-ups of one kind of block or page in memory.

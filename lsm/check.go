@@ -124,11 +124,13 @@ type tableCheck struct {
 	keyFilter    blockRef
 	prefixFilter blockRef
 	found        tableMeta
+	expiries     expirySample
 }
 
 // check verifies L2 and L3 of a table.
 func (t *table) check() error {
 	c := tableCheck{table: t, found: tableMeta{minExpiry: statelab.NoExpiry, maxExpiry: math.MinInt64}}
+	c.expiries.reset()
 	defer func() {
 		c.cursor.close()
 		c.keyFilter.release()
@@ -149,6 +151,7 @@ func (t *table) check() error {
 	if err := c.readAll(); err != nil {
 		return err
 	}
+	c.found.octiles = c.expiries.octiles()
 	return c.compareProperties(f.properties)
 }
 
@@ -184,6 +187,7 @@ func (c *tableCheck) add(key, record []byte) error {
 		elements++
 		size += int64(len(e.data))
 		m.minExpiry, m.maxExpiry = min(m.minExpiry, e.expireAt), max(m.maxExpiry, e.expireAt)
+		c.expiries.add(e)
 	}
 	if r.damage != "" {
 		return c.corrupt(at, r.damage)

@@ -41,8 +41,8 @@ func (s *Store) fillCheckpoint(snap snapshot, dir string) error {
 		}
 	}
 	v := version{runs: snap.view.version.runs, watermark: snap.watermark}
-	if memory != nil {
-		v.runs = append([]*run{memory}, v.runs...)
+	if len(memory) > 0 {
+		v.runs = append([]*run{newRun(s.newFileNumber(), 0, memory)}, v.runs...)
 	}
 	number := s.newFileNumber()
 	st := s.stateOf(&v, 0)
@@ -54,7 +54,7 @@ func (s *Store) fillCheckpoint(snap snapshot, dir string) error {
 }
 
 // writeMemory writes what the memtables of the snapshot hold to tables in dir.
-func (s *Store) writeMemory(snap snapshot, dir string) (*run, error) {
+func (s *Store) writeMemory(snap snapshot, dir string) ([]*table, error) {
 	var m merger
 	defer m.close()
 	for _, mem := range snap.view.memtables {
@@ -67,11 +67,8 @@ func (s *Store) writeMemory(snap snapshot, dir string) (*run, error) {
 		store: s, from: &m, dir: dir, purpose: meter.Checkpoint, watermark: snap.watermark,
 		older: func(key []byte) bool { return mayHold(snap.view.version.runs, key) },
 	}
-	r, err := w.do()
-	if err != nil || r == nil {
-		return nil, err
-	}
-	for _, t := range r.tables {
+	tables, err := w.do()
+	for _, t := range tables {
 		if serr := t.unsynced.Sync(); err == nil {
 			err = serr
 		}
@@ -79,7 +76,7 @@ func (s *Store) writeMemory(snap snapshot, dir string) (*run, error) {
 			err = cerr
 		}
 	}
-	return r, err
+	return tables, err
 }
 
 // shareTable gives the copy a table. A table that is not synced yet is copied

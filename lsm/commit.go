@@ -99,6 +99,9 @@ func (s *Store) writeEdit(v *version, logStart uint64) error {
 		known := map[uint64]bool{}
 		for _, r := range s.durable.runs {
 			known[r.id] = true
+			for _, t := range r.tables {
+				known[t.number] = true
+			}
 		}
 		next := s.stateOf(v, logStart)
 		if err := s.manifest.append(appendEdit(nil, &next, known)); err != nil {
@@ -127,7 +130,7 @@ func (s *Store) writeEdit(v *version, logStart uint64) error {
 func (s *Store) stateOf(v *version, logStart uint64) state {
 	st := state{nextFile: s.nextFile.Load(), logStart: logStart, watermark: v.watermark}
 	for _, r := range v.runs {
-		rs := runState{id: r.id}
+		rs := runState{id: r.id, level: r.level}
 		for _, t := range r.tables {
 			rs.tables = append(rs.tables, tableState{t.number, t.size, t.tableMeta})
 		}

@@ -42,46 +42,88 @@ func (s *Store) compact() (done bool, err error) {
 	}
 	v := s.acquireVersion()
 	defer v.unref(s.discard)
-	c := s.policy(v)
+	c := s.strategy.choose(v)
 	switch {
 	case len(c.drop) > 0:
 		return true, s.dropTables(c.drop)
 	case c.nothing():
+		s.worker.settled.Store(v.number)
 		return false, nil
 	}
-	return true, s.mergeRuns(v, c.begin, c.end)
+	if why := c.unsound(v); why != "" {
+		return false, fmt.Errorf("policy %s chose what must not be: %s", s.options.Compaction, why)
+	}
+	return true, s.merge(v, c)
 }
 
-// mergeRuns merges the runs [begin, end) of v into one.
-func (s *Store) mergeRuns(v *version, begin, end int) error {
+// merge does the merge that was chosen for v.
+func (s *Store) merge(v *version, c choice) error {
 	start := time.Now()
-	var m merger
-	defer m.close()
-	for _, r := range v.runs[begin:end] {
-		c := new(runCursor)
-		c.open(r.tables, fromFile)
-		m.sources = append(m.sources, c)
-	}
-	m.reset()
-	w := rewrite{
-		store: s, from: &m, dir: s.path, purpose: meter.Compaction, watermark: v.watermark,
-		older:   func(key []byte) bool { return mayHold(v.runs[end:], key) },
-		abandon: s.worker.stopping,
-	}
-	r, err := w.do()
+	pace := s.newCompactionPace(v, c)
+	made, err := s.mergePieces(v, c, pace)
 	if err != nil {
+		s.undo(made.written)
 		return err
 	}
 	s.versionMu.Lock()
 	defer s.versionMu.Unlock()
 	current := s.view.Load().version
-	next := newVersion(current.with(v.runs[begin:end], r), current.watermark)
+	next := newVersion(current.merged(v.runs[c.begin:c.end], c, made.tables, s.newFileNumber), current.watermark)
 	if err := s.install(next, nil); err != nil {
 		return err
 	}
-	s.counts.compactions.Add(1)
-	s.options.ReportMaintenance(statelab.EventCompaction, start, r.bytes())
+	s.levels.moved(c.level, made.movedBytes)
+	if made.rewrote {
+		s.counts.compactions.Add(1)
+		s.options.ReportMaintenance(statelab.EventCompaction, start, totalBytes(made.written))
+	}
 	return nil
+}
+
+// merged are the tables that a merge leads to.
+type merged struct {
+	tables     []*table // in the order of their keys
+	written    []*table // of these, the new ones
+	movedBytes int64    // in the others
+	rewrote    bool     // something was rewritten, even if nothing was left of it
+}
+
+// mergePieces rewrites the pieces of a merge, and takes as they are the tables
+// that need no rewriting.
+func (s *Store) mergePieces(v *version, c choice, pace *compactionPace) (merged, error) {
+	var m merged
+	for _, p := range pieces(v.runs[c.begin:c.end], c, v.watermark, s.budget.table) {
+		if p.moves {
+			t := p.sources[0][0]
+			m.tables = append(m.tables, t)
+			m.movedBytes += t.size
+			continue
+		}
+		m.rewrote = true
+		tables, err := s.mergePiece(v, c, p, pace)
+		m.tables, m.written = append(m.tables, tables...), append(m.written, tables...)
+		if err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+func (s *Store) mergePiece(v *version, c choice, p piece, pace *compactionPace) ([]*table, error) {
+	var m merger
+	defer m.close()
+	for _, tables := range p.sources {
+		cur := new(runCursor)
+		cur.open(tables, fromFile)
+		m.sources = append(m.sources, cur)
+	}
+	m.reset()
+	w := rewrite{
+		store: s, from: &m, dir: s.path, purpose: meter.Compaction, level: c.level, watermark: v.watermark,
+		older:  func(key []byte) bool { return mayHold(v.runs[c.end:], key) },
+		resume: pace.wait,
+	}
+	return w.do()
 }
 
 // dropTables takes tables out of the current version. Their runs are replaced
@@ -92,13 +134,19 @@ func (s *Store) dropTables(dead []*table) error {
 	current := s.view.Load().version
 	var runs []*run
 	for _, r := range current.runs {
-		left := slices.DeleteFunc(slices.Clone(r.tables), func(t *table) bool { return slices.Contains(dead, t) })
-		switch {
-		case len(left) == len(r.tables):
-			runs = append(runs, r)
-		case len(left) > 0:
-			runs = append(runs, newRun(s.newFileNumber(), left))
-		}
+		runs = append(runs, r.without(func(t *table) bool { return slices.Contains(dead, t) }, s.newFileNumber)...)
 	}
-	return s.install(newVersion(runs, current.watermark), nil)
+	if err := s.install(newVersion(runs, current.watermark), nil); err != nil {
+		return err
+	}
+	s.counts.droppedTables.Add(int64(len(dead)))
+	return nil
+}
+
+func totalBytes(tables []*table) int64 {
+	total := int64(0)
+	for _, t := range tables {
+		total += t.size
+	}
+	return total
 }

@@ -55,8 +55,17 @@ type crash struct {
 // power fails, what is found is a state that the store was in: with a log one
 // that is not older than what was promised, else exactly a Sync's.
 func TestCrashesAmidBackgroundMaintenance(t *testing.T) {
-	for _, d := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways} {
-		t.Run(d.String(), func(t *testing.T) {
+	for _, c := range []struct {
+		d          statelab.Durability
+		compaction Compaction
+	}{
+		{statelab.DurabilityCheckpoint, CompactionTiered},
+		{statelab.DurabilityCheckpoint, CompactionWindow},
+		{statelab.DurabilityInterval, CompactionLeveled},
+		{statelab.DurabilityAlways, CompactionLazyLeveled},
+	} {
+		d := c.d
+		t.Run(fmt.Sprintf("%s/%s", d, c.compaction), func(t *testing.T) {
 			h := &history{records: map[string]record{}, watermark: statelab.MinWatermark}
 			mem := vfs.NewMem()
 			var crashes []crash
@@ -79,7 +88,7 @@ func TestCrashesAmidBackgroundMaintenance(t *testing.T) {
 				}
 				crashes = append(crashes, c)
 			})
-			s := open(t, fsys, Options{Options: statelab.Options{Durability: d}})
+			s := open(t, fsys, Options{Options: statelab.Options{Durability: d}, Compaction: c.compaction, Segments: 2})
 			h.note()
 			playHistory(t, s, h)
 			shut(t, s)

@@ -24,21 +24,30 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 		m.sources = append(m.sources, c)
 	}
 	m.reset()
+	s.brake.flushed.Store(0)
+	s.brake.flushing.Store(0)
+	for _, mem := range memtables {
+		s.brake.flushing.Add(int64(mem.list.Len()))
+	}
 	older := s.acquireVersion()
 	defer older.unref(s.discard)
 	w := rewrite{
 		store: s, from: &m, dir: s.path, purpose: meter.Flush, watermark: watermark,
 		older: func(key []byte) bool { return mayHold(older.runs, key) },
+		resume: func(records int, _ int64) error {
+			s.brake.flushed.Add(int64(records))
+			return nil
+		},
 	}
-	r, err := w.do()
+	tables, err := w.do()
 	if err == nil {
-		err = s.installFlush(r, memtables, watermark)
+		err = s.installFlush(tables, memtables, watermark)
 	}
 	if err != nil {
 		return s.failed.Set(fmt.Errorf("flush: %w", err))
 	}
 	s.counts.flushes.Add(1)
-	s.options.ReportMaintenance(statelab.EventFlush, start, r.bytes())
+	s.options.ReportMaintenance(statelab.EventFlush, start, totalBytes(tables))
 	s.counts.droppedDead.Add(w.dropped)
 	s.trimLog()
 	s.boundPinned()
@@ -48,13 +57,13 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 // maxSeq is later than every sequence.
 const maxSeq = 1<<64 - 1
 
-func (s *Store) installFlush(r *run, memtables []*memtable, watermark int64) error {
+func (s *Store) installFlush(tables []*table, memtables []*memtable, watermark int64) error {
 	s.versionMu.Lock()
 	defer s.versionMu.Unlock()
 	old := s.view.Load().version
 	runs := old.runs
-	if r != nil {
-		runs = append([]*run{r}, runs...)
+	if len(tables) > 0 {
+		runs = append([]*run{newRun(s.newFileNumber(), 0, tables)}, runs...)
 	}
 	return s.install(newVersion(runs, watermark), memtables)
 }
@@ -100,6 +109,7 @@ func (s *Store) install(v *version, flushed []*memtable) error {
 		s.pinned.Add(m.bytes())
 	}
 	s.setView(func(w *view) *view {
+		v.number = w.version.number + 1
 		return newView(w.memtables[:len(w.memtables)-len(flushed)], v)
 	})
 	s.worker.progress()

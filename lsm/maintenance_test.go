@@ -201,10 +201,14 @@ func TestUnsyncedTablesAreBounded(t *testing.T) {
 
 // Writers, readers, syncs and checkpoints beside background maintenance.
 func TestBackgroundMaintenanceBesideEverything(t *testing.T) {
-	for _, d := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityAlways} {
-		t.Run(d.String(), func(t *testing.T) {
+	for c, d := range map[Compaction]statelab.Durability{
+		CompactionTiered:  statelab.DurabilityAlways,
+		CompactionLeveled: statelab.DurabilityCheckpoint,
+		CompactionWindow:  statelab.DurabilityCheckpoint,
+	} {
+		t.Run(fmt.Sprintf("%s/%s", d, c), func(t *testing.T) {
 			mem := vfs.NewMem()
-			s := open(t, mem, Options{Options: statelab.Options{Durability: d}})
+			s := open(t, mem, Options{Options: statelab.Options{Durability: d}, Compaction: c})
 			const writers, rounds = 3, 300
 			var wg gosync.WaitGroup
 			for w := range writers {

@@ -16,6 +16,7 @@ type state struct {
 
 type runState struct {
 	id     uint64
+	level  int
 	tables []tableState
 }
 
@@ -35,8 +36,9 @@ func (s *state) tables() int {
 }
 
 // An edit takes a manifest from one state to the next. It names all runs, in
-// their order, which costs a few bytes for each; the tables of a run are
-// described only by the first edit that names it.
+// their order, which costs a few bytes for each; the tables of a run are named
+// only by the first edit that names it, and a table is described only by the
+// first edit that names it, though it may go from one run to another.
 //
 //	SIZE     FIELD
 //	uvarint  next file number
@@ -44,9 +46,10 @@ func (s *state) tables() int {
 //	8        watermark, little-endian
 //	uvarint  number of runs; for each, newest first:
 //	uvarint    id
-//	uvarint    number of tables, or 0 if an earlier edit describes it; for each:
+//	uvarint    number of tables, or 0 if it is as the edit before says; else
+//	uvarint    level, and for each table:
 //	uvarint      file number
-//	uvarint      length of the file in bytes
+//	uvarint      length of the file in bytes, or 0 if it is as the edit before says; else
 //	             figures (table_format.go)
 //
 // The edit that keeps only run 3 of two runs, with next file number 9, no log
@@ -55,7 +58,7 @@ func (s *state) tables() int {
 //	09 00 05 00 00 00 00 00 00 00 01 03 00
 
 // appendEdit appends the edit that leads to next from a state that has the
-// runs with these ids.
+// runs and tables with these ids and numbers, which are never the same.
 func appendEdit(dst []byte, next *state, known map[uint64]bool) []byte {
 	dst = binary.AppendUvarint(dst, next.nextFile)
 	dst = binary.AppendUvarint(dst, next.logStart)
@@ -69,9 +72,14 @@ func appendEdit(dst []byte, next *state, known map[uint64]bool) []byte {
 			continue
 		}
 		dst = binary.AppendUvarint(dst, uint64(len(r.tables)))
+		dst = binary.AppendUvarint(dst, uint64(r.level))
 		for j := range r.tables {
 			t := &r.tables[j]
 			dst = binary.AppendUvarint(dst, t.number)
+			if known[t.number] {
+				dst = append(dst, 0)
+				continue
+			}
 			dst = binary.AppendUvarint(dst, uint64(t.size))
 			dst = t.tableMeta.append(dst)
 		}
@@ -82,24 +90,19 @@ func appendEdit(dst []byte, next *state, known map[uint64]bool) []byte {
 // applyEdit returns the state that the edit leads to from previous, or says
 // why data is no edit of it.
 func applyEdit(previous *state, data []byte) (next *state, damage string) {
-	known := map[uint64]runState{}
+	d := editDecoder{decoder: decoder{rest: data}, runs: map[uint64]runState{}, tables: map[uint64]tableState{}}
 	for _, r := range previous.runs {
-		known[r.id] = r
+		d.runs[r.id] = r
+		for _, t := range r.tables {
+			d.tables[t.number] = t
+		}
 	}
-	d := decoder{rest: data}
 	next = &state{nextFile: d.uvarint(), logStart: d.uvarint(), watermark: int64(d.fixed64())}
-	for n := d.uvarint(); n > 0 && !d.bad; n-- {
-		r := runState{id: d.uvarint()}
-		tables := d.uvarint()
-		if old, ok := known[r.id]; ok && tables == 0 {
-			r = old
-		} else if tables == 0 {
-			return nil, fmt.Sprintf("edit names run %d, which nothing describes", r.id)
-		}
-		for ; tables > 0 && !d.bad; tables-- {
-			r.tables = append(r.tables, d.tableState())
-		}
-		next.runs = append(next.runs, r)
+	for n := d.uvarint(); n > 0 && !d.bad && d.unknown == ""; n-- {
+		next.runs = append(next.runs, d.run())
+	}
+	if d.unknown != "" {
+		return nil, d.unknown
 	}
 	if d.bad || len(d.rest) > 0 {
 		return nil, "edit cannot be read"
@@ -107,8 +110,44 @@ func applyEdit(previous *state, data []byte) (next *state, damage string) {
 	return next, next.implausible()
 }
 
-func (d *decoder) tableState() tableState {
-	return tableState{number: d.uvarint(), size: d.count(), tableMeta: d.tableMeta()}
+// editDecoder reads an edit beside the runs and tables of the state before it.
+type editDecoder struct {
+	decoder
+	runs    map[uint64]runState
+	tables  map[uint64]tableState
+	unknown string // what the edit refers to and nothing describes
+}
+
+func (d *editDecoder) run() runState {
+	r := runState{id: d.uvarint()}
+	tables := d.uvarint()
+	if tables == 0 {
+		known, ok := d.runs[r.id]
+		if !ok && !d.bad {
+			d.unknown = fmt.Sprintf("edit names run %d, which nothing describes", r.id)
+		}
+		return known
+	}
+	level := d.uvarint()
+	d.bad = d.bad || level > maxLevel
+	r.level = int(level)
+	for ; tables > 0 && !d.bad && d.unknown == ""; tables-- {
+		r.tables = append(r.tables, d.table())
+	}
+	return r
+}
+
+func (d *editDecoder) table() tableState {
+	t := tableState{number: d.uvarint(), size: d.count()}
+	if t.size > 0 || d.bad {
+		t.tableMeta = d.tableMeta()
+		return t
+	}
+	known, ok := d.tables[t.number]
+	if !ok {
+		d.unknown = fmt.Sprintf("edit names table %d, which nothing describes", t.number)
+	}
+	return known
 }
 
 // implausible says what no state can be, or nothing.

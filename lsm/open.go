@@ -18,7 +18,7 @@ import (
 // it makes.
 const Engine = "lsm"
 
-const formatVersion = 1
+const formatVersion = 2
 
 func identity(o *Options) storedir.Identity {
 	return storedir.Identity{Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name}
@@ -35,7 +35,7 @@ func Open(dir string, o *Options) (*Store, error) {
 	s := &Store{
 		options:     options,
 		budget:      options.budget(),
-		policy:      policyOf(options.Compaction),
+		strategy:    strategyOf(&options, options.budget()),
 		fs:          options.FS,
 		path:        dir,
 		recordLimit: statelab.MaxRecordSize,
@@ -179,13 +179,14 @@ func (s *Store) show(st *state) error {
 			s.files.resize(tableName(t.number), t.size)
 			tables = append(tables, &table{tableMeta: t.tableMeta, number: t.number, size: t.size, env: s.env})
 		}
-		runs = append(runs, newRun(r.id, tables))
+		runs = append(runs, newRun(r.id, r.level, tables))
 	}
 	m, err := newMemtable(s.budget.memtable)
 	if err != nil {
 		return err
 	}
 	v := newVersion(runs, st.watermark)
+	v.number = 1
 	s.view.Store(newView([]*memtable{m}, v))
 	v.unref(s.discard)
 	return nil

@@ -17,6 +17,12 @@ type Options struct {
 	// CompactionTiered.
 	Compaction Compaction
 
+	// Segments is into how many segments CompactionWindow cuts the window; zero
+	// is 8. The more there are, the less space is held by what is dead, 1 part in
+	// Segments, and the more runs there are to look into: up to twice as many of
+	// each level. How long the window is shows in the expiries of what is stored.
+	Segments int
+
 	// BlockSize is the size to which data blocks are filled, in bytes before
 	// compression; zero is 4 KiB. It can change from one opening to the next.
 	BlockSize int
@@ -47,9 +53,17 @@ type Compaction uint8
 const (
 	// CompactionTiered merges neighbouring runs of similar size: see tiered.
 	CompactionTiered Compaction = iota
+	// CompactionLeveled keeps one run a level, each a multiple of the one above:
+	// see leveled.
+	CompactionLeveled
+	// CompactionLazyLeveled keeps most of the data in one run, and merges newer
+	// ones as CompactionTiered does: see lazyLeveled.
+	CompactionLazyLeveled
+	// CompactionWindow keeps together what dies together: see window.
+	CompactionWindow
 )
 
-var compactions = []string{"tiered"}
+var compactions = []string{"tiered", "leveled", "lazyleveled", "window"}
 
 func (c Compaction) String() string {
 	if int(c) < len(compactions) {
@@ -60,6 +74,8 @@ func (c Compaction) String() string {
 
 // Defaults and bounds of Options.
 const (
+	DefaultSegments  = 8
+	MaxSegments      = 1024
 	DefaultBlockSize = 4 << 10 // bytes, what a disk and a page of memory move at a time
 	MinBlockSize     = 512
 	MaxBlockSize     = 1 << 20
@@ -72,6 +88,8 @@ func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
 		spec.Enum("compaction", "Which tables are merged.", "tiered", compactions,
 			func(o *Options) *Compaction { return &o.Compaction }),
+		spec.Int("segments", "Segments that compaction=window cuts the window into.", fmt.Sprint(DefaultSegments), 1, MaxSegments,
+			func(o *Options) *int { return &o.Segments }),
 		spec.Size("block_size", "Size to which data blocks are filled, before compression.", spec.FormatSize(DefaultBlockSize), MinBlockSize, MaxBlockSize,
 			func(o *Options) *int { return &o.BlockSize }),
 		spec.Int("bloom_bits", "Bits per key in the filters.", fmt.Sprint(DefaultBloomBits), 1, MaxBloomBits,
@@ -93,6 +111,12 @@ func (o *Options) resolve() (Options, error) {
 	r.Options = common
 	if r.Memory == 0 {
 		r.Memory = statelab.DefaultMemory
+	}
+	if r.Segments == 0 {
+		r.Segments = DefaultSegments
+	}
+	if r.Segments < 1 || r.Segments > MaxSegments {
+		faults = append(faults, fmt.Errorf("Segments is %d, not from 1 to %d", r.Segments, MaxSegments))
 	}
 	if r.BlockSize == 0 {
 		r.BlockSize = DefaultBlockSize

@@ -1,6 +1,10 @@
 package lsm
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"slices"
+)
 
 // policy chooses what a compaction should do next to a version. It is a pure
 // function, so that the same history leads to the same files. Nothing is ever
@@ -10,82 +14,110 @@ type policy func(v *version) choice
 // choice is what to do: to drop tables, or else to merge runs, or nothing.
 type choice struct {
 	drop       []*table // wholly dead ones that hide nothing
-	begin, end int      // merge the runs [begin, end) of the version, if end > begin
+	begin, end int      // merge the runs [begin, end) of the version, if end > begin,
+	only       []*table // or these tables of them alone, if there are any,
+	level      int      // into a run of this level
 }
 
 func (c choice) nothing() bool { return len(c.drop) == 0 && c.begin == c.end }
 
-func policyOf(c Compaction) policy {
-	switch c {
-	case CompactionTiered:
-		return tiered
-	}
-	panic("lsm: policy of an unknown compaction") // options are validated
+// takes says whether t, of one of the runs that are to be merged, is merged.
+func (c choice) takes(t *table) bool { return len(c.only) == 0 || slices.Contains(c.only, t) }
+
+// strategy is a policy, and how far it may fall behind.
+type strategy struct {
+	choose policy
+	// pile counts the runs that are there until the policy has its way with
+	// them, and most is how many there may be before writers have to wait.
+	pile func(v *version) int
+	most int
 }
 
-const (
-	// fanIn is how many runs of about a size are merged at a time. With n runs'
-	// worth of data an element is rewritten about log(n)/log(fanIn) times, and
-	// there are up to fanIn-1 runs of each size to look into.
-	fanIn = 4
+// maxRuns is how many runs there may be before compaction in the background has
+// to catch up. Each is a place to look into; with fanIn 4 tiered leaves about
+// three of each size, of which there are eight from a flush to 65,536 flushes.
+const maxRuns = 24
 
+func strategyOf(o *Options, b budget) strategy {
+	s := strategy{most: maxRuns, pile: func(v *version) int { return len(v.runs) }}
+	switch o.Compaction {
+	case CompactionTiered:
+		s.choose = tiered
+	case CompactionLeveled:
+		s.choose = func(v *version) choice { return leveled(v, levelBase*b.memtable) }
+	case CompactionLazyLeveled:
+		s.choose = lazyLeveled
+	case CompactionWindow:
+		s.choose = func(v *version) choice { return window(v, o.Segments) }
+		s.most = windowPile(o.Segments) + maxRuns/2
+		s.pile = func(v *version) int { return countLevel(v.runs, 0) }
+	}
+	return s
+}
+
+// fanIn is how many runs of about a size are merged at a time. With n runs'
+// worth of data an element is rewritten about log(n)/log(fanIn) times, and
+// there are up to fanIn-1 runs of each size to look into.
+const fanIn = 4
+
+const (
 	// tombstoneShare is the share of the records of older runs, one in so many,
 	// that tombstones have to reach for a merge that does away with both.
 	tombstoneShare = 2
+
+	// hiddenShare is the share of all records, one in so many, that these older
+	// runs must have, so that not everything is merged for the sake of a few.
+	hiddenShare = 4
 )
 
-// tiered drops dead tables, else merges neighbouring runs of similar size:
-// fanIn or more of which none is larger than the others together. Of all such
-// neighbourhoods it takes the one that gets rid of a run for the fewest bytes;
-// the newest of them in a tie. So small runs are merged among themselves, and
-// a large one only once enough has gathered beside it.
-//
-// If there is none but there are so many tombstones that a good part of what
-// is below them must be gone, it merges everything.
-//
-// Size-tiered compaction is Bigtable's and Cassandra's; that only neighbours
-// in age may be merged is what keeps recency the order of runs.
-func tiered(v *version) choice {
-	if dead := deadTables(v); len(dead) > 0 {
-		return choice{drop: dead}
-	}
-	best, bestCost := choice{}, 0.0
-	for begin := range v.runs {
-		total, largest := int64(0), int64(0)
-		for end := begin; end < len(v.runs); {
-			total += v.runs[end].size
-			largest = max(largest, v.runs[end].size)
-			end++
-			if end-begin < fanIn || largest > total-largest {
-				continue
-			}
-			if cost := float64(total) / float64(end-begin-1); best.nothing() || cost < bestCost {
-				best, bestCost = choice{begin: begin, end: end}, cost
-			}
-		}
-	}
-	if best.nothing() && tombstonesAbound(v) {
-		return choice{begin: 0, end: len(v.runs)}
-	}
-	return best
-}
-
-// tombstonesAbound says whether there is a run whose records, and those of
-// older ones, are to a good part hidden by tombstones of newer runs.
-func tombstonesAbound(v *version) bool {
-	older := int64(0)
+// mergeAll merges everything if there are so many tombstones that a good part
+// of what is below them, in the runs from the given one on, must be gone; else
+// it chooses nothing.
+func mergeAll(v *version, from int) choice {
+	all, older, tombstones := int64(0), int64(0), int64(0)
 	for _, r := range v.runs {
-		older += r.records
+		all += r.records
 	}
-	tombstones := int64(0)
-	for _, r := range v.runs {
-		if tombstones > 0 && tombstones*tombstoneShare >= older {
-			return true
+	older = all
+	for i, r := range v.runs {
+		if i >= from && tombstones > 0 && tombstones*tombstoneShare >= older && older*hiddenShare >= all {
+			return choice{begin: 0, end: len(v.runs), level: levelAbove(v.runs)}
 		}
 		tombstones += r.tombstones
 		older -= r.records
 	}
-	return false
+	return choice{}
+}
+
+// levelAbove returns the level of the run that some runs are merged into: that
+// of the highest if others come into it, and one more if they are all alike.
+func levelAbove(runs []*run) int {
+	least, most := runs[0].level, runs[0].level
+	for _, r := range runs {
+		least, most = min(least, r.level), max(most, r.level)
+	}
+	if least == most {
+		return most + 1
+	}
+	return most
+}
+
+func countLevel(runs []*run, level int) int {
+	n := 0
+	for _, r := range runs {
+		if r.level == level {
+			n++
+		}
+	}
+	return n
+}
+
+func totalSize(runs []*run) int64 {
+	total := int64(0)
+	for _, r := range runs {
+		total += r.size
+	}
+	return total
 }
 
 // deadTables returns the tables that hold no live element and hide nothing: no
@@ -108,11 +140,50 @@ func deadTables(v *version) []*table {
 // hold a key of t.
 func overlapsAny(runs []*run, t *table, gone map[*table]bool) bool {
 	for _, r := range runs {
-		for i := r.search(t.first); i < len(r.tables) && bytes.Compare(r.tables[i].first, t.last) <= 0; i++ {
-			if !gone[r.tables[i]] {
+		for _, u := range r.overlappingTable(t) {
+			if !gone[u] {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// overlappingTable returns the tables whose bounds have keys in common with t.
+func (r *run) overlappingTable(t *table) []*table {
+	begin := r.search(t.first)
+	end := begin
+	for end < len(r.tables) && bytes.Compare(r.tables[end].first, t.last) <= 0 {
+		end++
+	}
+	return r.tables[begin:end]
+}
+
+// unsound says why a merge must not be done, or nothing. What is merged becomes
+// as old as the oldest run that takes part, so it must not have anything in
+// common with what stays behind of a run that it passes: then L1 would break.
+func (c choice) unsound(v *version) string {
+	if c.begin < 0 || c.begin > c.end || c.end > len(v.runs) {
+		return fmt.Sprintf("there are no runs [%d, %d)", c.begin, c.end)
+	}
+	found := 0
+	for i, r := range v.runs[c.begin:c.end] {
+		for _, t := range r.tables {
+			if !c.takes(t) {
+				continue
+			}
+			found++
+			for _, passed := range v.runs[c.begin+i+1 : c.end] {
+				for _, u := range passed.overlappingTable(t) {
+					if !c.takes(u) {
+						return fmt.Sprintf("table %06d would pass table %06d, which is older", t.number, u.number)
+					}
+				}
+			}
+		}
+	}
+	if len(c.only) > 0 && found != len(c.only) {
+		return "tables to merge are not in the runs to merge"
+	}
+	return ""
 }

@@ -307,8 +307,8 @@ func TestDumpDrawsTheLayers(t *testing.T) {
 const wantDump = `lsm store /store
 watermark 10, in the tables 10
 memtable: 1 key, 136B
-run 5: 2 records, 321B
-└─ 000004.tbl  321B  2 records  1 tombstone  expiring 20  "a key that is too long t"... to "plum"
-run 3: 5 records, 294B
-└─ 000002.tbl  294B  5 records  expiring 10 to 14  "apple" to "plum"
+run 5: 2 records, 328B
+└─ 000004.tbl  328B  2 records  1 tombstone  expiring 20  "a key that is too long t"... to "plum"
+run 3: 5 records, 301B
+└─ 000002.tbl  301B  5 records  expiring 10 to 14  "apple" to "plum"
 `

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/meter"
 )
 
@@ -15,30 +17,38 @@ type rewrite struct {
 	from    *merger
 	dir     string
 	purpose meter.Purpose
+	level   int // of the run
 
 	// watermark says which elements are dead and left out.
 	watermark int64
 	// older says whether a table older than all sources may hold key. If none
 	// does, a tombstone has nothing to hide and is left out.
 	older func(key []byte) bool
-	// abandon is asked now and then whether to give up.
-	abandon func() bool
+	// resume is called now and then, to wait and to say whether to go on; nil if
+	// nobody asks for it.
+	resume func(records int, bytes int64) error
 
 	dropped int64 // dead elements left out
+	bytes   int64 // of keys and elements that were read
 	tables  []*table
 	writer  *tableWriter
 	begun   bool // the writer has a table that is not finished
+	ageless bool // something in it never expires
+	cuts    int  // tables that were ended because the next record is not alike in this
 	scratch []element
 	current *table
 }
 
+// resumeEvery is after how many records rewrite.resume is called.
+const resumeEvery = 256
+
 var errAbandoned = errors.New("given up because the store is closing")
 
-// do writes the tables and returns them in a run, or nil if nothing is left
-// to write. Their files are not synced, and are held open in table.unsynced.
-// After an error no file is left behind. If it was reading that failed, the
-// error is a *readFailure.
-func (w *rewrite) do() (*run, error) {
+// do writes the tables and returns them; there are none if nothing is left to
+// write. Their files are not synced, and are held open in table.unsynced. After
+// an error no file is left behind. If it was reading that failed, the error is
+// a *readFailure.
+func (w *rewrite) do() ([]*table, error) {
 	w.writer = newTableWriter(w.store.format)
 	err := w.copy()
 	if err == nil && w.begun {
@@ -48,17 +58,17 @@ func (w *rewrite) do() (*run, error) {
 		w.undo()
 		return nil, err
 	}
-	if len(w.tables) == 0 {
-		return nil, nil
-	}
-	return newRun(w.store.newFileNumber(), w.tables), nil
+	return w.tables, nil
 }
 
 func (w *rewrite) copy() error {
-	n := 0
+	n, before := 0, int64(0)
 	for ok := w.from.first(); ok; ok = w.from.next() {
-		if n++; n%1024 == 0 && w.abandon != nil && w.abandon() {
-			return errAbandoned
+		if n++; n%resumeEvery == 0 && w.resume != nil {
+			if err := w.resume(resumeEvery, w.bytes-before); err != nil {
+				return err
+			}
+			before = w.bytes
 		}
 		if err := w.add(w.from.key(), &w.from.fold); err != nil {
 			return err
@@ -78,8 +88,15 @@ func (w *rewrite) add(key []byte, f *fold) error {
 		}
 	}
 	w.dropped += int64(len(f.elements) - len(w.scratch))
+	w.bytes += int64(len(key))
+	for i := range f.elements {
+		w.bytes += int64(len(f.elements[i].data))
+	}
 	if len(w.scratch) == 0 && (!f.based || !w.older(key)) {
 		return nil
+	}
+	if err := w.part(); err != nil {
+		return err
 	}
 	if !w.begun {
 		if err := w.beginTable(); err != nil {
@@ -93,6 +110,24 @@ func (w *rewrite) add(key []byte, f *fold) error {
 		return w.endTable()
 	}
 	return nil
+}
+
+// maxCuts is how many tables of a run may be ended before they are full because
+// what never expires begins or ends there.
+const maxCuts = 4
+
+// part ends the table if of it and the elements of scratch one holds something
+// that never expires and the other does not: as a whole it would never die.
+// Such records are few and lie together where a join notes how far it is.
+func (w *rewrite) part() error {
+	ageless := slices.ContainsFunc(w.scratch, func(e element) bool { return e.expireAt == statelab.NoExpiry })
+	differs := ageless != w.ageless
+	w.ageless = ageless
+	if !w.begun || !differs || w.cuts == maxCuts {
+		return nil
+	}
+	w.cuts++
+	return w.endTable()
 }
 
 func (w *rewrite) beginTable() error {
@@ -119,6 +154,7 @@ func (w *rewrite) endTable() (err error) {
 	}
 	if w.dir == w.store.path {
 		w.store.files.resize(tableName(t.number), t.size)
+		w.store.levels.wrote(w.level, t.size)
 	}
 	return nil
 }
@@ -126,10 +162,19 @@ func (w *rewrite) endTable() (err error) {
 // undo gives up what was written. In another directory than the store's own it
 // is up to the caller to remove it.
 func (w *rewrite) undo() {
+	if w.dir == w.store.path {
+		w.store.undo(w.tables)
+		return
+	}
 	for _, t := range w.tables {
 		t.unsynced.Close()
-		if w.dir == w.store.path {
-			w.store.remove(tableName(t.number))
-		}
+	}
+}
+
+// undo removes tables that no version holds.
+func (s *Store) undo(tables []*table) {
+	for _, t := range tables {
+		t.unsynced.Close()
+		s.remove(tableName(t.number))
 	}
 }

@@ -20,16 +20,16 @@ import (
 //
 // Locks are taken in the order of the fields below.
 type Store struct {
-	options Options
-	budget  budget
-	policy  policy
-	fs      vfs.FS
-	path    string
-	dir     *storedir.Dir
-	meter   meter.Meter
-	env     *tableEnv
-	format  *tableFormat
-	failed  latch.Latch
+	options  Options
+	budget   budget
+	strategy strategy
+	fs       vfs.FS
+	path     string
+	dir      *storedir.Dir
+	meter    meter.Meter
+	env      *tableEnv
+	format   *tableFormat
+	failed   latch.Latch
 
 	recordLimit int64 // statelab.MaxRecordSize; tests lower it
 
@@ -65,15 +65,19 @@ type Store struct {
 	pool   scratchPool
 	pinned atomic.Int64 // bytes of flushed memtables that readers still hold
 	counts counters
+	levels levelCounters
 	files  inventory
 	worker worker
+	brake  brake
 }
 
 // counters are the counters of statelab.Stats that are kept here.
 type counters struct {
-	batches, ops, logicalBytes           atomic.Int64
-	flushes, compactions, droppedDead    atomic.Int64
-	stalls, stallNanos, longestAdvanceNs atomic.Int64
+	batches, ops, logicalBytes         atomic.Int64
+	flushes, compactions               atomic.Int64
+	droppedDead, droppedTables         atomic.Int64
+	stalls, stallNanos, longestStallNs atomic.Int64
+	slowNanos, longestAdvanceNs        atomic.Int64
 }
 
 var (
@@ -229,8 +233,12 @@ func (s *Store) Stats() statelab.Stats {
 		Flushes:        c.flushes.Load(),
 		Compactions:    c.compactions.Load(),
 		DroppedDead:    c.droppedDead.Load(),
+		DroppedFiles:   c.droppedTables.Load(),
 		Stalls:         c.stalls.Load(),
 		StallTime:      time.Duration(c.stallNanos.Load()),
+		LongestStall:   time.Duration(c.longestStallNs.Load()),
+		SlowTime:       time.Duration(c.slowNanos.Load()),
+		Levels:         s.levels.stats(snap.view.version),
 		LongestAdvance: time.Duration(c.longestAdvanceNs.Load()),
 		Cache:          s.env.cache.Stats(),
 		CacheBytes:     s.budget.cache,

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math"
+	"slices"
 
 	"github.com/statelab/statelab"
 )
@@ -44,7 +45,7 @@ import (
 //	12      12    handle of the properties
 //	24      12    handle of the whole-key filter
 //	36      12    handle of the prefix filter; zeros if there is none
-//	48      4     version of the format, 1
+//	48      4     version of the format, 2
 //	52      4     CRC-32C of all before
 //	56      8     "statetbl"
 //
@@ -53,7 +54,7 @@ import (
 const (
 	blockTrailerSize = 9
 	footerSize       = 64
-	tableVersion     = 1
+	tableVersion     = 2
 	tableMagic       = "statetbl"
 
 	// maxBlockSize is more than a record of MaxRecordSize takes with the head
@@ -175,6 +176,8 @@ func splitBlock(data []byte, offset uint64) (b storedBlock, damage string) {
 //	uvarint  element bytes of the largest record
 //	8        least expiry of an element, little-endian; NoExpiry if there is none
 //	8        greatest expiry; MinInt64 if there is no element
+//	7 times  an octile of the expiries (expiry.go), as a uvarint: how far it is
+//	         beyond the octile before it, the first beyond the least expiry
 //	uvarint  length of the first key, and the key
 //	uvarint  length of the last key, and the key
 type tableMeta struct {
@@ -186,6 +189,7 @@ type tableMeta struct {
 	maxRecord  int64
 	minExpiry  int64
 	maxExpiry  int64
+	octiles    octiles
 	first      []byte
 	last       []byte
 }
@@ -196,6 +200,11 @@ func (m *tableMeta) append(dst []byte) []byte {
 	}
 	dst = appendFixed64(dst, uint64(m.minExpiry))
 	dst = appendFixed64(dst, uint64(m.maxExpiry))
+	before := m.minExpiry
+	for _, at := range m.octiles {
+		dst = binary.AppendUvarint(dst, uint64(at)-uint64(before))
+		before = at
+	}
 	return appendBytes(appendBytes(dst, m.first), m.last)
 }
 
@@ -205,13 +214,19 @@ func (d *decoder) tableMeta() tableMeta {
 		*n = d.count()
 	}
 	m.minExpiry, m.maxExpiry = int64(d.fixed64()), int64(d.fixed64())
+	before := m.minExpiry
+	for i := range m.octiles {
+		before = int64(uint64(before) + d.uvarint())
+		m.octiles[i] = before
+	}
 	m.first, m.last = d.bytes(), d.bytes()
 	return m
 }
 
 // plausible says whether the figures can be a table's.
 func (m *tableMeta) plausible() bool {
-	return m.records > 0 && m.bases <= m.records && m.tombstones <= m.bases && bytes.Compare(m.first, m.last) <= 0
+	return m.records > 0 && m.bases <= m.records && m.tombstones <= m.bases && bytes.Compare(m.first, m.last) <= 0 &&
+		slices.IsSorted(m.octiles[:]) && (m.elements == 0 || m.minExpiry <= m.octiles[0] && m.octiles[6] <= m.maxExpiry)
 }
 
 func (m *tableMeta) equal(o *tableMeta) bool {

@@ -40,6 +40,7 @@ type tableWriter struct {
 	prefixHashes []uint64
 	lastPrefix   []byte
 	props        properties
+	expiries     expirySample
 	compressed   []byte
 	scratch      []byte
 }
@@ -53,6 +54,7 @@ func (w *tableWriter) begin(file vfs.File) {
 	w.data.reset()
 	w.index.reset()
 	w.keyHashes, w.prefixHashes = w.keyHashes[:0], w.prefixHashes[:0]
+	w.expiries.reset()
 	w.props = properties{prefixName: w.format.prefix.Name}
 	w.props.minExpiry, w.props.maxExpiry = statelab.NoExpiry, math.MinInt64
 }
@@ -109,6 +111,7 @@ func (w *tableWriter) count(key []byte, base bool, elements []element, size int6
 	p.maxRecord = max(p.maxRecord, size)
 	for _, e := range elements {
 		p.minExpiry, p.maxExpiry = min(p.minExpiry, e.expireAt), max(p.maxExpiry, e.expireAt)
+		w.expiries.add(e)
 	}
 	w.keyHashes = append(w.keyHashes, hashKey(key))
 	if w.format.prefix.Len == nil {
@@ -203,6 +206,7 @@ func (w *tableWriter) finish() (tableMeta, int64, error) {
 	w.finishDataBlock()
 	w.addIndex(w.lastKey)
 	w.props.last = bytes.Clone(w.lastKey)
+	w.props.octiles = w.expiries.octiles()
 	var f footer
 	w.scratch = appendFilter(w.scratch[:0], w.keyHashes, w.format.bloomBits)
 	f.keyFilter = w.writeBlock(w.scratch, false)

@@ -8,9 +8,10 @@ import (
 )
 
 // run is a sequence of tables that do not overlap, in the order of their keys:
-// what one flush or one compaction wrote. It is immutable.
+// what one flush or compactions wrote. It is immutable.
 type run struct {
 	id     uint64
+	level  int // 0 if a flush wrote it; else as the policy that had it written counts
 	tables []*table
 
 	size       int64 // of the files, in bytes
@@ -19,8 +20,12 @@ type run struct {
 	maxRecord  int64 // element bytes of the largest record
 }
 
-func newRun(id uint64, tables []*table) *run {
-	r := &run{id: id, tables: tables}
+// maxLevel is the greatest level of a run. With the least fan-in, 2, the data
+// of a run of level 30 is that of a billion flushes.
+const maxLevel = 30
+
+func newRun(id uint64, level int, tables []*table) *run {
+	r := &run{id: id, level: min(level, maxLevel), tables: tables}
 	for _, t := range tables {
 		r.size += t.size
 		r.records += t.records
@@ -28,14 +33,6 @@ func newRun(id uint64, tables []*table) *run {
 		r.maxRecord = max(r.maxRecord, t.maxRecord)
 	}
 	return r
-}
-
-// bytes returns the size of the run's files; that of no run is zero.
-func (r *run) bytes() int64 {
-	if r == nil {
-		return 0
-	}
-	return r.size
 }
 
 // find returns the one table that may hold key, or nil.
@@ -68,8 +65,9 @@ func (r *run) overlapping(lower, upper []byte) []*table {
 // version is the tables of a store at one moment. It is immutable; references
 // are counted, and it holds one on each of its tables.
 type version struct {
-	refs atomic.Int32
-	runs []*run // newest first
+	refs   atomic.Int32
+	runs   []*run // newest first
+	number uint64 // of the versions of this opening
 
 	// watermark is the one at which elements may be missing because they are
 	// dead: whoever reads this version or recovers it has at least this one. (L4)
@@ -110,15 +108,39 @@ func (v *version) unref(discard func(*table)) {
 	}
 }
 
-// with returns the runs of v with those of old, which are adjacent, replaced
-// by r, or taken out if r is nil.
-func (v *version) with(old []*run, r *run) []*run {
+// merged returns the runs of v after a merge among those of old, which are
+// adjacent, as c chose it and with these tables as the outcome. The merged run
+// takes the place of the oldest. What that one keeps is put into it, if it is
+// of its level; what others keep stays in runs of its own.
+func (v *version) merged(old []*run, c choice, tables []*table, newID func() uint64) []*run {
 	at := slices.Index(v.runs, old[0])
 	runs := slices.Clone(v.runs[:at])
-	if r != nil {
-		runs = append(runs, r)
+	for i, r := range old {
+		left := r.without(c.takes, newID)
+		if i < len(old)-1 || r.level != c.level || len(left) == 0 {
+			runs = append(runs, left...)
+			continue
+		}
+		tables = append(slices.Clone(tables), left[0].tables...)
+		slices.SortFunc(tables, func(a, b *table) int { return bytes.Compare(a.first, b.first) })
+	}
+	if len(tables) > 0 {
+		runs = append(runs, newRun(newID(), c.level, tables))
 	}
 	return append(runs, v.runs[at+len(old):]...)
+}
+
+// without returns what is left of r when some tables are taken out: r itself, a
+// new run, or none.
+func (r *run) without(out func(*table) bool, newID func() uint64) []*run {
+	left := slices.DeleteFunc(slices.Clone(r.tables), out)
+	switch len(left) {
+	case len(r.tables):
+		return []*run{r}
+	case 0:
+		return nil
+	}
+	return []*run{newRun(newID(), r.level, left)}
 }
 
 // view is what a reader reads: the memtables and a version, as of one moment.

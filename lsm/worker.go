@@ -8,11 +8,6 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// maxRuns is how many runs there may be before background compaction has to
-// catch up. Each is a place to look into; with fanIn 4 the policy leaves about
-// three of each size, of which there are eight from a flush to 65,536 flushes.
-const maxRuns = 24
-
 // worker runs maintenance. With MaintenanceInline it has no goroutines, and
 // relieve does all on the caller's. Else one goroutine flushes and another
 // compacts; a writer in need of room waits for them.
@@ -21,7 +16,8 @@ type worker struct {
 	stopC            chan struct{}
 	done             sync.WaitGroup
 	stop             atomic.Bool
-	broken           atomic.Bool // the last compaction could not read its input
+	broken           atomic.Bool   // the last compaction could not read its input
+	settled          atomic.Uint64 // number of the last version that the policy left as it is
 
 	mu      sync.Mutex
 	changed *sync.Cond // a step was done, or failed
@@ -164,8 +160,10 @@ func (s *Store) stallWhile(condition func() bool) {
 	}
 	w.waiting--
 	w.mu.Unlock()
+	waited := time.Since(start).Nanoseconds()
 	s.counts.stalls.Add(1)
-	s.counts.stallNanos.Add(time.Since(start).Nanoseconds())
+	s.counts.stallNanos.Add(waited)
+	storeMax(&s.counts.longestStallNs, waited)
 	s.options.ReportMaintenance(statelab.EventStall, start, 0)
 }
 
@@ -174,9 +172,7 @@ func (s *Store) crowded() bool {
 	return len(s.view.Load().immutable()) > 0 || s.tooManyRuns()
 }
 
-// tooManyRuns says whether background compaction has to catch up. Where it
-// cannot go on, for want of readable tables, waiting for it would be for ever.
+// tooManyRuns says whether background compaction has to catch up.
 func (s *Store) tooManyRuns() bool {
-	return s.options.Maintenance == statelab.MaintenanceBackground && !s.worker.broken.Load() &&
-		len(s.view.Load().version.runs) >= maxRuns
+	return s.options.Maintenance == statelab.MaintenanceBackground && s.fallenBehind(s.view.Load().version) >= 1
 }

@@ -21,7 +21,9 @@ func (s *Store) Apply(b *statelab.Batch) error {
 	if b.Len() == 0 {
 		return s.failed.Err()
 	}
-	if err := s.lockToWrite(memtableLoad(b)); err != nil {
+	load := memtableLoad(b)
+	s.slowDown(load)
+	if err := s.lockToWrite(load); err != nil {
 		return err
 	}
 	pos, err := s.applyLocked(b)
@@ -139,6 +141,7 @@ func (s *Store) rotate() error {
 		return err
 	}
 	old := s.view.Load().memtables[0]
+	s.noteRotation(old.bytes())
 	old.watermark = s.watermark.Load()
 	if old.nextSegment, err = s.rotateLog(); err != nil {
 		fresh.list.Release()

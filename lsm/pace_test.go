@@ -1,0 +1,87 @@
+package lsm
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/vfs"
+)
+
+func TestCompactionsFollowTheWrites(t *testing.T) {
+	p := compactionPace{total: 1000 << 20, room: 100 << 20}
+	for _, c := range []struct {
+		name    string
+		in      int64
+		elapsed time.Duration
+		want    int64
+	}{
+		{"nothing at the start", 0, 0, 0},
+		{"in proportion to what comes in", 10 << 20, 0, 100 << 20},
+		{"all before writers have to slow down", 100 << 20, 0, 1000 << 20},
+		{"all when more has come in", 500 << 20, 0, 1000 << 20},
+		{"at least so much if nobody writes", 0, 2 * time.Second, 2 * minimumPace},
+	} {
+		if got := p.allowed(c.in, c.elapsed); got != c.want {
+			t.Errorf("%s: %d MiB may be done, want %d", c.name, got>>20, c.want>>20)
+		}
+	}
+	p.room = 0
+	if got := p.allowed(0, 0); got != p.total {
+		t.Errorf("an urgent compaction waits: %d bytes may be done", got)
+	}
+}
+
+func TestPressureIsGentleAtFirstAndNeverStopsAWriter(t *testing.T) {
+	last := 0.0
+	for i := range 11 {
+		p := pressure(float64(i)/10, 0)
+		if q := pressure(0, float64(i)/10); p != q {
+			t.Errorf("behind by %d tenths: %g by compaction, %g by flush", i, p, q)
+		}
+		if p >= 1 || p < last || i > 0 && i < 10 && p >= float64(i)/10 {
+			t.Errorf("behind by %d tenths the pressure is %g, after %g", i, p, last)
+		}
+		last = p
+	}
+}
+
+// Nothing is behind while no more runs are there than may be, half of what makes
+// writers wait, nor when the policy has nothing to do.
+func TestWritersWaitOnlyForWhatCanBeDone(t *testing.T) {
+	s := &Store{strategy: strategy{most: 10, pile: func(v *version) int { return len(v.runs) }}}
+	for n, want := range map[int]float64{0: 0, 5: 0, 6: 0.2, 9: 0.8, 10: 1, 30: 1} {
+		v := &version{number: 7, runs: make([]*run, n)}
+		s.worker.settled.Store(6)
+		if got := s.fallenBehind(v); got != want {
+			t.Errorf("%d runs: behind by %g, want %g", n, got, want)
+		}
+		s.worker.settled.Store(7)
+		if got := s.fallenBehind(v); got != 0 {
+			t.Errorf("%d runs that the policy leaves as they are: behind by %g", n, got)
+		}
+	}
+}
+
+// A writer that is faster than maintenance is slowed down, and what it waited
+// for is told.
+func TestWritersAreSlowedBeforeTheyWait(t *testing.T) {
+	s := open(t, vfs.NewMem(), Options{Options: statelab.Options{Durability: statelab.DurabilityCheckpoint}})
+	defer shut(t, s)
+	s.compactMu.Lock() // no compaction for now
+	n := 0
+	for len(s.view.Load().version.runs) < s.strategy.most-2 {
+		put(t, s, fmt.Sprintf("k%06d", n*7919%1000), strings.Repeat("v", 500), statelab.NoExpiry)
+		n++
+	}
+	st := s.Stats()
+	s.compactMu.Unlock()
+	if st.SlowTime == 0 {
+		t.Errorf("%d runs have piled up after %d writes, and no writer was slowed down", len(s.view.Load().version.runs), n)
+	}
+	if st.LongestStall > st.StallTime || (st.Stalls > 0) != (st.LongestStall > 0) {
+		t.Errorf("%d stalls, the longest of %v, %v in all", st.Stalls, st.LongestStall, st.StallTime)
+	}
+}

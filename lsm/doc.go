@@ -23,7 +23,11 @@
 // to oldest. A record in a table is a base, which replaces what older layers
 // hold of the key, or a merge, whose elements follow theirs (record.go); a base
 // without elements is a tombstone. To fold is to put together what layers hold
-// of a key, from the newest down to the first base. A version is the runs at
+// of a key, from the newest down to the first base. A level says how often the
+// data of a run was merged, or as the policy counts; level 0 was flushed. A
+// segment is a part of the window of event time in which state lives, at the
+// end of which what was written together dies (policy_window.go); those of the
+// log are files. A version is the runs at
 // one moment, a view a version with the memtables beside it. The manifest is
 // the log of versions that are durable (manifest.go).
 //
@@ -41,10 +45,14 @@
 // tables know no sequences; that the newer layer wins is all there is. Readers
 // from before hold on to the memtable, which keeps every version.
 //
-// Runs pile up, and a policy (policy.go) chooses neighbours to merge. Tables
-// whose elements are all dead and which hide nothing older go without being
-// read. The old tables are removed when no reader, no version and not even the
-// last durable version needs them.
+// Runs pile up, and a policy (policy.go), a pure function of a version, chooses
+// what to do: tiered, leveled, lazyleveled or window. Tables whose elements are
+// all dead and which hide nothing older go without being read. Of a merge, the
+// tables that nothing overlaps change their run without being read or written
+// (pieces.go). The old tables are removed when no reader, no version and not
+// even the last durable version needs them. In the background, compactions
+// follow the rate of writes, and writes slow down before they have to wait
+// (pace.go).
 //
 // Sync, with DurabilityCheckpoint, rotates and flushes, syncs the tables that
 // are new since the last Sync and still needed, and commits the version to the
@@ -58,6 +66,32 @@
 // the first base. An iterator merges the layers that bounds, expiry and, for
 // the range of a whole prefix, the prefix filter do not exclude. All blocks,
 // those of indexes and filters too, are read through one cache.
+//
+// # Why nothing shadowed reappears
+//
+// A Put or Delete shadows what is older of its record, for ever (K9), and no
+// policy can undo that, because a policy says only which runs to merge or which
+// tables to drop, and both keep L1 and L5:
+//
+//   - A merge takes neighbours in age, or some tables of neighbours. The outcome
+//     takes the place of the oldest, so what is merged gets older among the
+//     runs. It would pass something only if that were between and stayed; a
+//     choice in which such a table has keys in common with one that is merged is
+//     refused (choice.unsound). All else keeps its place, so newer stays newer.
+//   - A merge folds from the newest down to the first base, so of a key only
+//     what nothing shadows goes into the outcome, and with the mark of a base if
+//     there was one. A base goes with its last element only if no table older
+//     than all that is merged may hold the key; else it stays as a tombstone.
+//   - A table moves only if nothing that is merged overlaps it, which is the same
+//     as merging it.
+//   - A dead table is dropped if it has no bases, and then it shadows nothing, or
+//     if no older table that stays overlaps it, and then there is nothing to
+//     shadow. Being dead is no excuse: a Put that died first still shadows.
+//   - What is dead is so by the version's watermark, which every reader and every
+//     recovery has at least (L4), so no step of time brings it back.
+//
+// None of this knows which policy chose, so a store may change its policy from
+// one opening to the next. TestNothingShadowedReappears does so at random.
 //
 // # Invariants
 //

@@ -65,21 +65,25 @@ func TestWritersWaitOnlyForWhatCanBeDone(t *testing.T) {
 	}
 }
 
-// A writer that is faster than maintenance is slowed down, and what it waited
-// for is told.
+// A writer that is faster than maintenance is slowed down, and that is told.
 func TestWritersAreSlowedBeforeTheyWait(t *testing.T) {
 	s := open(t, vfs.NewMem(), Options{Options: statelab.Options{Durability: statelab.DurabilityCheckpoint}})
 	defer shut(t, s)
-	s.compactMu.Lock() // no compaction for now
-	n := 0
-	for len(s.view.Load().version.runs) < s.strategy.most-2 {
-		put(t, s, fmt.Sprintf("k%06d", n*7919%1000), strings.Repeat("v", 500), statelab.NoExpiry)
-		n++
+	s.brake.perKiB.Store(maxPerKiB)
+	if s.slowDown(64 << 10); s.Stats().SlowTime != 0 {
+		t.Error("a writer is slowed down though nothing has piled up")
 	}
+	s.compactMu.Lock() // no compaction for now
+	for n := 0; len(s.view.Load().version.runs) < s.strategy.most-2; n++ {
+		put(t, s, fmt.Sprintf("k%06d", n*7919%1000), strings.Repeat("v", 500), statelab.NoExpiry)
+	}
+	before := s.Stats().SlowTime
+	s.brake.perKiB.Store(maxPerKiB)
+	s.slowDown(64 << 10)
 	st := s.Stats()
 	s.compactMu.Unlock()
-	if st.SlowTime == 0 {
-		t.Errorf("%d runs have piled up after %d writes, and no writer was slowed down", len(s.view.Load().version.runs), n)
+	if st.SlowTime == before {
+		t.Errorf("%d runs have piled up, and no writer is slowed down", s.strategy.most-2)
 	}
 	if st.LongestStall > st.StallTime || (st.Stalls > 0) != (st.LongestStall > 0) {
 		t.Errorf("%d stalls, the longest of %v, %v in all", st.Stalls, st.LongestStall, st.StallTime)

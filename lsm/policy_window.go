@@ -26,8 +26,8 @@ import (
 // The policy drops dead tables. Else, if there are more than windowPile runs of
 // a level, it merges those of one segment, which makes a run of the next level.
 // So up to that many flushes a window are never rewritten, the square of it
-// once, and not more than the runs of one segment ever die together too late:
-// a space of 1 + 1/segments of what lives.
+// once, and what is merged dies at most a segment too late, which costs space of
+// one part in segments of what lives.
 //
 // What is left of segments that are over, such as records that never expire,
 // is merged as by tiered; tombstones count only if it is that they hide, since

@@ -18,10 +18,12 @@
 //
 //	skiplist                towers, all memory off the heap: the links of a
 //	                        record are a part of the record
+//	skiplist?hash=off       the same without the hash table over join keys, by
+//	                        which probes and Gets find records otherwise
 //	skiplist?index=huandu   github.com/huandu/skiplist, with nodes, keys and
 //	                        elements on the Go heap
 //
-// They make the same files and open each other's. The second has a lock around
+// They make the same files and open each other's. The last has a lock around
 // its list, for readers beside a writer, and keeps references where pointers would
 // do, so that it can share the rest of the store: a record is found through two
 // look-ups in a table that a store made for pointers alone would not need.

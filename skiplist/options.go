@@ -19,6 +19,11 @@ type Options struct {
 	// change from one opening to the next.
 	Index Index
 
+	// Hash is what finds the records of a join key beside the index; zero is
+	// HashPrefix. It can change from one opening to the next. IndexHuandu is
+	// always by itself.
+	Hash Hash
+
 	// MaxHeight and Branching are those of ListOptions, for IndexArena.
 	MaxHeight int
 	Branching int
@@ -54,11 +59,33 @@ func (i Index) String() string {
 	return fmt.Sprintf("unknown(%d)", uint8(i))
 }
 
+// Hash says what finds the records of a join key, or single ones.
+type Hash uint8
+
+const (
+	// HashPrefix is a hash table over join keys (Options.Prefix), or over keys
+	// if there is no prefix.
+	HashPrefix Hash = iota
+	// HashOff is the index alone.
+	HashOff
+)
+
+var hashes = []string{"prefix", "off"}
+
+func (h Hash) String() string {
+	if int(h) < len(hashes) {
+		return hashes[h]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(h))
+}
+
 // Params describes what a backend spec can set.
 func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
 		spec.Enum("index", "What keeps the records in order.", "arena", indexes,
 			func(o *Options) *Index { return &o.Index }),
+		spec.Enum("hash", "What finds the records of a join key; the huandu index is always by itself.", "prefix", hashes,
+			func(o *Options) *Hash { return &o.Hash }),
 		spec.Int("max_height", "The greatest number of levels of the arena's list.", fmt.Sprint(defaultHeight), 1, maxHeight,
 			func(o *Options) *int { return &o.MaxHeight }),
 		spec.Int("branching", "How many keys of a level of the arena's list there are for one of the next.", fmt.Sprint(defaultBranching), 2, maxBranching,
@@ -82,6 +109,9 @@ func (o *Options) resolve() (Options, ListOptions, error) {
 	err := errors.Join(commonErr, listErr, memstore.CheckCompression(r.Compression))
 	if int(r.Index) >= len(indexes) {
 		err = errors.Join(err, fmt.Errorf("options: Index %d is unknown", r.Index))
+	}
+	if int(r.Hash) >= len(hashes) {
+		err = errors.Join(err, fmt.Errorf("options: Hash %d is unknown", r.Hash))
 	}
 	if r.LogLimit != 0 && r.LogLimit < MinLogLimit {
 		err = errors.Join(err, fmt.Errorf("options: LogLimit is %d bytes, less than the least of %d", r.LogLimit, MinLogLimit))

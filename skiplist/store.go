@@ -26,6 +26,7 @@ func Open(dir string, o *Options) (*Store, error) {
 		m.NewIndex = newHuanduIndex
 	default:
 		m.NewArena = arena.NewSlabs
+		m.Hash = r.Hash == HashPrefix
 		m.NewIndex = func(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) { return newTowers(list, a), nil }
 	}
 	s, err := memstore.Open(dir, m)

@@ -14,14 +14,26 @@ import (
 )
 
 func TestHotPathsDoNotAllocate(t *testing.T) {
-	s := openTest(t, vfs.NewMem(), nil)
+	for name, change := range map[string]func(*Options){
+		"index alone":    func(*Options) {},
+		"hash of groups": func(o *Options) { o.Hash, o.Prefix = true, firstTwo },
+	} {
+		t.Run(name, func(t *testing.T) { hotPaths(t, openTest(t, vfs.NewMem(), change)) })
+	}
+}
+
+func hotPaths(t *testing.T, s *Store) {
 	for i := range 100 {
+		if i%10 > 7 {
+			continue
+		}
 		put(t, s, fmt.Sprintf("k%02d", i), "value", never)
 	}
 	var (
 		b     statelab.Batch
 		buf   []byte
 		key   = []byte("k42")
+		upper = []byte("k47")
 		value = []byte("another")
 		none  = []byte("none")
 		time  int64
@@ -35,8 +47,8 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		"Put":           {0, func() { b.Reset(); b.Put(key, value, time+5); must(t, s.Apply(&b)) }},
 		"Advance":       {0, func() { time++; must(t, s.Advance(time)) }},
 		"insert, erase": {0, func() { b.Reset(); b.Put(none, value, never); b.Delete(none); must(t, s.Apply(&b)) }},
-		"a probe of 10": {1, func() {
-			it, _ := s.Iter(statelab.Range{Lower: key, Upper: []byte("k5")})
+		"a probe of 5": {1, func() {
+			it, _ := s.Iter(statelab.Range{Lower: key, Upper: upper})
 			for it.Next() {
 				buf = append(buf[:0], it.Value()...)
 			}

@@ -59,6 +59,9 @@ func (s *Store) checkRecords() error {
 	if err := r.index.Check(); err != nil {
 		return err
 	}
+	if err := r.groups.check(r.index); err != nil {
+		return err
+	}
 	c := checker{r: r, inUse: r.index.Overhead(), listed: map[arena.Ref]bool{}}
 	for _, step := range []func() error{c.lists, c.all, c.totals} {
 		if err := step(); err != nil {
@@ -185,6 +188,9 @@ func (c *checker) key(ref arena.Ref) error {
 	const awaited = recordDirty | recordSaved
 	if rec.newest() == 0 && rec.prior.Load() == 0 && rec.state&awaited != awaited {
 		return fmt.Errorf("R1: the record has no element, and no Sync waits for it")
+	}
+	if c.r.find(c.r.keys().Of(ref)) != ref {
+		return fmt.Errorf("R10: the record is in the index, and its group does not lead to it")
 	}
 	if rec.state&recordReplaced != 0 {
 		return fmt.Errorf("R3: a record is in the index that another one replaces")

@@ -58,6 +58,9 @@
 // nothing. Another one opens a view, and copies some records at a time, in an
 // epoch each.
 //
+// With Options.Hash there is a hash table over join keys beside the index, for
+// which it is not asked then; see groups.go.
+//
 // # Invariants
 //
 //	R1  A record in the index has an element, or leads to a prior record, or is dirty and in the files as of the last Sync, which has yet to be told that it is gone.
@@ -69,6 +72,7 @@
 //	R7  An element that is no garbage is in the wheel, in the right slot, if and only if it ever expires.
 //	R8  What is counted (bytes in use, of live records, of what is pinned) is what is there, and no record's bound is less than its live bytes.
 //	R9  What readers look at does not change from its publication to its freeing, or is atomic.
+//	R10 If there is a hash table, each record in the index is found through the entry of its group, and the chains of short groups hold nothing else.
 //
 // # Time
 //
@@ -85,8 +89,8 @@
 //
 // # Budget
 //
-// Options.Memory bounds the bytes of the arena that are in use, as Stats.Memory
-// tells them. A batch that would exceed it is refused, after everything that is
+// Options.Memory bounds the bytes that are in use of the arena and of the hash
+// table, as Stats.Memory tells them. A batch that would exceed it is refused, after everything that is
 // dead has been reclaimed. Deletes and Advances take no memory, so they always
 // work; of a deleted record that the files have, under checkpoint, the key
 // stays until the next Sync. What replaces an element needs room beside it until

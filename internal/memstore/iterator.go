@@ -89,8 +89,12 @@ func (it *iterator) probe(r statelab.Range) (whole bool, err error) {
 	} else if r.Lower != nil && r.Upper != nil {
 		records := &it.s.records
 		sp := span{lower: r.Lower, upper: r.Upper, records: probeRecords, bytes: probeBytes}
+		v := records.present()
+		if group, ok := records.groups.resolves(r.Lower, r.Upper); ok && records.copyGroup(rs, &sp, group, v) {
+			return rs.isLast, nil
+		}
 		rs.from = start{key: append(rs.from.key[:0], r.Lower...)}
-		records.copyRows(rs, &sp, records.present())
+		records.copyRows(rs, &sp, v)
 	}
 	return rs.isLast, nil
 }

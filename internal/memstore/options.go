@@ -27,6 +27,9 @@ type Options struct {
 	NewArena func() *arena.Arena
 	// NewIndex makes the order of records, which may use that memory too.
 	NewIndex func(*arena.Arena, Retirer) (Index, error)
+	// Hash adds a hash table that finds the records of a join key (Prefix), or
+	// single records if there is no prefix. It counts in Options.Memory.
+	Hash bool
 }
 
 // DefaultLogLimit is replayed in some milliseconds.

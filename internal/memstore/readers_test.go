@@ -131,7 +131,7 @@ func (c *churner) read(t *testing.T, stop *atomic.Bool) {
 		dst, last = c.get(t, oneKey, dst, last)
 		dst, other = c.get(t, otherKey, dst, last) // it was written with the first
 		last = other
-		r := statelab.Range{Lower: []byte("m"), Upper: []byte("n")} // a probe
+		r := statelab.Range{Lower: []byte("m0"), Upper: []byte("n")} // a probe
 		if i%2 == 0 {
 			r = statelab.Range{} // a view
 		}
@@ -152,11 +152,16 @@ func (c *churner) read(t *testing.T, stop *atomic.Bool) {
 // take effect at once, and iterators to show one moment, over keys that are
 // replaced, deleted and appended to all the time.
 func TestReadersBesideAChurningWriter(t *testing.T) {
-	for name, newArena := range map[string]func() *arena.Arena{"slabs": arena.NewSlabs, "heap": arena.NewHeap} {
+	for name, change := range map[string]func(*Options){
+		"index alone":    func(*Options) {},
+		"on the heap":    func(o *Options) { o.NewArena = arena.NewHeap },
+		"hash of keys":   func(o *Options) { o.Hash = true },
+		"hash of groups": func(o *Options) { o.Hash, o.Prefix = true, firstByte },
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := openTest(t, vfs.NewMem(), func(o *Options) {
 				o.Durability = statelab.DurabilityInterval
-				o.NewArena = newArena
+				change(o)
 			})
 			c := &churner{s: s}
 			c.write(t, 1)
@@ -167,7 +172,7 @@ func TestReadersBesideAChurningWriter(t *testing.T) {
 			for range 3 {
 				readers.Go(func() { c.read(t, &stop) })
 			}
-			for n := uint64(2); n < 6000 && !t.Failed(); n++ {
+			for n := uint64(2); n < 2500 && !t.Failed(); n++ {
 				c.write(t, n)
 				if n%8 == 0 {
 					runtime.Gosched()

@@ -90,7 +90,7 @@ func (r *records) settle(ref arena.Ref) {
 	default:
 		r.unmarkDirty(rec)
 		r.size -= int64(rec.keyLen)
-		r.index.Remove(ref)
+		r.remove(ref)
 		r.freeLater(ref)
 	}
 }
@@ -118,7 +118,7 @@ func (r *records) shed(ref arena.Ref) {
 		r.rec(arena.Ref(prior)).dirtyPrev = bare
 	}
 	r.moveDirty(rec, bare)
-	r.index.Replace(ref, bare)
+	r.replace(ref, bare)
 	r.freeLater(ref)
 }
 

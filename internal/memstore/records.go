@@ -12,12 +12,13 @@ import (
 // change something are for the one writer, but those of views; what readers do
 // is in read.go.
 type records struct {
-	mem   *arena.Arena
-	index Index
-	epoch epoch.Domain
-	limbo limbo
-	views views
-	wheel wheel
+	mem    *arena.Arena
+	index  Index
+	groups groups
+	epoch  epoch.Domain
+	limbo  limbo
+	views  views
+	wheel  wheel
 
 	seq       atomic.Uint64 // of the last batch that has taken effect
 	watermark atomic.Int64
@@ -53,12 +54,50 @@ const (
 )
 
 // inUse returns the bytes of memory in use.
-func (r *records) inUse() int64 { return r.mem.InUse() }
+func (r *records) inUse() int64 { return r.mem.InUse() + r.groups.bytes() }
 
 func (r *records) keys() Keys { return Keys{r.mem} }
 
 // find returns the record of key in the index, or 0. It is for readers too.
-func (r *records) find(key []byte) arena.Ref { return r.index.Find(key) }
+func (r *records) find(key []byte) arena.Ref {
+	if r.groups.on() {
+		if ref, long := r.groups.find(key); !long {
+			return ref
+		}
+	}
+	return r.index.Find(key)
+}
+
+// insert puts a record in whose key is not there. If it fails, readers may have
+// come to the record.
+func (r *records) insert(ref arena.Ref) error {
+	if err := r.index.Insert(ref); err != nil {
+		return err
+	}
+	if r.groups.on() {
+		if err := r.groups.add(ref); err != nil {
+			r.index.Remove(ref)
+			return err
+		}
+	}
+	return nil
+}
+
+// replace puts a record in the place of old.
+func (r *records) replace(old, ref arena.Ref) {
+	r.index.Replace(old, ref)
+	if r.groups.on() {
+		r.groups.replace(old, ref)
+	}
+}
+
+// remove takes a record out.
+func (r *records) remove(ref arena.Ref) {
+	r.index.Remove(ref)
+	if r.groups.on() {
+		r.groups.remove(ref, r.index)
+	}
+}
 
 // each calls do with every record in the index, in the order of keys. It is for
 // the writer.
@@ -141,12 +180,12 @@ func (r *records) prepareRecord(old arena.Ref, op statelab.Op, seq uint64) error
 	}
 	if old != 0 {
 		r.rec(ref).prior.Store(uint32(old))
-		r.index.Replace(old, ref)
+		r.replace(old, ref)
 		r.steps = append(r.steps, step{doReplace, old, ref})
 		return nil
 	}
-	if err := r.index.Insert(ref); err != nil {
-		r.freePiece(ref) // nobody has seen it
+	if err := r.insert(ref); err != nil {
+		r.freeLater(ref)
 		return err
 	}
 	r.steps = append(r.steps, step{do: doInsert, new: ref})
@@ -159,10 +198,10 @@ func (r *records) abandon() {
 	for i := len(r.steps) - 1; i >= 0; i-- {
 		switch st := r.steps[i]; st.do {
 		case doInsert:
-			r.index.Remove(st.new)
+			r.remove(st.new)
 			r.freeLater(st.new)
 		case doReplace:
-			r.index.Replace(st.new, st.old)
+			r.replace(st.new, st.old)
 			r.freeLater(st.new)
 		case doAppend:
 			r.unlinkElement(st.new)

@@ -35,6 +35,11 @@ func (s *Store) open() (err error) {
 	if r.index, err = s.o.NewIndex(r.mem, r); err != nil {
 		return err
 	}
+	if s.o.Hash {
+		if r.groups, err = newGroups(r.keys(), s.o.Prefix.Len); err != nil {
+			return err
+		}
+	}
 	if s.dir.Fresh {
 		if s.log, err = wal.Create(s.logOptions(s.path, logPurpose), firstSegment); err != nil {
 			return err
@@ -105,5 +110,6 @@ func (s *Store) abandon() {
 	if s.records.mem != nil {
 		s.records.mem.Release()
 	}
+	s.records.groups.close()
 	s.dir.Close()
 }

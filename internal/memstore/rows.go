@@ -1,6 +1,9 @@
 package memstore
 
-import "github.com/statelab/statelab/internal/arena"
+import (
+	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/hashdir"
+)
 
 // rows are copies of records that follow each other in a range, as a view sees
 // them. An iterator stands on one of them, so what it hands out lives on
@@ -111,6 +114,30 @@ func (r *records) copyRows(rs *rows, sp *span, v view) (done bool) {
 	}
 	rs.from.key, rs.from.edge = append(rs.from.key[:0], at.key...), at.edge
 	return false
+}
+
+// copyGroup is copyRows, upwards, for a range within a group that is short, and
+// says whether it is.
+func (r *records) copyGroup(rs *rows, sp *span, group []byte, v view) (short bool) {
+	g := &r.groups
+	e := g.entry(hashdir.Hash(group), group)
+	if e.Mark == longMark {
+		return false
+	}
+	for ref := e.Ref; ref != 0; ref = g.next(ref) {
+		key := r.keys().Of(ref)
+		if !sp.contains(key, false) {
+			break
+		}
+		if len(rs.data) >= sp.bytes {
+			return true
+		}
+		if string(key) >= string(sp.lower) {
+			r.copyRow(rs, ref, key, v)
+		}
+	}
+	rs.end(false)
+	return true
 }
 
 // contains says whether a copying that comes to key is still in the range.

@@ -203,6 +203,7 @@ func (s *Store) release() (err error) {
 	s.write.Lock()
 	s.records.epoch.Wait()
 	s.records.mem.Release()
+	s.records.groups.close()
 	s.write.Unlock()
 	if cerr := s.dir.Close(); err == nil {
 		err = cerr

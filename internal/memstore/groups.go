@@ -1,0 +1,262 @@
+package memstore
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/hashdir"
+)
+
+// groups find the records of a join key by the hash of that key, so that neither
+// a probe nor a Get goes through the index.
+//
+//	hash table:  | A 3 | . | T long | B 1 |
+//	                |          |       +---> B/1
+//	                |          +---> a record of T: the index has the order of the others
+//	                +---> A/1 ---> A/4 ---> A/7     in key order, by the records' chain
+//
+// A group is the records whose keys have one prefix, or, of keys without one, a
+// single record. A short group is a chain of up to maxChain records. One that
+// has grown beyond that is long; it becomes short again when the record that its
+// entry leads to goes and few are left. A long group's chain is not kept.
+//
+// Readers walk chains as they walk the lowest level of a skip list: a record
+// that has left its chain keeps its link, and all that was there when the reader
+// entered his epoch comes after it still. A chain is made anew before the entry
+// is that leads to it; who came to its records by an earlier chain finds at
+// least what he would have found.
+//
+// The zero groups is off.
+type groups struct {
+	dir    *hashdir.Dir
+	keys   Keys
+	prefix func(key []byte) int // nil: each record is a group
+}
+
+const (
+	maxChain = 8
+	longMark = maxChain + 1
+)
+
+func newGroups(keys Keys, prefix func(key []byte) int) (groups, error) {
+	dir, err := hashdir.New()
+	return groups{dir, keys, prefix}, err
+}
+
+func (g *groups) on() bool { return g.dir != nil }
+
+func (g *groups) bytes() int64 {
+	if g.dir == nil {
+		return 0
+	}
+	return g.dir.Bytes()
+}
+
+func (g *groups) close() {
+	if g.dir != nil {
+		g.dir.Release()
+	}
+}
+
+// of returns what all keys of the key's group begin with.
+func (g *groups) of(key []byte) []byte {
+	if g.prefix != nil {
+		if n := g.prefix(key); n > 0 {
+			return key[:n]
+		}
+	}
+	return key
+}
+
+// isIn says whether a record is of a group.
+func (g *groups) isIn(ref arena.Ref, group []byte) bool {
+	key := g.keys.Of(ref)
+	return bytes.HasPrefix(key, group) && len(g.of(key)) == len(group)
+}
+
+// entry returns the entry of a group, or the zero one.
+func (g *groups) entry(hash uint64, group []byte) hashdir.Entry {
+	p := g.dir.Probe(hash)
+	for e := p.Next(); e.Ref != 0; e = p.Next() {
+		if g.isIn(e.Ref, group) {
+			return e
+		}
+	}
+	return hashdir.Entry{}
+}
+
+func (g *groups) next(ref arena.Ref) arena.Ref {
+	return arena.Ref((*record)(g.keys.Mem.Ptr(ref)).chain.Load())
+}
+
+func (g *groups) setNext(ref, next arena.Ref) {
+	(*record)(g.keys.Mem.Ptr(ref)).chain.Store(uint32(next))
+}
+
+// find returns the record of key, or 0, unless the group is long.
+func (g *groups) find(key []byte) (ref arena.Ref, long bool) {
+	group := g.of(key)
+	e := g.entry(hashdir.Hash(group), group)
+	if e.Mark == longMark {
+		return 0, true
+	}
+	for ref = e.Ref; ref != 0; ref = g.next(ref) {
+		if order := bytes.Compare(g.keys.Of(ref), key); order == 0 {
+			return ref, false
+		} else if order > 0 {
+			break
+		}
+	}
+	return 0, false
+}
+
+// resolves returns the group that all keys of a range are of, if there is one.
+// That the lower bound is longer than its prefix shows that the prefix is whole,
+// and so that whatever begins with it has it.
+func (g *groups) resolves(lower, upper []byte) (group []byte, ok bool) {
+	if g.dir == nil || g.prefix == nil {
+		return nil, false
+	}
+	n := g.prefix(lower)
+	if n == 0 || n == len(lower) {
+		return nil, false
+	}
+	group = lower[:n]
+	return group, bytes.HasPrefix(upper, group) || isSuccessor(upper, group)
+}
+
+// isSuccessor says whether key is the first that comes after all that begin with
+// prefix.
+func isSuccessor(key, prefix []byte) bool {
+	last := len(prefix) - 1
+	return len(key) == len(prefix) && prefix[last] != 0xff && key[last] == prefix[last]+1 && bytes.Equal(key[:last], prefix[:last])
+}
+
+// before returns the last record of a chain with a key < key, or 0, and the one
+// after that.
+func (g *groups) before(first arena.Ref, key []byte) (prev, next arena.Ref) {
+	for next = first; next != 0 && bytes.Compare(g.keys.Of(next), key) < 0; next = g.next(next) {
+		prev = next
+	}
+	return prev, next
+}
+
+// add takes a new record in. The only error is that there is no memory; nothing
+// is changed then.
+func (g *groups) add(ref arena.Ref) error {
+	key := g.keys.Of(ref)
+	group := g.of(key)
+	hash := hashdir.Hash(group)
+	e := g.entry(hash, group)
+	switch {
+	case e.Ref == 0:
+		return g.dir.Insert(hash, hashdir.Entry{Ref: ref, Mark: 1})
+	case e.Mark >= maxChain:
+		// What has come last stays longest, as a rule.
+		g.dir.Update(hash, e.Ref, hashdir.Entry{Ref: ref, Mark: longMark})
+		return nil
+	}
+	prev, next := g.before(e.Ref, key)
+	g.setNext(ref, next)
+	first := e.Ref
+	if prev == 0 {
+		first = ref
+	} else {
+		g.setNext(prev, ref)
+	}
+	g.dir.Update(hash, e.Ref, hashdir.Entry{Ref: first, Mark: e.Mark + 1})
+	return nil
+}
+
+// replace puts a record in the place of one with the same key.
+func (g *groups) replace(old, ref arena.Ref) {
+	key := g.keys.Of(ref)
+	group := g.of(key)
+	hash := hashdir.Hash(group)
+	e := g.entry(hash, group)
+	g.setNext(ref, g.next(old))
+	if e.Ref == old {
+		g.dir.Update(hash, old, hashdir.Entry{Ref: ref, Mark: e.Mark})
+	} else if e.Mark != longMark {
+		prev, _ := g.before(e.Ref, key)
+		g.setNext(prev, ref)
+	}
+}
+
+// remove takes a record out that is not in the index any more.
+func (g *groups) remove(ref arena.Ref, x Index) {
+	key := g.keys.Of(ref)
+	group := g.of(key)
+	hash := hashdir.Hash(group)
+	e := g.entry(hash, group)
+	switch {
+	case e.Mark == longMark:
+		if e.Ref == ref {
+			g.relead(hash, ref, group, x)
+		}
+	case e.Ref != ref:
+		prev, _ := g.before(e.Ref, key)
+		g.setNext(prev, g.next(ref))
+		g.dir.Update(hash, e.Ref, hashdir.Entry{Ref: e.Ref, Mark: e.Mark - 1})
+	case e.Mark == 1:
+		g.dir.Remove(hash, ref)
+	default:
+		g.dir.Update(hash, ref, hashdir.Entry{Ref: g.next(ref), Mark: e.Mark - 1})
+	}
+}
+
+// relead makes the entry of a long group, which leads to old, lead to what is
+// left of the group.
+func (g *groups) relead(hash uint64, old arena.Ref, group []byte, x Index) {
+	var buf [maxChain + 1]arena.Ref
+	refs := x.Ascend(buf[:0], group, false)
+	n := 0
+	for n < len(refs) && g.isIn(refs[n], group) {
+		n++
+	}
+	switch {
+	case n == 0:
+		g.dir.Remove(hash, old)
+	case n > maxChain:
+		g.dir.Update(hash, old, hashdir.Entry{Ref: refs[n-1], Mark: longMark})
+	default:
+		next := arena.Ref(0)
+		for i := n - 1; i >= 0; i-- {
+			g.setNext(refs[i], next)
+			next = refs[i]
+		}
+		g.dir.Update(hash, old, hashdir.Entry{Ref: next, Mark: uint8(n)})
+	}
+}
+
+// check verifies R10, but that each record is found, which who walks the index
+// does.
+func (g *groups) check(x Index) error {
+	if g.dir == nil {
+		return nil
+	}
+	if err := g.dir.Check(); err != nil {
+		return err
+	}
+	for e := range g.dir.All() {
+		group := g.of(g.keys.Of(e.Ref))
+		if e.Mark == longMark {
+			if x.Find(g.keys.Of(e.Ref)) != e.Ref {
+				return fmt.Errorf("R10: the group of %x leads to a record that is not in the index", group)
+			}
+			continue
+		}
+		n := 0
+		for ref := e.Ref; ref != 0 && n <= maxChain; ref = g.next(ref) {
+			if !g.isIn(ref, group) || x.Find(g.keys.Of(ref)) != ref {
+				return fmt.Errorf("R10: the chain of %x has a record that is not in the index or of another group", group)
+			}
+			n++
+		}
+		if n != int(e.Mark) {
+			return fmt.Errorf("R10: the chain of %x has %d records, and %d are counted", group, n, e.Mark)
+		}
+	}
+	return nil
+}

@@ -436,7 +436,7 @@ func (s *Store) Stats() statelab.Stats {
 	st.Pinned = int64(t.snaps.pinned() * t.pageSize)
 	st.Disk = t.size.Load()
 	if s.log != nil {
-		st.Disk += s.log.Size()
+		st.Disk += s.log.Disk()
 	}
 	return st
 }

@@ -262,7 +262,7 @@ func (s *Store) Stats() statelab.Stats {
 	}
 	stats.Disk = s.files.total()
 	if s.log != nil {
-		stats.Disk += s.log.Size()
+		stats.Disk += s.log.Disk()
 	}
 	return stats
 }

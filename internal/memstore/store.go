@@ -166,7 +166,7 @@ func (s *Store) Stats() statelab.Stats {
 		st.Records = int64(s.records.index.Len())
 		s.leave(g)
 		snapshotBytes, number := s.snapshot.current()
-		st.Disk = s.log.Size() + snapshotBytes
+		st.Disk = s.log.Disk() + snapshotBytes
 		st.Files = int64(s.log.Segment()-max(number, firstSegment)) + 1
 		if snapshotBytes > 0 {
 			st.Files++

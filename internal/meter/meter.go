@@ -71,3 +71,5 @@ func (f *file) Sync() error {
 	f.m.syncs.Add(1)
 	return f.File.Sync()
 }
+
+func (f *file) Preallocate(size int64) error { return vfs.Preallocate(f.File, size) }

@@ -9,9 +9,11 @@ import (
 )
 
 // Append adds a record, the concatenation of parts, and returns the place it
-// ends at. It copies into a buffer, and writes the buffer to the file when it
-// is full; records of more than the buffer's 256 KiB are written at once. It is
-// as durable as Commit of the place makes it.
+// ends at. It copies into a buffer. Full buffers are written by a goroutine of
+// the log's own under DurabilityInterval, if it need not be deterministic, so that
+// Append waits for the file only if that cannot keep up, and by the appender
+// that has filled one else. Records of more than the buffer's 256 KiB are written
+// at once. A record is as durable as Commit of its place makes it.
 func (l *Log) Append(parts ...[]byte) (Pos, error) { return l.append(KindRecord, parts) }
 
 // AppendPending adds a record that counts only together with the next one that
@@ -28,45 +30,66 @@ func (l *Log) append(kind Kind, parts [][]byte) (Pos, error) {
 	if length > MaxPayload {
 		return Pos{}, fmt.Errorf("append %d bytes to log %s: %w", length, l.o.Dir, statelab.ErrTooLarge)
 	}
+	if length > bufferSize-frameHeaderSize {
+		return l.appendLarge(kind, sum, length, parts)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.makeRoom(length); err != nil {
+	if err := l.makeRoom(frameHeaderSize + length); err != nil {
 		return Pos{}, err
 	}
 	l.pending = kind == KindPending
 	l.add(kind, sum, length)
-	if length > bufferSize-frameHeaderSize {
-		return l.appendLarge(parts)
-	}
 	for _, p := range parts {
-		l.buf = append(l.buf, p...)
+		l.buffers.current = append(l.buffers.current, p...)
 	}
 	return Pos{l.segment, l.end}, nil
 }
 
-// makeRoom sees to it that a frame with a payload of length bytes can be added
-// to the tail and to the buffer, if it fits into the buffer at all.
-func (l *Log) makeRoom(length int) error {
+// makeRoom sees to it that a frame of size bytes can be added to the tail and
+// to its buffer, for which it may let go of mu.
+func (l *Log) makeRoom(size int) error {
 	for {
 		if err := l.usable(); err != nil {
 			return err
 		}
-		size := frameHeaderSize + length
-		full := l.end > segmentHeaderSize && l.end+int64(size) > l.o.SegmentSize
-		if full && !l.pending {
+		switch {
+		case l.full(size):
 			l.mu.Unlock()
 			_, err := l.Rotate()
 			l.mu.Lock()
 			if err != nil {
 				return err
 			}
-			continue
+		case len(l.buffers.current)+size <= bufferSize:
+			return nil
+		case !l.writesBeside():
+			end := l.end
+			l.mu.Unlock()
+			l.writing.Lock()
+			err := l.drain(end)
+			l.writing.Unlock()
+			l.mu.Lock()
+			if err != nil {
+				return err
+			}
+		case l.buffers.spare():
+			l.buffers.turn()
+			l.clock.wakeWriter()
+		default:
+			l.buffers.room.Wait()
 		}
-		if len(l.buf)+size > bufferSize {
-			return l.writeOut()
-		}
-		return nil
 	}
+}
+
+// full says whether the tail must end before a frame of size bytes.
+func (l *Log) full(size int) bool {
+	return l.end > segmentHeaderSize && l.end+int64(size) > l.o.SegmentSize && !l.pending
+}
+
+// writesBeside says whether full buffers are written by a goroutine of the log's own.
+func (l *Log) writesBeside() bool {
+	return l.o.Policy == statelab.DurabilityInterval && !l.o.Deterministic
 }
 
 func (l *Log) usable() error {
@@ -82,7 +105,7 @@ func (l *Log) usable() error {
 // add puts the header of a frame into the buffer and takes account of the whole
 // frame.
 func (l *Log) add(kind Kind, sum uint32, length int) {
-	l.buf = l.sealer.appendHeader(l.buf, l.segment, l.end,
+	l.buffers.current = l.sealer.appendHeader(l.buffers.current, l.segment, l.end,
 		frameHeader{payloadSum: sum, length: uint32(length), lag: lagOf(l.end, l.proved.durable), kind: kind})
 	l.end += int64(frameHeaderSize + length)
 	l.stated = l.proved
@@ -92,17 +115,39 @@ func (l *Log) add(kind Kind, sum uint32, length int) {
 	}
 }
 
-// appendLarge writes the frame whose header was just added, without copying
-// its payload.
-func (l *Log) appendLarge(parts [][]byte) (Pos, error) {
-	off := l.end
-	for _, p := range parts {
-		off -= int64(len(p))
+// appendLarge adds a frame that no buffer holds, without copying its payload.
+// Other appenders wait meanwhile.
+func (l *Log) appendLarge(kind Kind, sum uint32, length int, parts [][]byte) (Pos, error) {
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.usable() == nil && l.full(frameHeaderSize+length) {
+		l.mu.Unlock()
+		l.writing.Unlock()
+		_, err := l.Rotate()
+		l.writing.Lock()
+		l.mu.Lock()
+		if err != nil {
+			return Pos{}, err
+		}
 	}
-	if err := l.writeAt(l.buf, off-int64(len(l.buf))); err != nil {
+	if err := l.usable(); err != nil {
 		return Pos{}, err
 	}
-	l.buf = l.buf[:0]
+	l.pending = kind == KindPending
+	// Everything before goes first, and then the header, before which there must
+	// be room for it.
+	if err := l.drainHolding(); err != nil {
+		return Pos{}, err
+	}
+	off := l.end
+	l.add(kind, sum, length)
+	if err := l.writeAt(l.buffers.current, off); err != nil {
+		return Pos{}, err
+	}
+	l.buffers.current = l.buffers.current[:0]
+	off += frameHeaderSize
 	for _, p := range parts {
 		if err := l.writeAt(p, off); err != nil {
 			return Pos{}, err
@@ -112,26 +157,64 @@ func (l *Log) appendLarge(parts [][]byte) (Pos, error) {
 	return Pos{l.segment, l.end}, nil
 }
 
-// writeOut writes the buffer to the file.
-func (l *Log) writeOut() error {
-	if len(l.buf) == 0 {
-		return nil
+// drain writes the frames that end at or before offset end of the tail, and
+// perhaps more, letting others append meanwhile. The caller holds writing.
+func (l *Log) drain(end int64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for {
+		if err := l.latch.Err(); err != nil {
+			l.buffers.room.Broadcast()
+			return err
+		}
+		off := l.end - l.buffers.length()
+		if off >= end || l.file == nil {
+			return nil
+		}
+		buf := l.buffers.next()
+		l.mu.Unlock()
+		err := l.writeAt(buf, off)
+		l.mu.Lock()
+		l.buffers.give(buf)
+		if err != nil {
+			return err
+		}
 	}
-	if err := l.writeAt(l.buf, l.end-int64(len(l.buf))); err != nil {
-		return err
-	}
-	l.buf = l.buf[:0]
-	return nil
 }
 
+// drainHolding writes all frames, holding writing and mu.
+func (l *Log) drainHolding() error {
+	for {
+		if err := l.latch.Err(); err != nil {
+			return err
+		}
+		off := l.end - l.buffers.length()
+		buf := l.buffers.next()
+		if buf == nil {
+			return nil
+		}
+		err := l.writeAt(buf, off)
+		l.buffers.give(buf)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// writeAt writes to the tail's file, for which space is reserved ahead. The
+// caller holds writing.
 func (l *Log) writeAt(b []byte, off int64) error {
+	l.reserve(off + int64(len(b)))
 	if _, err := l.file.WriteAt(b, off); err != nil {
 		return l.fail("write", err)
 	}
 	return nil
 }
 
-// fail latches a failure (W7).
+// fail latches a failure (W7). The caller is the leader or holds writing, so
+// that the tail stays what it is.
 func (l *Log) fail(what string, err error) error {
-	return l.latch.Set(fmt.Errorf("%s log %s: %w", what, filepath.Join(l.o.Dir, segmentName(l.segment)), err))
+	err = l.latch.Set(fmt.Errorf("%s log %s: %w", what, filepath.Join(l.o.Dir, segmentName(l.segment)), err))
+	l.buffers.room.Broadcast()
+	return err
 }

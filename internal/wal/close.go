@@ -19,10 +19,8 @@ func (l *Log) Discard() error { return l.close(l.retreat) }
 // states that in DURABLE.
 func (l *Log) close(settle func() error) error {
 	l.clock.end()
-	l.syncMu.Lock()
-	defer l.syncMu.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.hold()
+	defer l.letGo()
 	if l.file == nil {
 		return fmt.Errorf("log %s: %w", l.o.Dir, statelab.ErrClosed)
 	}
@@ -39,35 +37,58 @@ func (l *Log) close(settle func() error) error {
 		err = fmt.Errorf("close log %s: %w", l.o.Dir, cerr)
 	}
 	l.file = nil
+	l.buffers.room.Broadcast()
 	return err
 }
 
-// finish writes and syncs all of the tail, holding both locks.
-func (l *Log) finish() error {
-	if err := l.writeOut(); err != nil {
-		return err
-	}
-	if end := (Pos{l.segment, l.end}); l.synced.Before(end) {
-		if err := l.file.Sync(); err != nil {
-			return l.fail("sync", err)
-		}
-		l.synced = end
-	}
-	return nil
+// hold takes leadership and all locks, in their order.
+func (l *Log) hold() {
+	l.lead()
+	l.writing.Lock()
+	l.mu.Lock()
 }
 
-// retreat cuts the tail at what was synced last, holding both locks.
-func (l *Log) retreat() error {
-	written := l.end - int64(len(l.buf))
-	l.buf, l.end = l.buf[:0], l.synced.Offset
-	if written <= l.end {
+func (l *Log) letGo() {
+	l.mu.Unlock()
+	l.writing.Unlock()
+	l.leave()
+}
+
+// finish writes and syncs all of the tail, and gives back the space that was
+// reserved for more. The caller holds everything.
+func (l *Log) finish() error {
+	if err := l.drainHolding(); err != nil {
+		return err
+	}
+	end := Pos{l.segment, l.end}
+	if cut := l.end < l.space.Load(); !cut && !l.synced.Before(end) {
 		return nil
 	}
-	if err := l.file.Truncate(l.end); err != nil {
-		return l.fail("cut", err)
+	return l.cut(end)
+}
+
+// retreat cuts the tail at what was synced last. The caller holds everything.
+func (l *Log) retreat() error {
+	written := l.end - l.buffers.length()
+	l.buffers.clear()
+	l.end = l.synced.Offset
+	if max(written, l.space.Load()) <= l.end {
+		return nil
+	}
+	return l.cut(l.synced)
+}
+
+// cut ends the tail's file at its end and makes that durable.
+func (l *Log) cut(end Pos) error {
+	if l.space.Load() > l.end {
+		if err := l.file.Truncate(l.end); err != nil {
+			return l.fail("cut", err)
+		}
+		l.space.Store(l.end)
 	}
 	if err := l.file.Sync(); err != nil {
 		return l.fail("sync", err)
 	}
+	l.synced = end
 	return nil
 }

@@ -37,14 +37,18 @@ func (l *Log) bodyEnd() (Pos, error) {
 // syncTo makes everything up to pos durable. With testify it lets frames say
 // so, and sees to it that one does.
 func (l *Log) syncTo(pos Pos, testify bool) error {
-	l.syncMu.Lock()
-	defer l.syncMu.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.synced.Before(pos) && (!testify || !Pos{l.segment, l.proved.durable}.Before(pos)) {
+	lead, err := l.join(pos, testify)
+	if !lead {
+		return err
+	}
+	defer l.leave()
+	if l.covered(pos, testify) {
 		return nil
 	}
-	if err := l.usable(); err != nil {
+	l.mu.Lock()
+	err = l.usable()
+	l.mu.Unlock()
+	if err != nil {
 		return err
 	}
 	now, err := l.syncTail()
@@ -54,21 +58,36 @@ func (l *Log) syncTo(pos Pos, testify bool) error {
 	return l.testify(now)
 }
 
+// covered says whether there is nothing to do for who waits for pos. Only the
+// leader may ask.
+func (l *Log) covered(pos Pos, testify bool) bool {
+	if l.synced.Before(pos) {
+		return false
+	}
+	if !testify {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !Pos{l.segment, l.proved.durable}.Before(pos)
+}
+
 // syncTail writes and syncs the tail as it is at the call, and returns how much
-// that was. It lets go of mu for the length of the sync, during which syncMu
-// keeps the file in its place.
+// that was. Others append meanwhile, and while it is synced also write.
 func (l *Log) syncTail() (testimony, error) {
-	if err := l.writeOut(); err != nil {
+	l.mu.Lock()
+	now := testimony{l.end, l.frames}
+	l.mu.Unlock()
+	l.writing.Lock()
+	err := l.drain(now.durable)
+	l.writing.Unlock()
+	if err != nil {
 		return testimony{}, err
 	}
-	now := testimony{l.end, l.frames}
 	if !l.synced.Before(Pos{l.segment, now.durable}) {
 		return now, nil
 	}
-	l.mu.Unlock()
-	err := l.file.Sync()
-	l.mu.Lock()
-	if err != nil {
+	if err := l.file.Sync(); err != nil {
 		return testimony{}, l.fail("sync", err)
 	}
 	l.synced = Pos{l.segment, now.durable}
@@ -80,23 +99,36 @@ func (l *Log) syncTail() (testimony, error) {
 // it writes a mark: so that if this process dies, damage to any frame but the
 // last can be told from a torn end.
 func (l *Log) testify(now testimony) error {
+	l.mu.Lock()
 	l.proved = now
-	if now.frames-l.stated.frames <= 1 || l.frames != now.frames {
+	silent := now.frames-l.stated.frames > 1 && l.frames == now.frames
+	if silent && len(l.buffers.current)+frameHeaderSize > bufferSize {
+		l.buffers.turn()
+	}
+	if silent {
+		l.add(KindMark, 0, 0)
+	}
+	end := l.end
+	l.mu.Unlock()
+	if !silent {
 		return nil
 	}
-	l.add(KindMark, 0, 0)
-	return l.writeOut()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	return l.drain(end)
 }
 
-// A clock is the goroutine that syncs a log under DurabilityInterval.
+// A clock is the goroutines that sync and write a log under
+// DurabilityInterval.
 type clock struct {
 	once sync.Once
-	stop chan struct{}  // closed to end it
-	done sync.WaitGroup // done when it has ended
+	stop chan struct{}  // closed to end them
+	wake chan struct{}  // holds one if there is something to write
+	done sync.WaitGroup // done when they have ended
 }
 
 func (l *Log) startClock() {
-	l.clock.stop = make(chan struct{})
+	l.clock.stop, l.clock.wake = make(chan struct{}), make(chan struct{}, 1)
 	if l.o.Policy != statelab.DurabilityInterval {
 		return
 	}
@@ -112,6 +144,35 @@ func (l *Log) startClock() {
 			}
 		}
 	})
+	if l.writesBeside() {
+		l.clock.done.Go(l.writeFull)
+	}
+}
+
+// wakeWriter tells the goroutine that writes full buffers that there is one.
+func (c *clock) wakeWriter() {
+	select {
+	case c.wake <- struct{}{}:
+	default: // it has been told
+	}
+}
+
+// writeFull writes buffers as they become full. A failure is latched, so
+// whoever appends next is told.
+func (l *Log) writeFull() {
+	for {
+		select {
+		case <-l.clock.stop:
+			return
+		case <-l.clock.wake:
+		}
+		l.writing.Lock()
+		l.mu.Lock()
+		end := l.end - int64(len(l.buffers.current))
+		l.mu.Unlock()
+		_ = l.drain(end)
+		l.writing.Unlock()
+	}
 }
 
 // tick syncs what was appended. A failure is latched, so whoever appends next
@@ -126,7 +187,7 @@ func (l *Log) tick() {
 	}
 }
 
-// end ends the goroutine, if there is one and it has not ended.
+// end ends the goroutines, if there are any and they have not ended.
 func (c *clock) end() {
 	c.once.Do(func() { close(c.stop) })
 	c.done.Wait()

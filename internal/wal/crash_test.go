@@ -53,7 +53,7 @@ func (h *history) step(l *Log, i int) error {
 	}
 	if err == nil && i%3 == 0 { // as a full buffer would
 		l.mu.Lock()
-		err = l.writeOut()
+		err = l.drainHolding()
 		l.mu.Unlock()
 	}
 	if err == nil && i%7 == 3 && l.o.Policy == statelab.DurabilityInterval {
@@ -185,7 +185,7 @@ func TestCutFramesStayCut(t *testing.T) {
 	torn := l.end
 	add(t, l, "torn", "whole")
 	l.mu.Lock()
-	must(t, l.writeOut())
+	must(t, l.drainHolding())
 	must(t, l.writeAt(make([]byte, 4), torn)) // as if only the later of two writes arrived
 	l.mu.Unlock()
 	must(t, abandon(l))

@@ -3,13 +3,16 @@
 // DurabilityAlways; without a policy it serves as a plain file of checksummed
 // records.
 //
-//	000007.log   000008.log   000009.log   DURABLE
-//	|<- whole, synced, closed ->|  |<- the tail: frames are appended here
+//	000007.log   000008.log   000009.log   000006.spare   DURABLE
+//	|<- whole, synced, closed ->|  |            |<- to be a segment again
+//	                               |<- the tail: frames are appended here
 //
 // # Words
 //
 // The log is a sequence of segments, files with consecutive numbers. A segment
-// is a header and a sequence of frames. A frame holds a record of the caller's
+// is a header and a sequence of frames. A segment that is not needed any more
+// becomes a spare, a file of which a later segment is made under another
+// name. A frame holds a record of the caller's
 // or one of the log's own notes. Rotating ends a segment and starts the next;
 // only the last one, the tail, is ever appended to. To sync is to make bytes
 // durable (vfs clause V1). A log is torn where a crash has kept only some of
@@ -32,7 +35,7 @@
 //	W2  A segment is whole and synced before the next one is created; the next one's header states its length.
 //	W3  What a frame, a header or DURABLE states to be durable was synced before the statement was made.
 //	W4  No frame is written after recovery before the cut that recovery made, and all it found, is durable; a frame then says so.
-//	W5  A frame's checksum covers its segment and offset, so bytes of another place or an earlier life of the file are no frame.
+//	W5  A frame's checksum covers its segment and offset, so bytes of another place or an earlier life of the file are no frame. A segment has its name only when its header is durable.
 //	W6  Pending records are replayed only if the record that completes them is there.
 //	W7  After a failed write or sync nothing more is written, and every later call that would write returns that first error.
 //
@@ -68,6 +71,20 @@
 //	10  00 00 00 00 64 00 00 00  00 00 00 00 06 12 2e 47  |....d..........G|
 //	20  23 8f 6b a9 c2 d9 9d f5  02 00 00 00 00 00 00 00  |#.k.............|
 //	30  01 68 69                                          |.hi|
+//
+// Behind the last frame of the tail there is space that was reserved for more:
+// zeros, or what the file held when it was another segment. Neither is a frame
+// (W5), so that recovery cuts it off like a torn end. Who ends a segment cuts it
+// to its length first, so that the files of a closed log are exactly its frames.
+//
+// # Group commit
+//
+// Appenders fill a buffer under a lock that nobody holds while a file is written
+// or synced, but to exchange the file. Those who want a sync queue up behind
+// one leader, who writes what is there and syncs; meanwhile the others fill the
+// next buffers. All whose records it covered go on together, and the first of
+// those it did not leads next. Under DurabilityInterval a goroutine writes full
+// buffers while the clock's sync is under way.
 //
 // # DURABLE
 //

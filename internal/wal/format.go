@@ -49,11 +49,13 @@ const lagUnknown = math.MaxUint32
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func segmentName(number uint64) string { return fmt.Sprintf("%06d.log", number) }
+const segmentSuffix = ".log"
+
+func segmentName(number uint64) string { return fmt.Sprintf("%06d"+segmentSuffix, number) }
 
 // parseSegmentName returns the number of a segment's file.
 func parseSegmentName(name string) (uint64, bool) {
-	digits, ok := strings.CutSuffix(name, ".log")
+	digits, ok := strings.CutSuffix(name, segmentSuffix)
 	if !ok {
 		return 0, false
 	}

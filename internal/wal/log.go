@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/statelab/statelab"
@@ -49,35 +50,39 @@ type Options struct {
 // beside those of the log's own bytes.
 const DefaultSegmentSize = 256 << 20
 
-// bufferSize is how many bytes of frames wait in memory at most. A write of
-// this size costs little more per byte than a larger one.
-const bufferSize = 256 << 10
-
 // A Log is an open log. Its methods are safe for concurrent use; where the
 // order of records matters callers hold a lock of their own around Append.
 type Log struct {
 	o     Options
 	latch latch.Latch
 
-	// syncMu is held by whoever syncs or changes the tail's file; who waits for
-	// it shares the next sync (group commit). It is taken before mu.
-	syncMu sync.Mutex
-	synced Pos // all before it is durable; guarded by syncMu
-	bound  Pos // what DURABLE states; guarded by syncMu
+	// queue has one leader at a time, who alone syncs and exchanges the tail's
+	// file; who waits there shares the next sync (group commit).
+	queue  queue
+	synced Pos // all before it is durable; the leader's
+	bound  Pos // what DURABLE states; the leader's
 
-	// mu guards the tail: frames get their place, and are written, under it.
-	mu      sync.Mutex
-	file    vfs.File // nil once closed
-	segment uint64
-	buf     []byte    // the frames from end-len(buf) to end, not yet written
-	end     int64     // where the next frame goes
-	body    int64     // where the last frame that is not a mark ends
-	frames  int       // added to the tail since it was opened, without marks
-	proved  testimony // what the next frame will state
-	stated  testimony // what the last frame stated
-	pending bool      // the last record is a pending one
-	ended   []ended
-	sealer  sealer
+	// writing is held by whoever writes to the tail's file, in the order of the
+	// frames. The leader may take it, and its holder may take mu.
+	writing sync.Mutex
+
+	// mu guards the tail: frames get their place under it. It is not held while
+	// a file is written or synced, but to exchange the file.
+	mu         sync.Mutex
+	file       vfs.File // nil once closed
+	segment    uint64
+	buffers    buffers
+	end        int64        // where the next frame goes
+	space      atomic.Int64 // how long the file is; changed by the holder of writing
+	unreserved bool         // no space can be reserved; the holder of writing's
+	body       int64        // where the last frame that is not a mark ends
+	frames     int          // added to the tail since it was opened, without marks
+	proved     testimony    // what the next frame will state
+	stated     testimony    // what the last frame stated
+	pending    bool         // the last record is a pending one
+	ended      []ended
+	spares     []spare
+	sealer     sealer
 
 	clock clock
 }
@@ -114,6 +119,9 @@ func (l *Log) create(first uint64) error {
 		return err
 	}
 	if err := l.removeSegmentsBefore(math.MaxUint64); err != nil {
+		return err
+	}
+	if err := l.removeSpares(0); err != nil {
 		return err
 	}
 	if err := l.o.FS.Remove(filepath.Join(l.o.Dir, durableName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -154,11 +162,13 @@ func (l *Log) recover(first uint64, replay func(payload []byte) error) error {
 	if err := l.resume(first, t); err != nil {
 		return err
 	}
-	if err := l.removeSegmentsBefore(first); err != nil {
-		l.file.Close()
-		return err
+	if err = l.removeSegmentsBefore(first); err == nil {
+		err = l.findSpares()
 	}
-	return nil
+	if err != nil {
+		l.file.Close()
+	}
+	return err
 }
 
 // resume makes the tail that recovery found durable and ready to be extended (W4).
@@ -175,9 +185,9 @@ func (l *Log) resume(first uint64, t tail) error {
 	if err != nil {
 		return err
 	}
-	l.extend(raw, number, t.lengths[last])
+	l.extend(raw, number, t.lengths[last], t.size)
 	if err = l.settle(t); err == nil {
-		err = l.writeOut()
+		err = l.drain(l.end)
 	}
 	if err != nil {
 		l.file.Close()
@@ -209,8 +219,10 @@ func (l *Log) harden(proved int64) error {
 	if err := l.file.Truncate(l.end); err != nil {
 		return err
 	}
+	l.space.Store(l.end)
+	buf := l.buffers.current[:bufferSize]
 	for off := proved; off < l.end; {
-		b := l.buf[:min(bufferSize, l.end-off)]
+		b := buf[:min(bufferSize, l.end-off)]
 		if _, err := l.file.ReadAt(b, off); err != nil {
 			return err
 		}
@@ -240,35 +252,16 @@ func newLog(o Options) *Log {
 	if o.Interval == 0 {
 		o.Interval = statelab.DefaultSyncInterval
 	}
-	return &Log{o: o, buf: make([]byte, 0, bufferSize)}
+	l := &Log{o: o}
+	l.buffers.init(&l.mu)
+	return l
 }
 
-// begin creates segment number and makes it the tail, durably. previousLength
-// is that of the segment before it, which must be whole and synced (W2).
-func (l *Log) begin(number uint64, previousLength int64) error {
-	raw, err := l.o.FS.Create(filepath.Join(l.o.Dir, segmentName(number)))
-	if err != nil {
-		return err
-	}
-	file := l.o.Meter.File(raw, l.o.Purpose)
-	if _, err = file.WriteAt(encodeSegmentHeader(number, previousLength), 0); err == nil {
-		err = file.Sync()
-	}
-	if err == nil {
-		err = l.o.FS.SyncDir(l.o.Dir)
-	}
-	if err != nil {
-		file.Close()
-		return err
-	}
-	l.extend(raw, number, segmentHeaderSize)
-	return nil
-}
-
-// extend makes a file, durable up to end, the tail.
-func (l *Log) extend(raw vfs.File, number uint64, end int64) {
+// extend makes a file of so many bytes, durable up to end, the tail.
+func (l *Log) extend(raw vfs.File, number uint64, end, size int64) {
 	l.file, l.segment = l.o.Meter.File(raw, l.o.Purpose), number
-	l.end, l.body = end, end
+	l.end, l.body, l.unreserved = end, end, false
+	l.space.Store(size)
 	l.synced = Pos{number, end}
 	l.frames, l.proved, l.stated = 0, testimony{durable: end}, testimony{durable: end}
 	l.pending = false

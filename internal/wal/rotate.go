@@ -19,10 +19,8 @@ func (l *Log) Rotate() (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	l.syncMu.Lock()
-	defer l.syncMu.Unlock()
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	l.hold()
+	defer l.letGo()
 	if err := l.usable(); err != nil {
 		return 0, err
 	}
@@ -37,7 +35,7 @@ func (l *Log) Rotate() (uint64, error) {
 	return l.segment, nil
 }
 
-// rotate ends the tail, holding both locks.
+// rotate ends the tail. The caller holds everything.
 func (l *Log) rotate() error {
 	if err := l.finish(); err != nil {
 		return err
@@ -68,8 +66,8 @@ func (l *Log) RemoveBefore(segment uint64) error {
 		if s.number >= segment {
 			break
 		}
-		if err := l.removeSegment(s.number); err != nil {
-			return err
+		if err := l.retire(s); err != nil {
+			return fmt.Errorf("remove segments before %d of log %s: %w", segment, l.o.Dir, err)
 		}
 	}
 	l.mu.Lock()

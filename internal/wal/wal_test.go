@@ -386,7 +386,7 @@ func TestDiscardGivesUpWhatNoSyncCovered(t *testing.T) {
 		add(t, l, "c")
 		if written {
 			l.mu.Lock()
-			must(t, l.writeOut())
+			must(t, l.drainHolding())
 			l.mu.Unlock()
 		}
 		must(t, l.Discard())

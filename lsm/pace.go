@@ -30,13 +30,12 @@ const minimumPace = 32 << 20
 
 // compactionPace says how far a compaction may be.
 type compactionPace struct {
-	store  *Store
-	total  int64 // bytes of keys and elements to go through
-	room   int64 // bytes that may come in until the compaction must be done; 0 if it is urgent
-	from   int64 // of the store's logical bytes at the beginning
-	start  time.Time
-	done   int64
-	paused time.Duration
+	store *Store
+	total int64 // bytes of keys and elements to go through
+	room  int64 // bytes that may come in until the compaction must be done; 0 if it is urgent
+	from  int64 // of the store's logical bytes at the beginning
+	start time.Time
+	done  int64
 }
 
 func (s *Store) newCompactionPace(v *version, c choice) *compactionPace {

@@ -307,26 +307,3 @@ func (l *List) randomHeight() int {
 	}
 	return height
 }
-
-// remove unlinks a node and frees it. Unlike all else that a writer does, it
-// must not run beside readers.
-func (l *List) remove(ref arena.Ref) {
-	n := l.node(ref)
-	height := int(n.height)
-	if height == 1 {
-		l.before[0] = arena.Ref(n.prev.Load())
-	} else {
-		l.seek(l.key(ref), &l.before)
-	}
-	for level := range height {
-		l.link(l.before[level], level).Store(l.link(ref, level).Load())
-	}
-	if after := l.next(ref, 0); after != 0 {
-		l.node(after).prev.Store(n.prev.Load())
-	}
-	for top := int(l.height.Load()); top > 1 && l.next(l.head, top-1) == 0; top-- {
-		l.height.Store(int32(top - 1))
-	}
-	l.length.Add(-1)
-	l.arena.Free(ref, l.nodeSize(int(n.keyLen), height))
-}

@@ -24,9 +24,17 @@ type Options struct {
 	// always by itself.
 	Hash Hash
 
-	// MaxHeight and Branching are those of ListOptions, for IndexArena.
+	// Layout is how IndexArena lays out the list; zero is LayoutTowers. It can
+	// change from one opening to the next.
+	Layout Layout
+
+	// MaxHeight and Branching are those of ListOptions, for LayoutTowers.
 	MaxHeight int
 	Branching int
+
+	// Fanout is how many keys of a level LayoutBlocks has for one of the next,
+	// from 4 to 64; zero is 32.
+	Fanout int
 
 	// LogLimit is the length in bytes up to which the log is not shortened by a
 	// snapshot, however little is live; zero is 512 KiB.
@@ -59,6 +67,26 @@ func (i Index) String() string {
 	return fmt.Sprintf("unknown(%d)", uint8(i))
 }
 
+// Layout says what a node of the list is.
+type Layout uint8
+
+const (
+	// LayoutTowers is a node for each key, with a link for each of its levels.
+	LayoutTowers Layout = iota
+	// LayoutBlocks is a node for neighbouring keys, with their heads beside the
+	// references: a look-up reads a few cache lines on each level.
+	LayoutBlocks
+)
+
+var layouts = []string{"towers", "blocks"}
+
+func (l Layout) String() string {
+	if int(l) < len(layouts) {
+		return layouts[l]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(l))
+}
+
 // Hash says what finds the records of a join key, or single ones.
 type Hash uint8
 
@@ -86,6 +114,10 @@ func Params() []spec.Param[Options] {
 			func(o *Options) *Index { return &o.Index }),
 		spec.Enum("hash", "What finds the records of a join key; the huandu index is always by itself.", "prefix", hashes,
 			func(o *Options) *Hash { return &o.Hash }),
+		spec.Enum("layout", "What a node of the arena's list is: a key with its tower of links, or a block of neighbouring keys.", "towers", layouts,
+			func(o *Options) *Layout { return &o.Layout }),
+		spec.Int("fanout", "How many keys of a level there are for one of the next in a list of blocks.", fmt.Sprint(defaultFanout), minFanout, maxFanout,
+			func(o *Options) *int { return &o.Fanout }),
 		spec.Int("max_height", "The greatest number of levels of the arena's list.", fmt.Sprint(defaultHeight), 1, maxHeight,
 			func(o *Options) *int { return &o.MaxHeight }),
 		spec.Int("branching", "How many keys of a level of the arena's list there are for one of the next.", fmt.Sprint(defaultBranching), 2, maxBranching,
@@ -112,6 +144,12 @@ func (o *Options) resolve() (Options, ListOptions, error) {
 	}
 	if int(r.Hash) >= len(hashes) {
 		err = errors.Join(err, fmt.Errorf("options: Hash %d is unknown", r.Hash))
+	}
+	if int(r.Layout) >= len(layouts) {
+		err = errors.Join(err, fmt.Errorf("options: Layout %d is unknown", r.Layout))
+	}
+	if r.Fanout != 0 && (r.Fanout < minFanout || r.Fanout > maxFanout) {
+		err = errors.Join(err, fmt.Errorf("options: Fanout is %d, not from %d to %d", r.Fanout, minFanout, maxFanout))
 	}
 	if r.LogLimit != 0 && r.LogLimit < MinLogLimit {
 		err = errors.Join(err, fmt.Errorf("options: LogLimit is %d bytes, less than the least of %d", r.LogLimit, MinLogLimit))

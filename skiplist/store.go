@@ -28,6 +28,9 @@ func Open(dir string, o *Options) (*Store, error) {
 		m.NewArena = arena.NewSlabs
 		m.Hash = r.Hash == HashPrefix
 		m.NewIndex = func(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) { return newTowers(list, a), nil }
+		if r.Layout == LayoutBlocks {
+			m.NewIndex = func(a *arena.Arena, t memstore.Retirer) (memstore.Index, error) { return newBlocks(r.Fanout, a, t) }
+		}
 	}
 	s, err := memstore.Open(dir, m)
 	if err != nil {

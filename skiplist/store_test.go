@@ -20,6 +20,10 @@ func TestDefaultsKeepTheContract(t *testing.T) {
 	prove(t, Options{}, storetest.Effort{Seeds: 2, Points: 15})
 }
 
+func TestBlocksKeepTheContract(t *testing.T) {
+	prove(t, Options{Layout: LayoutBlocks, Fanout: 4, LogLimit: MinLogLimit}, storetest.Effort{Seeds: 2, Points: 15})
+}
+
 func TestHuanduVariantKeepsTheContract(t *testing.T) {
 	prove(t, Options{Index: IndexHuandu}, storetest.Effort{Seeds: 2, Points: 15})
 }

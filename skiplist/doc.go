@@ -16,10 +16,11 @@
 //
 // Options.Index chooses what keeps the records in order:
 //
-//	skiplist                towers, all memory off the heap: the links of a
-//	                        record are a part of the record
+//	skiplist                a list in blocks (B1 to B7), all memory off the heap
 //	skiplist?hash=off       the same without the hash table over join keys, by
 //	                        which probes and Gets find records otherwise
+//	skiplist?layout=towers  the same, over a list of towers in place of blocks:
+//	                        the links of a record are a part of the record
 //	skiplist?index=huandu   github.com/huandu/skiplist, with nodes, keys and
 //	                        elements on the Go heap
 //

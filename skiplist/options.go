@@ -24,7 +24,7 @@ type Options struct {
 	// always by itself.
 	Hash Hash
 
-	// Layout is how IndexArena lays out the list; zero is LayoutTowers. It can
+	// Layout is how IndexArena lays out the list; zero is LayoutBlocks. It can
 	// change from one opening to the next.
 	Layout Layout
 
@@ -71,14 +71,14 @@ func (i Index) String() string {
 type Layout uint8
 
 const (
-	// LayoutTowers is a node for each key, with a link for each of its levels.
-	LayoutTowers Layout = iota
 	// LayoutBlocks is a node for neighbouring keys, with their heads beside the
 	// references: a look-up reads a few cache lines on each level.
-	LayoutBlocks
+	LayoutBlocks Layout = iota
+	// LayoutTowers is a node for each key, with a link for each of its levels.
+	LayoutTowers
 )
 
-var layouts = []string{"towers", "blocks"}
+var layouts = []string{"blocks", "towers"}
 
 func (l Layout) String() string {
 	if int(l) < len(layouts) {
@@ -114,7 +114,7 @@ func Params() []spec.Param[Options] {
 			func(o *Options) *Index { return &o.Index }),
 		spec.Enum("hash", "What finds the records of a join key; the huandu index is always by itself.", "prefix", hashes,
 			func(o *Options) *Hash { return &o.Hash }),
-		spec.Enum("layout", "What a node of the arena's list is: a key with its tower of links, or a block of neighbouring keys.", "towers", layouts,
+		spec.Enum("layout", "What a node of the arena's list is: a key with its tower of links, or a block of neighbouring keys.", "blocks", layouts,
 			func(o *Options) *Layout { return &o.Layout }),
 		spec.Int("fanout", "How many keys of a level there are for one of the next in a list of blocks.", fmt.Sprint(defaultFanout), minFanout, maxFanout,
 			func(o *Options) *int { return &o.Fanout }),

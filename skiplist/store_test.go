@@ -10,18 +10,18 @@ import (
 
 var effort = storetest.Flags(flag.CommandLine)
 
-// TestStore lets snapshots be so frequent that crashes and
-// failures meet them.
+// TestStore lets snapshots be so frequent, and blocks so short, that crashes
+// and failures meet them.
 func TestStore(t *testing.T) {
-	prove(t, Options{LogLimit: MinLogLimit}, *effort)
+	prove(t, Options{Fanout: 4, LogLimit: MinLogLimit}, *effort)
 }
 
 func TestDefaultsKeepTheContract(t *testing.T) {
 	prove(t, Options{}, storetest.Effort{Seeds: 2, Points: 15})
 }
 
-func TestBlocksKeepTheContract(t *testing.T) {
-	prove(t, Options{Layout: LayoutBlocks, Fanout: 4, LogLimit: MinLogLimit}, storetest.Effort{Seeds: 2, Points: 15})
+func TestTowersKeepTheContract(t *testing.T) {
+	prove(t, Options{Layout: LayoutTowers, LogLimit: MinLogLimit}, storetest.Effort{Seeds: 2, Points: 15})
 }
 
 func TestHuanduVariantKeepsTheContract(t *testing.T) {

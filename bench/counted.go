@@ -113,9 +113,18 @@ func Count(ctx context.Context, job Job, run func(context.Context, Job) (cachegr
 	if !warm.Fixed || !whole.Fixed {
 		m.Notes = append(m.Notes, "cachegrind: the address layout could not be fixed, so that counts of misses vary from run to run")
 	}
+	if n := whole.Counts.Instructions - warm.Counts.Instructions; n < repeatable {
+		m.Notes = append(m.Notes, fmt.Sprintf("cachegrind: the measured phase took %.0f million instructions; "+
+			"below %.0f million, counts do not repeat within 1 %%", n/1e6, repeatable/1e6))
+	}
 	m.emitCounts(warm.Counts, whole.Counts)
 	return m, nil
 }
+
+// repeatable is how many instructions a phase must have for its counts to be the
+// same within one percent in a second run: what two processes do differently before
+// they have done anything, some 300,000 instructions, is less than that of it.
+const repeatable = 50e6
 
 // emitCounts adds the metrics of what the whole run cost more than its warm-up. Where
 // that is less than the runtime's own threads do differently from run to run, the

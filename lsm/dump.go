@@ -33,8 +33,9 @@ func (s *Store) Dump(to io.Writer) error {
 		}
 		fmt.Fprintf(w, "%s: %s, %s\n", name, count(int64(m.list.Len()), "key"), sizeText(m.bytes()))
 	}
+	dumpLevels(w, v, s.levels.stats(v))
 	for _, r := range v.runs {
-		fmt.Fprintf(w, "run %d: %s, %s\n", r.id, count(r.records, "record"), sizeText(r.size))
+		fmt.Fprintf(w, "run %d, level %d: %s, %s\n", r.id, r.level, count(r.records, "record"), sizeText(r.size))
 		for i, t := range r.tables {
 			branch := "├─"
 			if i == len(r.tables)-1 {

@@ -63,8 +63,8 @@ func (p *compactionPace) wait(_ int, bytes int64) error {
 			return errAbandoned
 		}
 		in := p.store.counts.logicalBytes.Load() - p.from
-		if p.done <= p.allowed(in, time.Since(p.start)) || p.store.worker.writersWait() {
-			return nil
+		if p.done >= p.total || p.done <= p.allowed(in, time.Since(p.start)) || p.store.worker.writersWait() {
+			return nil // more than the total was done only if figures lie, which is no reason to wait
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
@@ -121,10 +121,13 @@ func (s *Store) slowDown(size int64) {
 	}
 	w := s.view.Load()
 	p := pressure(s.fallenBehind(w.version), s.flushBehind(w))
+	b := &s.brake
 	if p == 0 {
+		if b.debt.Load() != 0 {
+			b.debt.Store(0) // nobody pays later for a pressure that is gone
+		}
 		return
 	}
-	b := &s.brake
 	due := b.debt.Add(int64(float64(size*b.perKiB.Load()/1024) * p / (1 - p)))
 	if due < int64(minSleep) {
 		return

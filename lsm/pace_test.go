@@ -89,3 +89,24 @@ func TestWritersAreSlowedBeforeTheyWait(t *testing.T) {
 		t.Errorf("%d stalls, the longest of %v, %v in all", st.Stalls, st.LongestStall, st.StallTime)
 	}
 }
+
+// Figures that tell of less than a compaction finds do not keep it for ever,
+// however urgent it is.
+func TestACompactionBeyondItsTotalGoesOn(t *testing.T) {
+	s := &Store{}
+	s.worker.prepare()
+	p := compactionPace{store: s, total: 10, start: time.Now()}
+	if err := p.wait(1, 11); err != nil {
+		t.Error(err)
+	}
+}
+
+// What a writer has yet to sleep is forgotten when nothing is behind any more.
+func TestDebtsEndWithThePressure(t *testing.T) {
+	s := open(t, vfs.NewMem(), Options{Options: statelab.Options{Durability: statelab.DurabilityCheckpoint}})
+	defer shut(t, s)
+	s.brake.debt.Store(int64(time.Hour))
+	if s.slowDown(1); s.brake.debt.Load() != 0 {
+		t.Errorf("a writer still owes %v", time.Duration(s.brake.debt.Load()))
+	}
+}

@@ -34,7 +34,8 @@ func TestStore(t *testing.T) {
 // The other policies are proved by the same kit, but for the clauses that say
 // nothing of tables and with fewer crashes and histories: they share all code
 // but a function that reads figures and what carries out its choices. Who wants
-// more asks for it with -storetest.seeds and -storetest.points.
+// more asks for it with -storetest.seeds and -storetest.points. With -short each
+// policy has one of the durabilities.
 func TestStoreUnderEachPolicy(t *testing.T) {
 	const elsewhere = "does not depend on the policy of compaction: see TestStore"
 	waived := map[string]string{}
@@ -49,14 +50,19 @@ func TestStoreUnderEachPolicy(t *testing.T) {
 	if e.Points == 0 {
 		e.Points = 12
 	}
-	for _, c := range everyCompaction() {
+	durabilities := []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval}
+	for i, c := range everyCompaction() {
 		if c == (Options{}).Compaction {
 			continue
+		}
+		durabilities := durabilities
+		if testing.Short() {
+			durabilities = durabilities[i%2:][:1]
 		}
 		t.Run(c.String(), func(t *testing.T) {
 			storetest.Run(t, storetest.Config{
 				Open:         opener(Options{Compaction: c, Segments: 2}),
-				Durabilities: []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval},
+				Durabilities: durabilities,
 				Waive:        waived,
 				Effort:       e,
 			})

@@ -157,6 +157,23 @@ func TestOptionsNameEveryFault(t *testing.T) {
 	}
 }
 
+func TestAStoreWithJoinKeysKeepsSegmentsOfTheWindow(t *testing.T) {
+	joins := statelab.Options{Prefix: statelab.Prefix{Name: "p", Len: func([]byte) int { return 0 }}}
+	for _, c := range []struct {
+		given Options
+		want  Compaction
+	}{
+		{Options{}, CompactionTiered},
+		{Options{Options: joins}, CompactionWindow},
+		{Options{Options: joins, Compaction: CompactionLeveled}, CompactionLeveled},
+		{Options{Compaction: CompactionWindow}, CompactionWindow},
+	} {
+		if got, err := c.given.resolve(); err != nil || got.Compaction != c.want {
+			t.Errorf("%s with prefix %q is %s, %v, want %s", c.given.Compaction, c.given.Prefix.Name, got.Compaction, err, c.want)
+		}
+	}
+}
+
 // corrupt says whether err is damage that was found.
 func corrupt(err error) bool {
 	var c *statelab.CorruptError

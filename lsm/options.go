@@ -14,7 +14,7 @@ type Options struct {
 	statelab.Options // CompressionDefault is s2
 
 	// Compaction is the policy that chooses which tables to merge; zero is
-	// CompactionTiered.
+	// CompactionAuto.
 	Compaction Compaction
 
 	// Segments is into how many segments CompactionWindow cuts the window; zero
@@ -51,8 +51,12 @@ const (
 type Compaction uint8
 
 const (
+	// CompactionAuto is CompactionWindow if Options.Prefix is set, as stores of
+	// joins have it, whose state lives for a window; else CompactionTiered. What
+	// never expires is merged alike by both.
+	CompactionAuto Compaction = iota
 	// CompactionTiered merges neighbouring runs of similar size: see tiered.
-	CompactionTiered Compaction = iota
+	CompactionTiered
 	// CompactionLeveled keeps one run a level, each a multiple of the one above:
 	// see leveled.
 	CompactionLeveled
@@ -63,7 +67,7 @@ const (
 	CompactionWindow
 )
 
-var compactions = []string{"tiered", "leveled", "lazyleveled", "window"}
+var compactions = []string{"auto", "tiered", "leveled", "lazyleveled", "window"}
 
 func (c Compaction) String() string {
 	if int(c) < len(compactions) {
@@ -86,7 +90,7 @@ const (
 // Params describes what a backend spec can set.
 func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
-		spec.Enum("compaction", "Which tables are merged.", "tiered", compactions,
+		spec.Enum("compaction", "Which tables are merged; auto is window where there is a prefix, else tiered.", "auto", compactions,
 			func(o *Options) *Compaction { return &o.Compaction }),
 		spec.Int("segments", "Segments that compaction=window cuts the window into.", fmt.Sprint(DefaultSegments), 1, MaxSegments,
 			func(o *Options) *int { return &o.Segments }),
@@ -135,6 +139,12 @@ func (o *Options) resolve() (Options, error) {
 	}
 	if int(r.Compaction) >= len(compactions) {
 		faults = append(faults, fmt.Errorf("Compaction %d is unknown", r.Compaction))
+	}
+	if r.Compaction == CompactionAuto {
+		r.Compaction = CompactionTiered
+		if r.Prefix.Len != nil {
+			r.Compaction = CompactionWindow
+		}
 	}
 	return r, errors.Join(faults...)
 }

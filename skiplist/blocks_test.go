@@ -134,6 +134,40 @@ func TestBlocksDependOnTheirKeysAlone(t *testing.T) {
 	}
 }
 
+func TestBlocksBuiltAtOnceAreThoseInserted(t *testing.T) {
+	for _, n := range []int{1, 5, 1000} {
+		inserted, built := newBlockTest(t, 4), newBlockTest(t, 4)
+		var refs []arena.Ref
+		for i := range n {
+			key := fmt.Sprintf("%05d", i)
+			if err := inserted.insert(key); err != nil {
+				t.Fatal(err)
+			}
+			refs = append(refs, built.record(key))
+		}
+		if err := built.x.Build(refs); err != nil {
+			t.Fatal(err)
+		}
+		built.check()
+		if got, want := built.picture(), inserted.picture(); got != want {
+			t.Errorf("built of %d keys:\n%s\nwant\n%s", n, got, want)
+		}
+	}
+}
+
+func TestBuildingWithoutMemoryFails(t *testing.T) {
+	b := newBlockTest(t, 4)
+	var refs []arena.Ref
+	for i := range 20_000 {
+		refs = append(refs, b.record(fmt.Sprintf("%05d", i)))
+	}
+	b.a.LimitTo(b.a.Mapped())
+	if err := b.x.Build(refs); !errors.Is(err, arena.ErrFull) {
+		t.Errorf("Build: %v, want ErrFull", err)
+	}
+	b.check()
+}
+
 // TestBlocksKeepWhatTheyHaveWithoutMemory fills an arena that gets no more. An
 // insert fails and changes nothing; removing always works.
 func TestBlocksKeepWhatTheyHaveWithoutMemory(t *testing.T) {

@@ -112,13 +112,19 @@ func FuzzReplay(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		s := openTest(t, vfs.NewMem(), nil)
+		l, err := s.newLoader()
+		must(t, err)
+		defer l.close()
 		s.records.loading = true
 		defer func() { s.records.loading = false }()
-		if err := s.replay(payload); err != nil {
+		if err := l.replay([][]byte{payload}); err != nil {
 			var corrupt *statelab.CorruptError
 			if !errors.As(err, &corrupt) {
 				t.Fatalf("damage is reported as %v", err)
 			}
+			s.records.mem.Release() // what was loaded is of no use
+			return
 		}
+		must(t, l.finish())
 	})
 }

@@ -2,7 +2,6 @@ package memstore
 
 import (
 	"encoding/binary"
-	"fmt"
 	"path/filepath"
 
 	"github.com/statelab/statelab"
@@ -39,44 +38,6 @@ func (s *Store) appendLog(kind byte, payload []byte) (wal.Pos, error) {
 	s.encoder.kind[0] = kind
 	pos, err := s.log.Append(s.encoder.kind[:], payload)
 	return pos, s.failed(err)
-}
-
-// replay applies a record of the log while the store is being opened.
-func (s *Store) replay(payload []byte) error {
-	r := &s.records
-	if len(payload) == 0 {
-		return s.damagedLog("empty record")
-	}
-	kind, payload := payload[0], payload[1:]
-	switch kind {
-	case logBatch, logDelta:
-		if _, err := countOps(payload); err != nil {
-			return s.damagedLog(err.Error())
-		}
-		return s.load(payload)
-	case logAdvance:
-		if len(payload) != 8 {
-			return s.damagedLog(fmt.Sprintf("advance of %d bytes", len(payload)))
-		}
-		r.watermark.Store(max(r.watermark.Load(), int64(binary.LittleEndian.Uint64(payload))))
-		r.reap(reapPerAdvance)
-	default:
-		return s.damagedLog(fmt.Sprintf("unknown kind of record %d", kind))
-	}
-	return nil
-}
-
-// load applies operations from a file.
-func (s *Store) load(ops []byte) error {
-	r := &s.records
-	reader := statelab.ReadOps(ops)
-	if err := r.prepare(reader); err != nil {
-		return err
-	}
-	n := len(r.steps)
-	r.commit()
-	r.reap(reapPerOp * n)
-	return nil
 }
 
 func (s *Store) damagedLog(reason string) error {

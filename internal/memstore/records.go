@@ -276,8 +276,6 @@ func (r *records) succeed(old, ref arena.Ref, seq uint64) {
 func (r *records) changed(ref arena.Ref) {
 	if r.tracks {
 		r.markDirty(ref, r.rec(ref))
-	} else if r.loading {
-		r.rec(ref).state |= recordSaved
 	}
 }
 

@@ -78,28 +78,41 @@ func (s *Store) recover() error {
 			number = max(number, n)
 		}
 	}
+	if err := s.load(number); err != nil {
+		return err
+	}
+	s.removeAllBut(number, names)
+	s.o.Logger.Info("memstore: opened", "store", s.path, "snapshot", number, "records", s.records.index.Len(), "time", time.Since(start))
+	return nil
+}
+
+// load makes the state what the snapshot of this number, unless it is 0, and the
+// log from there on say.
+func (s *Store) load(number uint64) error {
 	r := &s.records
 	r.loading = true
+	defer func() { r.loading = false }()
+	l, err := s.newLoader()
+	if err != nil {
+		return err
+	}
+	defer l.close()
 	if number > 0 {
 		// If a kill came between its rename and the sync of that, only now is it
 		// safe to let go of the log before it (D8).
 		if err := s.fs.SyncDir(s.path); err != nil {
 			return err
 		}
-		setWatermark := func(w int64) { r.watermark.Store(w) }
-		size, err := readImage(s.fs, s.path, number, &s.meter, setWatermark, s.load)
+		size, err := readImage(s.fs, s.path, number, &s.meter, l.setWatermark, l.load)
 		if err != nil {
 			return err
 		}
 		s.snapshot.number, s.snapshot.bytes = number, size
 	}
-	if s.log, err = wal.Open(s.logOptions(s.path, logPurpose), max(number, firstSegment), s.replay); err != nil {
+	if s.log, err = wal.OpenRuns(s.logOptions(s.path, logPurpose), max(number, firstSegment), l.replay); err != nil {
 		return err
 	}
-	r.loading = false
-	s.removeAllBut(number, names)
-	s.o.Logger.Info("memstore: opened", "store", s.path, "snapshot", number, "records", r.index.Len(), "time", time.Since(start))
-	return nil
+	return l.finish()
 }
 
 // abandon gives back what a failed opening took.

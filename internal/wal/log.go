@@ -136,6 +136,19 @@ func (l *Log) create(first uint64) error {
 // that is not as it was written gives a *statelab.CorruptError. When Open
 // returns nil all that was replayed is durable (D8).
 func Open(o Options, first uint64, replay func(payload []byte) error) (*Log, error) {
+	return OpenRuns(o, first, func(payloads [][]byte) error {
+		for _, payload := range payloads {
+			if err := replay(payload); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// OpenRuns is Open for who can make use of having several records at hand: it
+// calls replay with runs of them, in order, that are valid during the call.
+func OpenRuns(o Options, first uint64, replay func(payloads [][]byte) error) (*Log, error) {
 	l := newLog(o)
 	if err := l.recover(first, replay); err != nil {
 		return nil, fmt.Errorf("open log %s: %w", o.Dir, err)
@@ -144,18 +157,18 @@ func Open(o Options, first uint64, replay func(payload []byte) error) (*Log, err
 	return l, nil
 }
 
-func (l *Log) recover(first uint64, replay func(payload []byte) error) error {
+func (l *Log) recover(first uint64, replay func(payloads [][]byte) error) error {
 	bound, err := readDurable(l.o.FS, l.o.Dir)
 	if err != nil {
 		return err
 	}
 	l.bound = bound
-	p := pass{fs: l.o.FS, dir: l.o.Dir, meter: l.o.Meter, first: first, bound: bound, replay: replay}
+	p := pass{fs: l.o.FS, dir: l.o.Dir, meter: l.o.Meter, first: first, bound: bound}
 	read := p.runBeside
 	if l.o.Deterministic {
-		read = p.run
+		read = p.runAlone
 	}
-	t, err := read()
+	t, err := read(replay)
 	if err != nil {
 		return err
 	}

@@ -73,14 +73,11 @@ func (c *conveyor) end() {
 }
 
 // unload replays what arrives until the conveyor ends, or up to a failure.
-func (c *conveyor) unload(replay func(payload []byte) error) error {
+func (c *conveyor) unload(replay func(payloads [][]byte) error) error {
 	var failure error
 	for l := range c.full {
-		for _, payload := range l.payloads {
-			if failure != nil {
-				break
-			}
-			if failure = replay(payload); failure != nil {
+		if failure == nil {
+			if failure = replay(l.payloads); failure != nil {
 				close(c.stopped)
 			}
 		}
@@ -93,8 +90,7 @@ func (c *conveyor) unload(replay func(payload []byte) error) error {
 
 // runBeside reads the whole log in a goroutine of its own and replays it in
 // this one, so that neither the disk nor the checksums keep replaying waiting.
-func (p *pass) runBeside() (tail, error) {
-	replay := p.replay
+func (p *pass) runBeside(replay func(payloads [][]byte) error) (tail, error) {
 	c := newConveyor()
 	p.replay, p.turn = c.add, c.turn
 	var (
@@ -113,4 +109,14 @@ func (p *pass) runBeside() (tail, error) {
 		return tail{}, failure
 	}
 	return t, err
+}
+
+// runAlone reads and replays the whole log, a record at a time.
+func (p *pass) runAlone(replay func(payloads [][]byte) error) (tail, error) {
+	var one [1][]byte
+	p.replay = func(payload []byte) error {
+		one[0] = payload
+		return replay(one[:])
+	}
+	return p.run()
 }

@@ -29,6 +29,7 @@ func Run(t *testing.T, newArena func() *arena.Arena, make Make) {
 		defer m.release()
 		m.runAscending()
 	})
+	t.Run("built at once", func(t *testing.T) { runBuilt(t, newArena, make) })
 	t.Run("readers", func(t *testing.T) { runReaders(t, newArena, make) })
 }
 
@@ -96,6 +97,32 @@ func (m *model) runAscending() {
 		m.remove(0)
 	}
 	m.compare()
+}
+
+// runBuilt builds indexes of several sizes, if they can be, and changes them.
+func runBuilt(t *testing.T, newArena func() *arena.Arena, make Make) {
+	for _, n := range []int{0, 1, 2, 30, 3000} {
+		m := newModel(t, newArena, make, uint64(n))
+		defer m.release()
+		b, ok := m.x.(memstore.Builder)
+		if !ok {
+			return
+		}
+		for range n {
+			if key := m.key(); m.refs[key] == 0 {
+				m.keys, m.refs[key] = append(m.keys, key), m.record(key)
+			}
+		}
+		slices.Sort(m.keys)
+		refs := []arena.Ref{}
+		for _, key := range m.keys {
+			refs = append(refs, m.refs[key])
+		}
+		if err := b.Build(refs); err != nil {
+			t.Fatal(err)
+		}
+		m.run()
+	}
 }
 
 // key draws a short key, or a long one of which many begin alike.

@@ -19,15 +19,31 @@ const (
 	Measured Phase = "measured"
 )
 
+// A loader is a driver that can go the first part of its warm-up by itself: the part that
+// brings state in, after which enough is left for caches to warm up. Its warmUp
+// does what is left.
+type loader interface {
+	load(context.Context) error
+}
+
 // runUntil takes a driver to the end of a phase and measures nothing but what
-// came out.
+// came out. It tells the simulator, if there is one to hear it, to count the measured phase.
 func runUntil(ctx context.Context, d driver, last Phase) (Measurement, error) {
+	if l, ok := d.(loader); ok {
+		if err := l.load(ctx); err != nil {
+			return Measurement{}, fmt.Errorf("load: %w", err)
+		}
+	}
+	cachegrind.Start()
 	if err := d.warmUp(ctx); err != nil {
 		return Measurement{}, fmt.Errorf("warm-up: %w", err)
 	}
 	warm := d.tally()
 	if last == Measured {
-		if err := d.measure(ctx); err != nil {
+		cachegrind.Reset()
+		err := d.measure(ctx)
+		cachegrind.Stop()
+		if err != nil {
 			return Measurement{}, err
 		}
 	}
@@ -35,12 +51,18 @@ func runUntil(ctx context.Context, d driver, last Phase) (Measurement, error) {
 	return Measurement{Events: done.events - warm.events, Checksum: done.checksum}, nil
 }
 
-// Cachegrind is the name of the pass that counts under valgrind's cachegrind. The
-// results of a pass stand apart from those of the runs that are timed.
-const Cachegrind = "cachegrind"
+// Cachegrind and Callgrind are the names of the passes that count under valgrind's tools of
+// these names. The results of a pass stand apart from those of the runs that are timed.
+const (
+	Cachegrind = string(cachegrind.Cachegrind)
+	Callgrind  = string(cachegrind.Callgrind)
+)
 
-const cachegrindNote = ", by valgrind's cachegrind: simulated caches of the geometry in settings.cpu_cache; one thread, maintenance inline, no collector; " +
-	"the run up to the end of the warm-up is counted alone and subtracted. Harness included. Models no TLB, no prefetching, no other cores and no kernel."
+// counts says whether a pass is one that counts.
+func counts(pass string) bool { return pass == Cachegrind || pass == Callgrind }
+
+const cachegrindNote = ", by valgrind's cachegrind or callgrind: simulated caches of the geometry in settings.cpu_cache; one thread, maintenance inline, no collector; " +
+	"what comes before the measured phase is not in it. Harness included. Models no TLB, no prefetching, no other cores and no kernel."
 
 var cachegrindMetrics = []MetricDoc{
 	{"cachegrind_instructions_per_event", "instructions", Lower, "Instructions per event in user mode" + cachegrindNote},
@@ -56,11 +78,12 @@ var cachegrindMetrics = []MetricDoc{
 // CPUCache says how instructions and cache misses are counted, in a pass
 // of its own after the runs that are timed.
 type CPUCache struct {
-	Tool     string              `json:"tool"` // such as "valgrind-3.19.0"
-	Geometry cachegrind.Geometry `json:"geometry"`
+	Tool      string               `json:"tool"` // such as "valgrind-3.19.0"
+	Simulator cachegrind.Simulator `json:"simulator"`
+	Geometry  cachegrind.Geometry  `json:"geometry"`
 
 	// Scale divides the size of the workloads, since a program is some fifty
-	// times slower under cachegrind, and the memory of backends with it.
+	// times slower while it is counted, and the memory of backends with it.
 	Scale float64 `json:"scale"`
 }
 
@@ -77,7 +100,7 @@ var scaled = []string{"live", "records", "warm_lookups", "lookups"}
 
 // countedJob makes a job of the pass out of one that would be timed.
 func (c *CPUCache) countedJob(job Job) Job {
-	job.Pass, job.CPUCache = Cachegrind, c
+	job.Pass, job.CPUCache = string(c.Simulator), c
 	job.Watch, job.MemoryLimit, job.Rate, job.RateMax, job.Arrival = nil, 0, 0, false, ""
 	job.Maintenance = statelab.MaintenanceInline.String()
 	job.SampleEvery = math.MaxInt32 // a look at the clock is not the store's
@@ -93,17 +116,24 @@ func (c *CPUCache) countedJob(job Job) Job {
 	return job
 }
 
-// Count runs a job of the pass, to the end of its warm-up and once more to the
-// end; the difference is what the measured phase costs. run runs it in a process of its
-// own under cachegrind, over a directory that each time does not exist.
-func Count(ctx context.Context, job Job, run func(context.Context, Job) (cachegrind.Run, Measurement, error)) (Measurement, error) {
-	job.Until = WarmUp
-	warm, _, err := run(ctx, job)
-	if err != nil {
-		return Measurement{}, err
-	}
-	if err := os.RemoveAll(job.Dir); err != nil {
-		return Measurement{}, fmt.Errorf("remove store: %w", err)
+// A Counter runs a job in a process of its own under the simulator of the job's
+// pass, over a directory that each time does not exist.
+type Counter func(context.Context, Job) (cachegrind.Run, Measurement, error)
+
+// Count runs a job of the pass. Callgrind is told what the measured phase is. Under cachegrind the job
+// runs to the end of its warm-up and once more to the end; the difference is what the
+// measured phase costs.
+func Count(ctx context.Context, job Job, run Counter) (Measurement, error) {
+	warm := cachegrind.Run{Fixed: true}
+	if job.Pass == Cachegrind {
+		job.Until = WarmUp
+		var err error
+		if warm, _, err = run(ctx, job); err != nil {
+			return Measurement{}, err
+		}
+		if err := os.RemoveAll(job.Dir); err != nil {
+			return Measurement{}, fmt.Errorf("remove store: %w", err)
+		}
 	}
 	job.Until = Measured
 	whole, m, err := run(ctx, job)
@@ -111,9 +141,9 @@ func Count(ctx context.Context, job Job, run func(context.Context, Job) (cachegr
 		return Measurement{}, err
 	}
 	if !warm.Fixed || !whole.Fixed {
-		m.Notes = append(m.Notes, "cachegrind: the address layout could not be fixed, so that counts of misses vary from run to run")
+		m.Notes = append(m.Notes, job.Pass+": the address layout could not be fixed, so that counts of misses vary from run to run")
 	}
-	if n := whole.Counts.Instructions - warm.Counts.Instructions; n < repeatable {
+	if n := whole.Counts.Instructions - warm.Counts.Instructions; job.Pass == Cachegrind && n < repeatable {
 		m.Notes = append(m.Notes, fmt.Sprintf("cachegrind: the measured phase took %.0f million instructions; "+
 			"below %.0f million, counts do not repeat within 1 %%", n/1e6, repeatable/1e6))
 	}
@@ -121,8 +151,8 @@ func Count(ctx context.Context, job Job, run func(context.Context, Job) (cachegr
 	return m, nil
 }
 
-// repeatable is how many instructions a phase must have for its counts to be the
-// same within one percent in a second run: what two processes do differently before
+// repeatable is how many instructions a phase must have under cachegrind for its counts to
+// be the same within one percent in a second run: what two processes do differently before
 // they have done anything, some 300,000 instructions, is less than that of it.
 const repeatable = 50e6
 

@@ -18,7 +18,7 @@ func countingSuite(t *testing.T) *Suite {
 	t.Helper()
 	s := smallSuite(t, "mem")
 	s.Reps = 1
-	s.CPUCache = &CPUCache{Tool: "valgrind-0", Geometry: cachegrind.DefaultGeometry(), Scale: 2}
+	s.CPUCache = &CPUCache{Tool: "valgrind-0", Simulator: cachegrind.Cachegrind, Geometry: cachegrind.DefaultGeometry(), Scale: 2}
 	return s
 }
 
@@ -127,6 +127,7 @@ func TestThePassIsSmallerAndInline(t *testing.T) {
 // Both runs must begin without a store, or the second would find that of the first.
 func TestBothRunsOfACountBeginAnew(t *testing.T) {
 	job, w := smallJob(t, "reads")
+	job.Pass = Cachegrind
 	job.Dir += "/db"
 	var phases []Phase
 	run := func(ctx context.Context, job Job) (cachegrind.Run, Measurement, error) {
@@ -164,6 +165,62 @@ func TestBothRunsOfACountBeginAnew(t *testing.T) {
 	})
 	if err != nil || len(m.Notes) != 2 || !strings.Contains(m.Notes[0], "layout") || !strings.Contains(m.Notes[1], "do not repeat") {
 		t.Errorf("error %v, notes %v of a short run in a layout that was not fixed", err, m.Notes)
+	}
+}
+
+// What is told what to count counts once, and nothing is subtracted: a note about short phases
+// would be wrong too.
+func TestCallgrindCountsInOneRun(t *testing.T) {
+	for _, name := range []string{"reads", "J1s"} {
+		job, w := smallJob(t, name)
+		job = (&CPUCache{Simulator: cachegrind.Callgrind, Scale: 1}).countedJob(job)
+		if job.Pass != Callgrind {
+			t.Errorf("%s: pass %q", name, job.Pass)
+		}
+		runs := 0
+		m, err := Count(context.Background(), job, func(ctx context.Context, job Job) (cachegrind.Run, Measurement, error) {
+			runs++
+			return fakeCount(ctx, job)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.judge(w.truth(job.Seed, job.Knobs)); err != nil {
+			t.Error(err)
+		}
+		want := 10 + 1000/float64(m.Events)
+		if got := m.Metrics["cachegrind_instructions_per_event"].Value; runs != 1 || got != want || len(m.Notes) > 0 {
+			t.Errorf("%s: %d runs, %v instructions an event instead of %v, notes %v", name, runs, got, want, m.Notes)
+		}
+	}
+}
+
+// A load and the warm-up that is left are the warm-up.
+func TestALoadIsPartOfTheWarmUp(t *testing.T) {
+	for _, name := range []string{"reads", "J1s"} {
+		job, w := smallJob(t, name)
+		var tallies [2]tally
+		for i := range tallies {
+			d, err := w.driver(job, new(noopStore), newRecorder(job.SampleEvery))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i == 1 {
+				if err := d.(loader).load(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				if done := d.tally(); name == "J1s" && done.events == 0 {
+					t.Errorf("%s: the load has done nothing", name)
+				}
+			}
+			if err := d.warmUp(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			tallies[i] = d.tally()
+		}
+		if tallies[0] != tallies[1] {
+			t.Errorf("%s: the warm-up came to %+v, and after a load to %+v", name, tallies[0], tallies[1])
+		}
 	}
 }
 

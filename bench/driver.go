@@ -55,7 +55,7 @@ type eventDriver struct {
 	arrivals arrivals
 	tick     int64 // µs
 	interval int64 // µs between checkpoints
-	warm     int   // intervals of the warm-up
+	warm     int   // intervals of the warm-up that are still to be run
 	measured int   // intervals measured
 
 	ev       event // shown by the source, not yet handled
@@ -81,6 +81,14 @@ func newEventDriver(job Job, src source, op operator, store statelab.Store, rec 
 	}
 }
 
+// load runs all intervals of the warm-up but the last.
+func (d *eventDriver) load(ctx context.Context) error {
+	n := max(0, d.warm-1)
+	d.warm -= n
+	return d.runIntervals(ctx, n)
+}
+
+// warmUp runs the intervals of the warm-up that load has not run.
 func (d *eventDriver) warmUp(ctx context.Context) error { return d.runIntervals(ctx, d.warm) }
 
 func (d *eventDriver) measure(ctx context.Context) error {

@@ -14,6 +14,7 @@ type reads struct {
 	arrive  arrivals
 	keys    *lookups
 	records uint64
+	loaded  bool
 	warm    int64
 	wanted  int64
 	key     id
@@ -69,8 +70,9 @@ func newReadsDriver(job Job, store statelab.Store, rec *recorder) (driver, error
 // loadBatch is how many records are loaded in one batch.
 const loadBatch = 100
 
-// warmUp loads the records, whose identifiers are in no order, and gets some.
-func (r *reads) warmUp(ctx context.Context) error {
+// load loads the records, whose identifiers are in no order.
+func (r *reads) load(ctx context.Context) error {
+	r.loaded = true
 	var b statelab.Batch
 	value := make([]byte, r.size)
 	for number := range r.records {
@@ -88,8 +90,15 @@ func (r *reads) warmUp(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := r.store.Sync(); err != nil {
-		return err
+	return r.store.Sync()
+}
+
+// warmUp gets some records, which it loads first if nobody has.
+func (r *reads) warmUp(ctx context.Context) error {
+	if !r.loaded {
+		if err := r.load(ctx); err != nil {
+			return err
+		}
 	}
 	return r.lookUp(ctx, r.warm)
 }

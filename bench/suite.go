@@ -24,7 +24,7 @@ type Suite struct {
 	Machine   host.Machine
 
 	// CPUCache, if set, adds a pass that counts cache misses: jobs with Pass set
-	// to Cachegrind, for Run to run by Count.
+	// to that of its simulator, for Run to run by Count.
 	CPUCache *CPUCache
 
 	// Run runs a job, in a process of its own if memory and processor time are

@@ -135,7 +135,7 @@ func writeBlock(b *strings.Builder, groups []Group) {
 		fmt.Fprintf(b, ", medians of %d repetitions", n)
 	}
 	fmt.Fprintf(b, "\n%s\n", wrap("  ", 118, first.Settings.Knobs.String()))
-	if first.Pass == Cachegrind {
+	if counts(first.Pass) {
 		writeCounts(b, groups)
 	} else {
 		writeCosts(b, groups)

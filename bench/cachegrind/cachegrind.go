@@ -1,10 +1,16 @@
-// Package cachegrind runs a program under valgrind's cachegrind, which simulates
-// a processor's caches and branch predictor, and reads what it counted.
+// Package cachegrind runs a program under valgrind's cachegrind or callgrind, which
+// simulate a processor's caches and branch predictor, and reads what they counted.
 //
 //	program ──► valgrind --tool=cachegrind ──► counts file ──► Counts
 //	             I1  D1   first level, by instruction and by data
 //	              \  /
 //	               LL     last level
+//
+// Cachegrind counts a program as a whole. A program that knows which part of it is of interest says
+// so by Start, Reset and Stop, which callgrind hears:
+//
+//	not counted, fast │ caches warm up │ counted │ not counted, fast
+//	                Start            Reset     Stop
 //
 // The caches have a fixed geometry, which is stated, so that the figures do not
 // depend on the machine; and Run gives the program one processor, no collector, no
@@ -82,16 +88,13 @@ type Run struct {
 	Fixed  bool // the address layout was fixed; some sandboxes forbid it
 }
 
-// Run runs a Go program as cmd describes it, but under cachegrind, which writes into
+// Run runs a Go program as cmd describes it, but under a simulator, which writes into
 // dir; cmd's Path and Args name the program itself. An error is that of cmd.Run, or says
 // what was wrong with valgrind.
-func (t Tool) Run(ctx context.Context, cmd *exec.Cmd, g Geometry, dir string) (Run, error) {
-	out, log := filepath.Join(dir, "cachegrind.out"), filepath.Join(dir, "valgrind.log")
-	under := exec.CommandContext(ctx, t.path, append([]string{
-		"--tool=cachegrind", "--cache-sim=yes", "--branch-sim=yes",
-		"--I1=" + g.I1.String(), "--D1=" + g.D1.String(), "--LL=" + g.LL.String(),
-		"--cachegrind-out-file=" + out, "--log-file=" + log,
-		"--", cmd.Path}, cmd.Args[1:]...)...)
+func (t Tool) Run(ctx context.Context, s Simulator, cmd *exec.Cmd, g Geometry, dir string) (Run, error) {
+	log := filepath.Join(dir, "valgrind.log")
+	args := append(s.args(g, dir, log), "--", cmd.Path)
+	under := exec.CommandContext(ctx, t.path, append(args, cmd.Args[1:]...)...)
 	under.Stdin, under.Stdout, under.Stderr = cmd.Stdin, cmd.Stdout, cmd.Stderr
 	under.WaitDelay = cmd.WaitDelay
 	under.Env = quiet(cmd.Environ())
@@ -102,7 +105,7 @@ func (t Tool) Run(ctx context.Context, cmd *exec.Cmd, g Geometry, dir string) (R
 	if err := under.Wait(); err != nil {
 		return Run{}, errors.Join(err, complaint(log))
 	}
-	f, err := os.Open(out)
+	f, err := os.Open(s.counts(dir))
 	if err != nil {
 		return Run{}, errors.Join(fmt.Errorf("read counts: %w", err), complaint(log))
 	}

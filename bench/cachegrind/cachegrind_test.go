@@ -36,10 +36,11 @@ func TestFilesThatAreNoCountsAreRefused(t *testing.T) {
 		"events: Ir I1mr\n":             "no summary",
 		"events: Ir I1mr\nsummary: 5\n": "1 numbers for 2 events",
 		"events: Ir\nsummary: 5\n":      "I1mr was not counted",
-		strings.Replace(sample, "1000 20", "1e3 20", 1):     "event Ir: ",
-		strings.Replace(sample, "1000 20", "-1000 20", 1):   "event Ir: ",
-		strings.Replace(sample, "summary:", "summary", 1):   "no summary",
-		strings.Replace(sample, "events: Ir", "events:", 1): "13 numbers for 12 events",
+		strings.Replace(sample, "1000 20", "1e3 20", 1):       "event Ir: ",
+		strings.Replace(sample, "1000 20", "-1000 20", 1):     "event Ir: ",
+		strings.Replace(sample, "summary:", "summary", 1):     "no summary",
+		strings.Replace(sample, "events: Ir", "events:", 1):   "13 numbers for 12 events",
+		marked + "totals: 1 2 3 4 5 6 7 8 9 10 11 12 13 14\n": "14 numbers for 13 events",
 	} {
 		if _, err := Parse(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v of a file that is wrong: %q", err, want)
@@ -47,8 +48,25 @@ func TestFilesThatAreNoCountsAreRefused(t *testing.T) {
 	}
 }
 
+// marked is what callgrind writes of a program that it was told to count a part of:
+// the summary is of the time since the last reset, less what was before it.
+const marked = `events: Ir Dr Dw I1mr D1mr D1mw ILmr DLmr DLmw Bc Bcm Bi Bim
+summary: 18446744073637098756 5 18446744073703922764 40 5 6 7 8 9 10 11 12 13
+
+totals: 1000 500 300 20 60 40 10 7 8 90 30
+`
+
+func TestCountsOfAPartAreReadByTotals(t *testing.T) {
+	got, err := Parse(strings.NewReader(marked))
+	want := Counts{Instructions: 1000, I1Misses: 20, D1Misses: 100, LLMisses: 25, Mispredicted: 30}
+	if err != nil || got != want {
+		t.Errorf("error %v, counts %+v", err, got)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sample))
+	f.Add([]byte(marked))
 	f.Add([]byte("events: Ir\nsummary: 5\n"))
 	f.Add([]byte("summary: 18446744073709551615\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -88,7 +106,7 @@ func TestAProgramIsCounted(t *testing.T) {
 	var out strings.Builder
 	cmd := exec.Command("/bin/echo", "hello")
 	cmd.Stdout = &out
-	run, err := tool.Run(context.Background(), cmd, DefaultGeometry(), t.TempDir())
+	run, err := tool.Run(context.Background(), Cachegrind, cmd, DefaultGeometry(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +117,7 @@ func TestAProgramIsCounted(t *testing.T) {
 
 func TestWhatIsWrongWithARunIsSaid(t *testing.T) {
 	tool := findOrSkip(t)
-	if _, err := tool.Run(context.Background(), exec.Command("/bin/false"), DefaultGeometry(), t.TempDir()); err == nil {
+	if _, err := tool.Run(context.Background(), Cachegrind, exec.Command("/bin/false"), DefaultGeometry(), t.TempDir()); err == nil {
 		t.Error("a program that failed has counts")
 	}
 	var stderr strings.Builder
@@ -107,7 +125,7 @@ func TestWhatIsWrongWithARunIsSaid(t *testing.T) {
 	cmd.Stderr = &stderr
 	g := DefaultGeometry()
 	g.D1.Line = 60 // no power of two
-	if _, err := tool.Run(context.Background(), cmd, g, t.TempDir()); err == nil || !strings.Contains(stderr.String(), "power of two") {
+	if _, err := tool.Run(context.Background(), Cachegrind, cmd, g, t.TempDir()); err == nil || !strings.Contains(stderr.String(), "power of two") {
 		t.Errorf("error %v of a cache that cannot be; stderr %q", err, stderr.String())
 	}
 }

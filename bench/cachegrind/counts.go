@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Counts are what cachegrind counted of a whole process.
+// Counts are what a simulator counted of a process.
 type Counts struct {
 	Instructions float64 `json:"instructions"`
 	I1Misses     float64 `json:"i1_misses"` // instruction fetches that missed the first level
@@ -22,7 +22,7 @@ type Counts struct {
 const maxLine = 1 << 20
 
 // Parse reads a counts file. Of its lines, which the manual of valgrind
-// specifies ("Cachegrind Output File Format"), two count here:
+// specifies ("Cachegrind Output File Format", "Callgrind Format Specification"), two count here:
 //
 //	events: Ir I1mr ILmr Dr D1mr DLmr Dw D1mw DLmw Bc Bcm Bi Bim
 //	summary: 416411049 1669865 11720 ...
@@ -30,20 +30,37 @@ const maxLine = 1 << 20
 // A summary has a number for each event, in their order: instructions read; misses of
 // I1 and LL by them; data read and misses of D1 and LL by that; the same of data
 // written; conditional branches and those mispredicted; the same of indirect ones.
+// Callgrind's events are in another order. It has its sums in a line "totals:", which goes
+// before the summary, and leaves out zeros at its end.
 func Parse(r io.Reader) (Counts, error) {
-	var events, summary []string
+	var events, summary, totals []string
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), "events:"); ok {
+		name, rest, _ := strings.Cut(lines.Text(), ":")
+		switch name {
+		case "events":
 			events = strings.Fields(rest)
-		} else if rest, ok := strings.CutPrefix(lines.Text(), "summary:"); ok {
+		case "summary":
 			summary = strings.Fields(rest)
+		case "totals":
+			totals = strings.Fields(rest)
 		}
 	}
 	if err := lines.Err(); err != nil {
 		return Counts{}, err
 	}
+	if len(totals) > 0 {
+		summary = totals
+		for len(summary) < len(events) {
+			summary = append(summary, "0")
+		}
+	}
+	return count(events, summary)
+}
+
+// count finds the counts among the numbers for events.
+func count(events, summary []string) (Counts, error) {
 	if len(summary) == 0 {
 		return Counts{}, errors.New("no summary in the counts file: the program was killed, or the file is cut")
 	}

@@ -92,7 +92,7 @@ func (f *benchFlags) commandLine(stdout io.Writer, usage, doc string) *commandLi
 		f.settings = append(f.settings, s)
 		return nil
 	})
-	line.StringVar(&f.cpuCache, "cpu-cache", "none", "count instructions and cache misses in a pass of its own: none or cachegrind (needs valgrind)")
+	line.StringVar(&f.cpuCache, "cpu-cache", noPass, "count instructions and cache misses in a pass of its own, by a `tool` of valgrind: cachegrind, or callgrind, which is faster; none for no such pass")
 	line.Float64Var(&f.cpuCacheScale, "cpu-cache-scale", 10, "`number` by which that pass divides the size of workloads and memory")
 	line.BoolVar(&f.resume, "resume", false, "go on with the suite that was interrupted in the directory of -o; all other flags must be as they were")
 	line.StringVar(&f.out, "o", "", "`directory` for the results, which must not exist or be empty (default results/DATE-TIME)")
@@ -152,8 +152,8 @@ func benchmark(f *benchFlags, stdout, stderr io.Writer) error {
 
 // suite checks the command line and returns what it asks for.
 func (f *benchFlags) suite() (*bench.Suite, error) {
-	if f.reps < 1 && !(f.reps == 0 && f.cpuCache == bench.Cachegrind) {
-		return nil, badInput("-reps must be at least 1; only with -cpu-cache cachegrind may it be 0")
+	if f.reps < 1 && !(f.reps == 0 && f.cpuCache != noPass) {
+		return nil, badInput("-reps must be at least 1; only with -cpu-cache may it be 0")
 	}
 	if f.retryDisturbed < 0 {
 		return nil, badInput("-retry-disturbed must be at least 0")

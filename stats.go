@@ -23,7 +23,7 @@ type Stats struct {
 	StallTime      time.Duration
 	LongestStall   time.Duration
 	SlowTime       time.Duration // writers were slowed down, so that they need not wait
-	LongestAdvance time.Duration
+	LongestAdvance time.Duration // a single Advance, from its turn among writers to its return
 
 	// Reads.
 	Cache       []CacheStats // by kind of block or page

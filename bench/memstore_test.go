@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"errors"
+	"time"
 
 	"github.com/google/btree"
 
@@ -90,6 +91,8 @@ func (s *memStore) Stats() statelab.Stats {
 		Written: statelab.Written{Log: s.written},
 		Disk:    1 << 20,
 		Memory:  1 << 21,
+
+		LongestAdvance: 7 * time.Microsecond,
 
 		ReadBytes: 9 * s.written,
 		Cache:     cache,

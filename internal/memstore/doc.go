@@ -77,15 +77,29 @@
 // # Time
 //
 // What is dead is never returned by a read, which looks at expiries itself. Its
-// memory comes back in steps: an Advance looks at 1024 elements at most, and
-// each operation applied at 16. An element is looked at nine times at most, so
-// that what is due cannot pile up for long: after an Advance over the expiries
-// of n elements at once the last of them is freed at the latest when 9n/16
-// operations have been applied, or 9n/1024 Advances made, or when memory is
-// short. What is dead is given back when the readers of then have left, which
-// are microseconds unless one of them stalls: a reader who is kept from running
-// in his epoch delays all that dies meanwhile. A batch that the budget has no
-// room for waits for the readers that are active.
+// memory comes back in steps, each of which is bounded:
+//
+//	                        looks at elements    lets go of pieces
+//	an Advance              1024                 4096
+//	an operation applied    16                   64
+//
+// An element is looked at nine times at most: once for each level of the wheel
+// and once when it is due. So what is due cannot pile up: after an Advance over
+// the expiries of n elements at once, the last of them has been found when 9n/1024
+// Advances have been made or 9n/16 operations applied, and what comes meanwhile
+// costs an operation nine of its sixteen. What is found goes through limbo twice,
+// as an element to unlink and as a piece to free, and now and then takes a block
+// of the index there; so a step lets go of more than it finds, and limbo is
+// empty after each unless a reader is in his epoch. Those are microseconds unless
+// he stalls: a reader who is kept from running delays all that dies meanwhile,
+// which is let go of in bounded steps when he is gone. When memory is short, a
+// batch reclaims all that is dead before it is refused, and waits for the readers
+// that are active.
+//
+// Stats.LongestAdvance tells what the worst Advance has taken so far; the metric
+// advance_longest_us of the benchmark is the same. Inline maintenance writes a
+// snapshot, where one is due, in the call that makes it due, so under interval and
+// always an Advance may then take as long as that.
 //
 // # Budget
 //

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/internal/hashdir"
 )
@@ -111,26 +112,41 @@ func (g *groups) find(key []byte) (ref arena.Ref, long bool) {
 	return 0, false
 }
 
-// resolves returns the group that all keys of a range are of, if there is one.
-// That the lower bound is longer than its prefix shows that the prefix is whole,
-// and so that whatever begins with it has it.
-func (g *groups) resolves(lower, upper []byte) (group []byte, ok bool) {
+// resolves returns the group that all keys of a range are of, if there is one:
+// all that begins with a whole prefix has that prefix. scratch is for what has to
+// be made up on the way, and is returned for the next time.
+func (g *groups) resolves(scratch, lower, upper []byte) (group, again []byte, ok bool) {
 	if g.dir == nil || g.prefix == nil {
-		return nil, false
+		return nil, scratch, false
 	}
 	n := g.prefix(lower)
-	if n == 0 || n == len(lower) {
-		return nil, false
+	if n == 0 {
+		return nil, scratch, false
 	}
 	group = lower[:n]
-	return group, bytes.HasPrefix(upper, group) || isSuccessor(upper, group)
+	if !bytes.HasPrefix(upper, group) {
+		scratch = statelab.AppendSuccessor(scratch[:0], group)
+		if !bytes.Equal(scratch, upper) {
+			return nil, scratch, false
+		}
+	}
+	if n < len(lower) {
+		return group, scratch, true // that the key goes on shows that the prefix is whole
+	}
+	scratch, ok = g.isWhole(scratch, group)
+	return group, scratch, ok
 }
 
-// isSuccessor says whether key is the first that comes after all that begin with
-// prefix.
-func isSuccessor(key, prefix []byte) bool {
-	last := len(prefix) - 1
-	return len(key) == len(prefix) && prefix[last] != 0xff && key[last] == prefix[last]+1 && bytes.Equal(key[:last], prefix[:last])
+// isWhole says whether a prefix stays as it is whatever follows: one that is cut
+// short becomes longer by the least byte or by the greatest.
+func (g *groups) isWhole(scratch, prefix []byte) (again []byte, whole bool) {
+	for _, more := range [...]byte{0x00, 0xff} {
+		scratch = append(append(scratch[:0], prefix...), more)
+		if g.prefix(scratch) != len(prefix) {
+			return scratch, false
+		}
+	}
+	return scratch, true
 }
 
 // before returns the last record of a chain with a key < key, or 0, and the one

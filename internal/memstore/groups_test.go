@@ -94,6 +94,11 @@ func TestProbesOfShortGroupsDoNotAskTheIndex(t *testing.T) {
 	if got, want := rangeOf(t, s, statelab.Range{Lower: []byte("g01"), Upper: []byte("g05")}), "g01=v g02=v "; got != want {
 		t.Errorf("a probe shows %q, want %q", got, want)
 	}
+	for prefix, want := range map[string]string{"h": "h=w ", "n": "", "\xfe": ""} {
+		if got := rangeOf(t, s, statelab.PrefixRange([]byte(prefix))); got != want {
+			t.Errorf("a probe of all of %q shows %q, want %q", prefix, got, want)
+		}
+	}
 	if got, err := s.Get(nil, []byte("h")); string(got) != "w" {
 		t.Errorf("Get returns %q, %v", got, err)
 	}
@@ -101,4 +106,24 @@ func TestProbesOfShortGroupsDoNotAskTheIndex(t *testing.T) {
 		t.Errorf("Get of none returns %v", err)
 	}
 	s.records.index = index
+}
+
+// TestOnlyWholePrefixesAreResolved probes prefixes that more bytes would make
+// longer, and such whose end is not that of a group.
+func TestOnlyWholePrefixesAreResolved(t *testing.T) {
+	s := openTest(t, vfs.NewMem(), func(o *Options) { o.Hash, o.Prefix = true, firstTwo })
+	for lower, cases := range map[string]map[string]bool{
+		"a":         {"b": false, "ab": false},
+		"ab":        {"ac": true, "abz": true, "ad": false, "b": false},
+		"abc":       {"ac": true, "abd": true, "ad": false},
+		"a\xff":     {"b": true, "a\xffz": true, "c": false},
+		"\xff\xffa": {"\xff\xffb": true},
+	} {
+		for upper, want := range cases {
+			group, _, ok := s.records.groups.resolves(nil, []byte(lower), []byte(upper))
+			if ok != want || ok && string(group) != lower[:2] {
+				t.Errorf("[%q, %q) is resolved: %v, as %q; want %v", lower, upper, ok, group, want)
+			}
+		}
+	}
 }

@@ -90,7 +90,9 @@ func (it *iterator) probe(r statelab.Range) (whole bool, err error) {
 		records := &it.s.records
 		sp := span{lower: r.Lower, upper: r.Upper, records: probeRecords, bytes: probeBytes}
 		v := records.present()
-		if group, ok := records.groups.resolves(r.Lower, r.Upper); ok && records.copyGroup(rs, &sp, group, v) {
+		var group []byte
+		var ok bool
+		if group, rs.from.key, ok = records.groups.resolves(rs.from.key, r.Lower, r.Upper); ok && records.copyGroup(rs, &sp, group, v) {
 			return rs.isLast, nil
 		}
 		rs.from = start{key: append(rs.from.key[:0], r.Lower...)}

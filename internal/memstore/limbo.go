@@ -10,12 +10,24 @@ import (
 // A limbo is where what is dead waits for readers to leave, in the order in
 // which it came. An element waits twice: once linked, for those who began
 // before its death and may need it, and again unlinked, for those who may be
-// passing over it.
+// passing over it. It is a list of stretches, so that it grows and shrinks
+// without moving what is in it.
 type limbo struct {
-	ring  []waiting // a power of two
-	first int       // of those that wait
-	n     int       // how many do
+	first *stretch // where the next to go is, unless n is 0
+	last  *stretch // where the next to come goes
+	spare *stretch // one at most, for the next time
+	begin int      // in first
+	end   int      // in last
+	n     int      // how many wait
 }
+
+// A stretch is 4 KiB of those that wait.
+type stretch struct {
+	all  [stretchLen]waiting
+	next *stretch
+}
+
+const stretchLen = 256
 
 // waiting is something in limbo since a period.
 type waiting struct {
@@ -30,24 +42,44 @@ const (
 )
 
 func (l *limbo) push(w waiting) {
-	if l.n == len(l.ring) {
-		grown := make([]waiting, max(64, 2*l.n))
-		copy(grown, l.ring[l.first:])
-		copy(grown[len(l.ring)-l.first:], l.ring[:l.first])
-		l.ring, l.first = grown, 0
+	if l.last == nil || l.end == stretchLen {
+		l.extend()
 	}
-	l.ring[(l.first+l.n)&(len(l.ring)-1)] = w
+	l.last.all[l.end] = w
+	l.end++
 	l.n++
 }
 
+func (l *limbo) extend() {
+	s := l.spare
+	if l.spare = nil; s == nil {
+		s = new(stretch)
+	}
+	if l.last == nil {
+		l.first, l.begin = s, 0
+	} else {
+		l.last.next = s
+	}
+	l.last, l.end = s, 0
+}
+
 // pop takes the first, if it came Grace periods before period.
-func (l *limbo) pop(period uint64) (waiting, bool) {
-	if l.n == 0 || l.ring[l.first].period+epoch.Grace > period {
+func (l *limbo) pop(period uint64) (w waiting, ok bool) {
+	if l.n == 0 {
 		return waiting{}, false
 	}
-	w := l.ring[l.first]
-	l.first = (l.first + 1) & (len(l.ring) - 1)
+	if w = l.first.all[l.begin]; w.period+epoch.Grace > period {
+		return waiting{}, false
+	}
+	l.begin++
 	l.n--
+	if l.n == 0 {
+		l.begin, l.end = 0, 0 // first is last
+	} else if l.begin == stretchLen {
+		s := l.first
+		l.first, l.begin = s.next, 0
+		s.next, l.spare = nil, s
+	}
 	return w, true
 }
 
@@ -62,9 +94,9 @@ func (r *records) freeLater(ref arena.Ref) { r.Retire(ref, toFree) }
 // unlinkLater unlinks a dead element when no reader can see it.
 func (r *records) unlinkLater(ref arena.Ref) { r.Retire(ref, toUnlink) }
 
-// release lets go of what has waited long enough, of up to limit pieces. When no
-// reader is active nothing waits: periods pass as fast as they are asked to. It
-// returns what is left of limit.
+// release lets go of what has waited long enough, of up to limit pieces; moving
+// to the next period counts as one. When no reader is active nothing waits:
+// periods pass as fast as they are asked to. It returns what is left of limit.
 func (r *records) release(limit int) (left int) {
 	for ; r.limbo.n > 0 && limit > 0; limit-- {
 		w, ok := r.limbo.pop(r.epoch.Period())

@@ -139,14 +139,18 @@ func (r *records) moveDirty(rec *record, to arena.Ref) {
 	}
 }
 
-// reap reclaims what is dead: it looks at up to limit pieces that are in limbo,
-// that a closed view has held, or that are due. It says whether there are more
-// of the latter two.
+// reap reclaims what is dead: it looks at up to limit elements that a closed
+// view has held, or that are due, and lets go of up to lettingGo times as many
+// pieces. It says whether there are more of those elements.
 func (r *records) reap(limit int) bool {
-	more := r.findDead(r.release(limit))
-	r.release(limit)
+	more := r.findDead(limit)
+	r.release(lettingGo * limit)
 	return more
 }
+
+// lettingGo: each dead element passes through limbo twice, and takes a block of
+// the index there now and then. So what is found goes as fast as it comes.
+const lettingGo = 4
 
 func (r *records) findDead(limit int) (more bool) {
 	watermark := r.watermark.Load()

@@ -87,8 +87,11 @@ const (
 // Downwards the rows are in descending order.
 func (r *records) copyRows(rs *rows, sp *span, v view) (done bool) {
 	keys, at := r.keys(), rs.from
-	for looked := 0; looked < readAtATime; {
-		refs := rs.refs[:0:min(sp.records-len(rs.at)+1, len(rs.refs))]
+	want := min(sp.records-len(rs.at)+1, len(rs.refs))
+	for looked := 0; looked < readAtATime; want = len(rs.refs) {
+		// If the view did not see enough of what seemed to do, there may be many
+		// more that it does not see.
+		refs := rs.refs[:0:want]
 		if at.down {
 			refs = r.index.Descend(refs, at.key, at.edge)
 		} else {

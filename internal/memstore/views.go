@@ -30,10 +30,11 @@ type openView struct {
 type views struct {
 	mu      sync.Mutex
 	count   atomic.Int32
-	open    []*openView // oldest first
-	pinned  int64       // bytes of what they hold
-	orphans []arena.Ref // lists of garbage that closed views have held
-	adopted arena.Ref   // the list that is being looked through; the writer's
+	open    []*openView  // oldest first
+	pinned  int64        // bytes of what they hold
+	orphans []arena.Ref  // lists of garbage that closed views have held
+	waiting atomic.Int32 // of these; looked at without the lock
+	adopted arena.Ref    // the list that is being looked through; the writer's
 }
 
 // maxViewDistance is how many batches the present may be ahead of an open view,
@@ -69,6 +70,7 @@ func (vs *views) remove(v *openView) (held bool) {
 	vs.pinned -= v.bytes
 	if held = v.held != 0; held {
 		vs.orphans = append(vs.orphans, v.held)
+		vs.waiting.Add(1)
 	}
 	v.held, v.bytes = 0, 0
 	return held
@@ -167,13 +169,14 @@ func (r *records) adopt() bool {
 }
 
 func (vs *views) nextOrphans() bool {
+	if vs.waiting.Load() == 0 {
+		return false
+	}
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
 	n := len(vs.orphans)
-	if n == 0 {
-		return false
-	}
 	vs.adopted, vs.orphans = vs.orphans[n-1], vs.orphans[:n-1]
+	vs.waiting.Add(-1)
 	return true
 }
 

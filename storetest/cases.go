@@ -67,13 +67,28 @@ func run(t tb, cfg *Config, clause string) {
 			if why, ok := cfg.Waive[randomName]; ok {
 				t.Skip("waived: " + why)
 			}
+			if cfg.For > 0 {
+				runLab(t, cfg, randomName, randomFor)
+				return
+			}
 			runLab(t, cfg, randomName, randomRuns)
+		})
+	}
+	if cfg.Crashes > 0 && (clause == "" || clause == crashesName) {
+		t.Run(crashesName, func(t tb) {
+			if why := needsFS.missing(cfg); why != "" {
+				t.Skip(why)
+			}
+			runLab(t, cfg, crashesName, crashesUntil)
 		})
 	}
 }
 
-// randomName is the name of the runs that belong to no clause.
-const randomName = "random"
+// The names of the runs that belong to no clause.
+const (
+	randomName  = "random"
+	crashesName = "crashes"
+)
 
 // start runs the case in each of its variants, or skips it and says why.
 func (tc testCase) start(t tb, cfg *Config) {
@@ -120,9 +135,13 @@ func (n need) missing(cfg *Config) string {
 	return ""
 }
 
+func everyDurability() []statelab.Durability {
+	return []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways}
+}
+
 // eachDurability runs f in a subtest for each durability.
 func (l *lab) eachDurability(f func(*lab, statelab.Durability)) {
-	l.durabilities([]statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval, statelab.DurabilityAlways}, f)
+	l.durabilities(everyDurability(), f)
 }
 
 // durabilities runs f in a subtest for each of those given, and skips those

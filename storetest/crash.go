@@ -24,12 +24,16 @@ func powerCutRuns(d statelab.Durability) func(*lab) {
 	return func(l *lab) {
 		l.only(d)
 		for i := range max(1, l.cfg.Seeds/2) {
-			seed := l.cfg.Seed + uint64(i)
-			st := l.settingOf(seed, d)
-			steps := l.cfg.generate(seed, max(10, l.cfg.Steps/4), crashMix)
-			l.prove("power-cut", seed, st, steps, 60, func(steps []step) *failure { return playPowerCuts(l, st, steps) })
+			l.provePowerCuts(l.cfg.Seed+uint64(i), d)
 		}
 	}
+}
+
+func (l *lab) provePowerCuts(seed uint64, d statelab.Durability) {
+	l.Helper()
+	st := l.settingOf(seed, d)
+	steps := l.cfg.generate(seed, max(10, l.cfg.Steps/4), crashMix)
+	l.prove("power-cut", seed, st, steps, 60, func(steps []step) *failure { return playPowerCuts(l, st, steps) })
 }
 
 // A cut is a moment at which the history is crashed.
@@ -43,6 +47,7 @@ type cut struct {
 // left is a file system after a crash.
 type left struct {
 	how    string
+	kind   string // of which there are three
 	mem    *vfs.Mem
 	killed bool // and not cut from power: what was not durable may still be lost
 }
@@ -63,6 +68,7 @@ func playPowerCuts(l *lab, st setting, steps []step) *failure {
 			f.step = len(steps)
 			return f
 		}
+		l.cfg.tally.add(crashPoints, st.durability, 1)
 	}
 	if left := offheap.InUse() - before; left != 0 {
 		return failed("O5", "%d bytes of off-heap memory are in use after all stores were closed", left)
@@ -134,11 +140,11 @@ func newCut(mem *vfs.Mem, op vfs.TraceOp, n int, kill bool, j *journal) *cut {
 		after:   fmt.Sprintf("operation %d on files (%s %s)", n, op.Op, filepath.Base(op.Path)),
 		allowed: j.allowed(),
 		copies:  j.copiesNow(),
-		left:    []left{{how: "a power cut that leaves only what is sure", mem: mem.PowerCutStrict()}},
+		left:    []left{{how: "a power cut that leaves only what is sure", kind: "a strict power cut", mem: mem.PowerCutStrict()}},
 	}
-	c.left = append(c.left, left{how: fmt.Sprintf("power cut %d", n), mem: mem.PowerCut(int64(n))})
+	c.left = append(c.left, left{how: fmt.Sprintf("power cut %d", n), kind: "a power cut", mem: mem.PowerCut(int64(n))})
 	if kill {
-		c.left = append(c.left, left{how: "a kill", mem: mem.Kill(), killed: true})
+		c.left = append(c.left, left{how: "a kill", kind: "a kill", mem: mem.Kill(), killed: true})
 	}
 	for _, m := range j.allowed() { // the history may go on meanwhile, if maintenance is in the background
 		if !slices.Contains(c.allowed, m) {
@@ -156,6 +162,7 @@ func (c *cut) verify(l *lab, st setting, i int, history []*model) *failure {
 			f.text = left.how + ": " + f.text
 			return f
 		}
+		l.cfg.tally.add("stores recovered after "+left.kind, st.durability, 1)
 	}
 	if len(c.copies) == 0 || i%4 != 0 {
 		return nil
@@ -195,6 +202,7 @@ func (c *cut) verifyOne(l *lab, st setting, left left, again bool, history []*mo
 		f.text = "a second crash after the recovery: " + f.text
 		return f
 	}
+	l.cfg.tally.add("stores recovered after a second crash, the first recovery done", st.durability, 1)
 	// A crash amid a recovery, which has told nobody yet what it found, may
 	// lose of a killed process's writes what was not durable.
 	allowed := []*model{found}
@@ -209,6 +217,7 @@ func (c *cut) verifyOne(l *lab, st setting, left left, again bool, history []*mo
 			f.text = fmt.Sprintf("a second crash after operation %d of the recovery: %s", i, f.text)
 			return f
 		}
+		l.cfg.tally.add("stores recovered after a second crash, amid the recovery", st.durability, 1)
 	}
 	return goesOn(l, st, mem, found, history)
 }

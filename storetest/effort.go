@@ -3,8 +3,10 @@ package storetest
 import (
 	"flag"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Effort is how hard the kit tries. Zero fields mean defaults that let one
@@ -17,6 +19,14 @@ type Effort struct {
 	// cut, an operation fails or a byte is damaged; they are spread evenly over
 	// all there are. A negative number tries all.
 	Points int
+
+	// For, if not zero, makes Run play random histories until that time is
+	// over, with seeds that no run had before unless Seed says where to begin,
+	// and Crashes, if not zero, adds crash points and failures in such
+	// histories until there were so many. Both tell by Log how far they are and
+	// what they have done.
+	For     time.Duration
+	Crashes int
 }
 
 // Defaults of Effort.
@@ -26,9 +36,9 @@ const (
 	defaultPoints = 60
 )
 
-// Flags defines on fs the flags -storetest.seed, .seeds, .steps and .points
-// that set the Effort it returns, for tests that want it set from the command
-// line:
+// Flags defines on fs the flags -storetest.seed, .seeds, .steps, .points, .for
+// and .crashes that set the Effort it returns, for tests that want it set from
+// the command line:
 //
 //	var effort = storetest.Flags(flag.CommandLine)
 func Flags(fs *flag.FlagSet) *Effort {
@@ -37,12 +47,17 @@ func Flags(fs *flag.FlagSet) *Effort {
 	fs.IntVar(&e.Seeds, "storetest.seeds", 0, fmt.Sprintf("random histories for each setting (0: %d)", defaultSeeds))
 	fs.IntVar(&e.Steps, "storetest.steps", 0, fmt.Sprintf("operations in each history (0: %d)", defaultSteps))
 	fs.IntVar(&e.Points, "storetest.points", 0, fmt.Sprintf("places to crash, fail or damage in each run (0: %d, -1: all)", defaultPoints))
+	fs.DurationVar(&e.For, "storetest.for", 0, "how long to play random histories (0: as many as there are seeds)")
+	fs.IntVar(&e.Crashes, "storetest.crashes", 0, "crash points to try beside the cases")
 	return e
 }
 
 func (e *Effort) setDefaults() {
 	if e.Seed == 0 {
 		e.Seed = 1
+		if e.For > 0 || e.Crashes > 0 {
+			e.Seed = uint64(time.Now().UnixMicro())
+		}
 	}
 	less := 1
 	if testing.Short() {
@@ -81,14 +96,20 @@ func (e *Effort) sample(n int) []int {
 }
 
 // rerun is the command that runs the test of this name again from one seed.
-func (e *Effort) rerun(testName string, seed uint64) string {
+func (e *Effort) rerun(testName string, seed uint64, more ...string) string {
 	parts := strings.Split(testName, "/")
 	for i, p := range parts {
-		parts[i] = "^" + p + "$"
+		parts[i] = "^" + regexp.QuoteMeta(p) + "$"
 	}
 	command := fmt.Sprintf("go test . -run '%s'", strings.Join(parts, "/"))
+	flag.Visit(func(f *flag.Flag) {
+		if !strings.HasPrefix(f.Name, "test.") && !strings.HasPrefix(f.Name, "storetest.") {
+			command += fmt.Sprintf(" '-%s=%s'", f.Name, f.Value)
+		}
+	})
 	if flag.Lookup("storetest.seed") == nil {
 		return fmt.Sprintf("%s   with Config.Effort{Seed: %d, Seeds: 1, Steps: %d}", command, seed, e.Steps)
 	}
-	return fmt.Sprintf("%s -storetest.seed=%d -storetest.seeds=1 -storetest.steps=%d", command, seed, e.Steps)
+	command += fmt.Sprintf(" -storetest.seed=%d -storetest.seeds=1 -storetest.steps=%d", seed, e.Steps)
+	return strings.Join(append([]string{command}, more...), " ")
 }

@@ -75,20 +75,24 @@ func faultRuns(kinds []faultKind) func(*lab) {
 	return func(l *lab) {
 		l.eachDurability(func(l *lab, d statelab.Durability) {
 			for i := range max(1, l.cfg.Seeds/8) {
-				seed := l.cfg.Seed + uint64(i)
-				st := l.settingOf(seed, d)
-				st.maintenance = statelab.MaintenanceInline // so that a failure belongs to a call
-				if !l.cfg.MemoryResident {
-					st.memory = statelab.MinMemory // so that reading reads files
-				}
-				steps := l.cfg.generate(seed, max(10, l.cfg.Steps/6), faultMix)
 				for _, kind := range kinds {
-					play := func(steps []step) *failure { return playFaults(l, st, steps, kind) }
-					l.prove("fault-"+kind.String(), seed, st, steps, 150, play)
+					l.proveFaults(l.cfg.Seed+uint64(i), d, kind)
 				}
 			}
 		})
 	}
+}
+
+func (l *lab) proveFaults(seed uint64, d statelab.Durability, kind faultKind) {
+	l.Helper()
+	st := l.settingOf(seed, d)
+	st.maintenance = statelab.MaintenanceInline // so that a failure belongs to a call
+	if !l.cfg.MemoryResident {
+		st.memory = statelab.MinMemory // so that reading reads files
+	}
+	steps := l.cfg.generate(seed, max(10, l.cfg.Steps/6), faultMix)
+	play := func(steps []step) *failure { return playFaults(l, st, steps, kind) }
+	l.prove("fault-"+kind.String(), seed, st, steps, 150, play)
 }
 
 // playFaults makes each operation of the kind fail in turn, as far as the
@@ -108,6 +112,7 @@ func playFaults(l *lab, st setting, steps []step, kind faultKind) *failure {
 			f.text = fmt.Sprintf("with %s %d of the file system failing: %s", kind, i+1, f.text)
 			return f
 		}
+		l.cfg.tally.add("failed file operations: "+kind.String(), st.durability, 1)
 	}
 	if left := offheap.InUse() - before; left != 0 {
 		return failed("O5", "%d bytes of off-heap memory are in use after all stores were closed", left)

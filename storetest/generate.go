@@ -19,6 +19,8 @@ type mix struct {
 var (
 	// randomMix is for histories that are compared with the model step by step.
 	randomMix = mix{apply: 42, advance: 8, read: 14, iterate: 28, sync: 3, check: 1, checkpoint: 1, reopen: 1, crash: 1, large: 50, bulk: 24}
+	// besideMix is for histories with readers beside the writer.
+	besideMix = mix{apply: 60, advance: 12, read: 4, iterate: 12, sync: 4, check: 1, checkpoint: 1, reopen: 1, crash: 1, large: 20, bulk: 16}
 	// crashMix is for histories amid which the power fails.
 	crashMix = mix{apply: 60, advance: 10, read: 3, iterate: 5, sync: 10, checkpoint: 2, reopen: 2, large: 20, bulk: 8}
 	// faultMix is for histories amid which a file operation fails.

@@ -21,6 +21,8 @@ type journal struct {
 	// maybe are states that failed calls may have left durable.
 	maybe  []*model
 	copies []copied
+	// timeline, if not nil, is what readers beside the player see.
+	timeline *timeline
 }
 
 // A copied is what a Checkpoint made.
@@ -42,6 +44,9 @@ func (j *journal) begin(next *model) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.pending = next
+	if j.timeline != nil {
+		j.timeline.begin(next)
+	}
 }
 
 func (j *journal) end(done bool) {
@@ -55,6 +60,9 @@ func (j *journal) end(done bool) {
 		j.covered()
 	}
 	j.pending = nil
+	if j.timeline != nil {
+		j.timeline.end(done)
+	}
 }
 
 // visible says that a change that failed can be seen: it may be durable or not.
@@ -117,6 +125,9 @@ func (j *journal) restart(m *model) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.states, j.pending, j.syncing, j.maybe = []*model{m}, nil, false, nil
+	if j.timeline != nil {
+		j.timeline.restart(m)
+	}
 }
 
 // allowed returns the states to which a crash now may lead back, earliest first.

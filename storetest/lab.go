@@ -24,6 +24,8 @@ type lab struct {
 	root   string
 	settle func(*store) // done after each step of a settled case
 	opened []*store
+	// repeat, if not nil, returns the command that runs a seed again.
+	repeat func(seed uint64) string
 }
 
 // runLab runs f in a fresh lab, and looks after what it leaves open.

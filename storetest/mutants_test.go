@@ -96,6 +96,7 @@ type wrongStore struct {
 	*refStore
 	get        func(dst, key []byte) ([]byte, error)
 	apply      func(*statelab.Batch) error
+	advance    func(watermark int64) error
 	iter       func(statelab.Range) (statelab.Iterator, error)
 	checkpoint func(string) error
 	stats      func() statelab.Stats
@@ -114,6 +115,13 @@ func (w *wrongStore) Apply(b *statelab.Batch) error {
 		return w.apply(b)
 	}
 	return w.refStore.Apply(b)
+}
+
+func (w *wrongStore) Advance(watermark int64) error {
+	if w.advance != nil {
+		return w.advance(watermark)
+	}
+	return w.refStore.Advance(watermark)
 }
 
 func (w *wrongStore) Iter(r statelab.Range) (statelab.Iterator, error) {

@@ -51,6 +51,8 @@ type player struct {
 	skipCopies bool
 	// readBack is the setting's.
 	readBack bool
+	// readers, if not nil, read beside the history.
+	readers *readers
 }
 
 // An openIter is an iterator, and what it should say.
@@ -101,6 +103,7 @@ func (p *player) open() error {
 		return err
 	}
 	p.store, p.apart = s, tellsApart(s)
+	p.readers.reopened()
 	return nil
 }
 
@@ -110,6 +113,7 @@ func (p *player) play(steps []step) (f *failure) {
 	defer func() {
 		if v := recover(); v != nil { // the store may hold its locks: leave it alone
 			f = failed("C1", "panic: %v\n%s", v, debug.Stack())
+			p.readers.dismiss()
 		} else {
 			p.abandon()
 		}
@@ -120,11 +124,17 @@ func (p *player) play(steps []step) (f *failure) {
 	if err := p.open(); err != nil {
 		return failed("O1", "opening: %v", err)
 	}
+	if p.readers != nil {
+		p.readers.start(p)
+	}
 	for i, s := range steps {
 		at = i
 		f, err := p.do(s)
 		if err != nil {
 			f = failed(clauseOf(s.verb), "%v", err)
+		}
+		if f == nil {
+			f = p.readers.found()
 		}
 		if f != nil {
 			return f
@@ -141,6 +151,9 @@ func (p *player) end() *failure {
 		}
 	}
 	if f := p.closeIters(); f != nil {
+		return f
+	}
+	if f := p.readers.stop(); f != nil {
 		return f
 	}
 	if p.beforeEnd != nil {
@@ -163,6 +176,7 @@ func cmpFailure(verb string, f *failure, err error) *failure {
 
 // abandon closes what a failure left open.
 func (p *player) abandon() {
+	p.readers.stop()
 	for _, it := range p.iters {
 		it.Close()
 	}
@@ -205,6 +219,7 @@ func (p *player) do(s step) (*failure, error) {
 	case "apply", "advance", "delete-range", "sync", "checkpoint":
 		p.writes++
 	}
+	p.cfg.tally.add("calls: "+s.verb, p.o.Durability, 1)
 	switch s.verb {
 	case "apply":
 		return p.apply(s)
@@ -212,7 +227,9 @@ func (p *player) do(s step) (*failure, error) {
 		return p.advance(s.at)
 	case "delete-range":
 		r := s.bounds()
-		return nil, p.change(func(m *model) { m.deleteRange(r) }, func() error { return statelab.DeleteRange(p.store, r) })
+		return p.readers.while(func() (*failure, error) { // the fall-back is no single change
+			return nil, p.change(func(m *model) { m.deleteRange(r) }, func() error { return statelab.DeleteRange(p.store, r) })
+		})
 	case "get":
 		return p.get(s.keys[0].string())
 	case "multiget":
@@ -228,9 +245,9 @@ func (p *player) do(s step) (*failure, error) {
 	case "checkpoint":
 		return p.checkpoint()
 	case "reopen":
-		return p.reopen()
+		return p.readers.while(p.reopen)
 	case "kill", "power-cut":
-		return p.crash(s)
+		return p.readers.while(func() (*failure, error) { return p.crash(s) })
 	}
 	return p.iterate(s)
 }
@@ -277,12 +294,15 @@ func (p *player) apply(s step) (*failure, error) {
 		addOp(&b, op)
 		grows = grows || op.Kind != statelab.OpDelete
 	}
+	p.readers.heat(ops)
 	err := p.change(func(m *model) { m.apply(ops) }, func() error { return p.store.Apply(&b) })
+	p.cfg.tally.add("operations in batches", p.o.Durability, int64(len(ops)))
 	if errors.Is(err, statelab.ErrBudget) && p.cfg.MemoryResident && p.o.Memory > 0 {
 		live, more := int64(p.journal.now().bytes), int64(len(b.Bytes()))
 		if !grows || 8*live+more < p.o.Memory {
 			return failed("O2", "Apply of %d bytes, with %d alive and a budget of %d: %v", more, live, p.o.Memory, err), nil
 		}
+		p.cfg.tally.add("batches refused for the budget", p.o.Durability, 1)
 		return nil, nil
 	}
 	if err != nil || !p.readBack {

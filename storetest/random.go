@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/offheap"
@@ -11,16 +12,69 @@ import (
 
 // randomRuns plays seeded random histories under each durability and compares
 // every answer with the model's. Most are played with inline maintenance, so
-// that a seed fails again; every fourth in the background.
+// that a seed fails again; every fourth in the background. A quarter of the seeds
+// stand for a second history, beside which others read.
 func randomRuns(l *lab) {
 	l.eachDurability(func(l *lab, d statelab.Durability) {
 		for i := range l.cfg.Seeds {
-			seed := l.cfg.Seed + uint64(i)
-			st := l.settingOf(seed, d)
-			steps := l.cfg.generate(seed, l.cfg.Steps, randomMix)
-			l.prove("random", seed, st, steps, 300, func(steps []step) *failure { return playRandom(l, st, steps) })
+			l.proveRandom(l.cfg.Seed+uint64(i), d)
+		}
+		for i := range (l.cfg.Seeds + 3) / 4 {
+			l.proveBeside(l.cfg.Seed+uint64(i), d)
 		}
 	})
+}
+
+// proveRandom plays the history of a seed.
+func (l *lab) proveRandom(seed uint64, d statelab.Durability) {
+	l.Helper()
+	st := l.settingOf(seed, d)
+	l.prove("random", seed, st, l.cfg.generate(seed, l.cfg.Steps, randomMix), 300, func(steps []step) *failure { return playRandom(l, st, steps) })
+}
+
+// proveBeside plays another history of a seed, with readers beside it.
+func (l *lab) proveBeside(seed uint64, d statelab.Durability) {
+	l.Helper()
+	if why, ok := l.cfg.Waive["C1"]; ok {
+		l.Log("nothing is read beside the writer; C1 is waived: " + why)
+		return
+	}
+	st := l.settingOf(seed, d)
+	st.readBack = false
+	if seed%2 == 0 {
+		st.maintenance = statelab.MaintenanceBackground
+	}
+	history := l.cfg.generate(seed, l.cfg.Steps, besideMix)
+	f := playBeside(l, st, history)
+	if f == nil {
+		return
+	}
+	l.shrinkAndFail("beside", seed, st, history, f, 100, func(steps []step) *failure { return playOften(l, st, steps) })
+}
+
+// playBeside plays a history while others read.
+func playBeside(l *lab, st setting, steps []step) *failure {
+	before := offheap.InUse()
+	p := newPlayer(l, st, nil)
+	if st.maintenance == statelab.MaintenanceBackground {
+		p.o.SyncInterval = time.Millisecond
+	}
+	p.readers = newReaders(uint64(len(steps)), steps)
+	f := p.play(steps)
+	l.cfg.tally.add(historiesBeside, st.durability, 1)
+	return f.orLeak(before)
+}
+
+// playOften plays a history with readers until it fails, but not for ever: what
+// it shows depends on who runs when.
+func playOften(l *lab, st setting, steps []step) *failure {
+	const most = 10
+	for range most {
+		if f := playBeside(l, st, steps); f != nil {
+			return f
+		}
+	}
+	return nil
 }
 
 // settingOf varies the options by the seed.
@@ -47,8 +101,15 @@ func playRandom(l *lab, st setting, steps []step) *failure {
 	before := offheap.InUse()
 	p := newPlayer(l, st, nil)
 	f := p.play(steps)
+	l.cfg.tally.add(histories, st.durability, 1)
+	return f.orLeak(before)
+}
+
+// orLeak returns the failure, if there is one, and otherwise says whether there
+// is more off-heap memory in use than before.
+func (f *failure) orLeak(before int64) *failure {
 	if left := offheap.InUse() - before; f == nil && left != 0 {
-		f = failed("O5", "%d bytes of off-heap memory are in use after the store and its iterators were closed", left)
+		return failed("O5", "%d bytes of off-heap memory are in use after the store and its iterators were closed", left)
 	}
 	return f
 }
@@ -57,14 +118,26 @@ func playRandom(l *lab, st setting, steps []step) *failure {
 // and ends the case.
 func (l *lab) prove(run string, seed uint64, st setting, steps []step, runs int, play func([]step) *failure) {
 	l.Helper()
-	f := play(steps)
-	if f == nil {
-		return
+	if f := play(steps); f != nil {
+		l.shrinkAndFail(run, seed, st, steps, f, runs, play)
 	}
+}
+
+// again returns the command that runs a seed of this case again.
+func (l *lab) again(seed uint64) string {
+	if l.repeat != nil {
+		return l.repeat(seed)
+	}
+	return l.cfg.rerun(l.Name(), seed)
+}
+
+// shrinkAndFail ends the case with a history that fails, shrunk.
+func (l *lab) shrinkAndFail(run string, seed uint64, st setting, steps []step, f *failure, runs int, play func([]step) *failure) {
+	l.Helper()
 	short, f := shrink(steps, f, runs, play)
 	l.failClause(f.clause, "step %d of %d, %s:\n\t%s\n\tthe history of seed %d, cut down from %d steps to %d, for Replay:\n\n%s%s\n\tagain: %s\n",
 		f.step+1, len(short), lineOf(short, f.step), f.text, seed, len(steps), len(short),
-		st.line(run), printSteps(short), l.cfg.rerun(l.Name(), seed))
+		st.line(run), printSteps(short), l.again(seed))
 }
 
 func lineOf(steps []step, i int) string {
@@ -111,6 +184,8 @@ func playAs(run string, l *lab, st setting, steps []step) *failure {
 	switch run {
 	case "random":
 		return playRandom(l, st, steps)
+	case "beside":
+		return playOften(l, st, steps)
 	case "power-cut":
 		return playPowerCuts(l, st, steps)
 	}

@@ -19,12 +19,19 @@ type recorder struct {
 	failed   bool
 	failures []string // in the root
 	skips    []string // in the root
+	logs     []string // in the root
 }
 
 func (r *recorder) Helper()         {}
 func (r *recorder) Name() string    { return r.name }
 func (r *recorder) TempDir() string { return r.t.TempDir() }
-func (r *recorder) Log(...any)      {}
+
+func (r *recorder) Log(args ...any) {
+	root := r.root()
+	root.mu.Lock()
+	defer root.mu.Unlock()
+	root.logs = append(root.logs, fmt.Sprint(args...))
+}
 
 func (r *recorder) Failed() bool {
 	r.mu.Lock()

@@ -10,11 +10,23 @@
 // What runs, in subtests:
 //
 //	K1/... to C2/...   cases, at least one for each clause, named by it
-//	random/...         seeded random histories, compared with a model after each step
+//	random/...         seeded random histories, compared with a model after each step, by
+//	                   themselves and with readers beside the writer
 //
 // Those of D1 to D4 and D8 cut the power of a file system in memory at, and
 // between, the store's syncs; those of F1 to F3 and F7 make the n-th file
 // operation of each kind fail; that of F4 damages every file.
+//
+// More of the same runs for as long as one likes. With Effort.For the random
+// histories are ever new until that time is over, and with Effort.Crashes there
+// is a subtest that crashes and fails the store in ever new histories until so
+// many crash points were tried; both tell what they did. Flags puts them on the
+// command line:
+//
+//	var effort = storetest.Flags(flag.CommandLine) // and Effort: *effort in Config
+//
+//	go test . -v -timeout 0 -run 'TestStore$/random' -storetest.for 1h
+//	go test . -v -timeout 0 -run 'TestStore$/crashes' -storetest.crashes 10000
 //
 // The text of a failure begins with the id of the clause that is broken and
 // ends with its sentence. A random history that fails is shrunk, and printed
@@ -68,6 +80,8 @@ type Config struct {
 	Waive map[string]string
 
 	Effort
+
+	tally *tally // of what the run does, if it is to be told
 }
 
 // maxKey returns the longest key that the store takes.

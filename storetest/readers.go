@@ -1,0 +1,455 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/statelab/statelab"
+)
+
+// readers read a store beside the one writer that plays a history on it, and
+// compare what they read with the timeline of its states. They stand still while
+// the store is closed and opened again; their iterators do not outlive that, and
+// must say so.
+type readers struct {
+	p        *player
+	seed     uint64
+	keys     [][]byte // of the history
+	timeline *timeline
+	apart    bool         // the store tells elements apart
+	calls    sync.RWMutex // held for reading during each call, for writing while the store is reopened
+	openings int          // of the store; guarded by calls
+	hot      atomic.Pointer[[][]byte]
+	stopping atomic.Bool
+	running  sync.WaitGroup
+	failure  atomic.Pointer[failure]
+}
+
+// readersBeside is how many goroutines read beside the writer.
+const readersBeside = 2
+
+// newReaders returns the readers of a history; they start when the player has
+// opened its store.
+func newReaders(seed uint64, steps []step) *readers {
+	r := &readers{seed: seed}
+	seen := map[string]bool{}
+	for _, s := range steps {
+		for _, o := range s.ops {
+			if key := o.key.string(); !seen[key] {
+				seen[key] = true
+				r.keys = append(r.keys, []byte(key))
+			}
+		}
+	}
+	if len(r.keys) == 0 {
+		r.keys = [][]byte{[]byte("absent")}
+	}
+	return r
+}
+
+func (r *readers) start(p *player) {
+	r.p, r.apart, r.timeline = p, p.apart, newTimeline(p.journal.now())
+	p.journal.timeline = r.timeline
+	for i := range readersBeside {
+		one := &reader{readers: r, Rand: rand.New(rand.NewPCG(r.seed, uint64(i))), counts: map[string]int64{}}
+		r.running.Go(one.run)
+	}
+}
+
+// stop waits for the readers to close what they have open, and returns the
+// first failure.
+func (r *readers) stop() *failure {
+	if r == nil {
+		return nil
+	}
+	r.dismiss()
+	r.running.Wait()
+	return r.failure.Load()
+}
+
+// dismiss tells the readers to stop.
+func (r *readers) dismiss() {
+	if r != nil && r.timeline != nil {
+		r.stopping.Store(true)
+		r.timeline.finish()
+	}
+}
+
+// while makes f, which closes the store or changes it in more steps than one,
+// while nobody reads.
+func (r *readers) while(f func() (*failure, error)) (*failure, error) {
+	if r == nil {
+		return f()
+	}
+	r.calls.Lock()
+	defer r.calls.Unlock()
+	return f()
+}
+
+// reopened says that there is another store in the player. The caller is in while.
+func (r *readers) reopened() {
+	if r != nil {
+		r.openings++
+	}
+}
+
+// heat says which keys are about to be written.
+func (r *readers) heat(ops []statelab.Op) {
+	if r == nil || len(ops) == 0 {
+		return
+	}
+	keys := make([][]byte, len(ops))
+	for i, op := range ops {
+		keys[i] = op.Key
+	}
+	r.hot.Store(&keys)
+}
+
+// found returns a failure that a reader has found so far.
+func (r *readers) found() *failure {
+	if r == nil {
+		return nil
+	}
+	return r.failure.Load()
+}
+
+// A reader is one of the goroutines.
+type reader struct {
+	*readers
+	*rand.Rand
+	buf    []byte
+	walks  []*walk
+	counts map[string]int64
+}
+
+// A walk is an iterator, with the states that it may be of.
+type walk struct {
+	statelab.Iterator
+	opening int // of the store
+	r       statelab.Range
+	may     []standing
+	moves   int
+}
+
+type standing struct {
+	candidate
+	cursor *cursor
+}
+
+func (r *reader) run() {
+	defer func() {
+		if v := recover(); v != nil { // the store may hold its locks: leave it alone
+			r.failure.CompareAndSwap(nil, failed("C1", "a reader beside the writer: panic: %v\n%s", v, debug.Stack()))
+		}
+		for name, n := range r.counts {
+			r.p.cfg.tally.add("reads beside the writer: "+name, r.p.o.Durability, n)
+		}
+	}()
+	for !r.stopping.Load() && r.failure.Load() == nil {
+		if f := r.read(); f != nil {
+			f.text = "a reader beside the writer: " + f.text
+			r.failure.CompareAndSwap(nil, f)
+		}
+		if r.IntN(4) == 0 {
+			runtime.Gosched()
+		}
+	}
+	for len(r.walks) > 0 {
+		r.closeWalk(0)
+	}
+}
+
+// read makes one read of some kind.
+func (r *reader) read() *failure {
+	switch at := r.IntN(20); {
+	case at < 5:
+		return r.get()
+	case at < 8:
+		return r.multiGet()
+	case at < 10:
+		return r.elements()
+	case at < 11:
+		return r.watermark()
+	case at < 14:
+		return r.probe()
+	case at < 15 || len(r.walks) == 0:
+		return r.openWalk()
+	}
+	return r.moveWalk()
+}
+
+// call makes a call on the store, if it is still the same as at the opening.
+func (r *reader) call(f func(statelab.Store)) {
+	r.calls.RLock()
+	defer r.calls.RUnlock()
+	f(r.p.store)
+}
+
+// key picks a key, often one that is being written.
+func (r *reader) key() []byte {
+	if hot := r.hot.Load(); hot != nil && r.IntN(2) == 0 {
+		return (*hot)[r.IntN(len(*hot))]
+	}
+	return r.keys[r.IntN(len(r.keys))]
+}
+
+// fit judges a read that began at from.
+func (r *reader) fit(name, clause string, from int, fits func(*model) bool, what func() string) *failure {
+	r.counts[name]++
+	if r.timeline.find(from, fits) {
+		return nil
+	}
+	return failed(clause, "%s, %s", what(), r.timeline.where(from, fits))
+}
+
+func (r *reader) get() *failure {
+	key := r.key()
+	from := r.timeline.from()
+	var err error
+	r.call(func(s statelab.Store) { r.buf, err = s.Get(r.buf[:0], key) })
+	if err != nil && !errors.Is(err, statelab.ErrNotFound) {
+		return failed("K1", "Get(%s): %v", quote(key), err)
+	}
+	return r.fit("Get", "K12", from, func(m *model) bool {
+		want, ok := m.value(string(key))
+		return ok == (err == nil) && want == string(r.buf)
+	}, func() string { return fmt.Sprintf("Get(%s) gives %s and %v", quote(key), quote(r.buf), err) })
+}
+
+// multiGet reads all keys that are being written, or some. Stores that have the
+// ability must answer as of one moment.
+func (r *reader) multiGet() *failure {
+	var keys [][]byte
+	if hot := r.hot.Load(); hot != nil && r.IntN(2) == 0 {
+		keys = *hot
+	} else {
+		for range 1 + r.IntN(6) {
+			keys = append(keys, r.key())
+		}
+	}
+	from := r.timeline.from()
+	got := make([]string, len(keys))
+	there := make([]bool, len(keys))
+	var err error
+	atOnce := false
+	r.call(func(s statelab.Store) {
+		_, atOnce = s.(statelab.MultiGetStore)
+		err = statelab.MultiGet(s, keys, func(i int, value []byte) { got[i], there[i] = string(value), true })
+	})
+	if err != nil {
+		return failed("K1", "MultiGet: %v", err)
+	}
+	one := func(i int) func(m *model) bool {
+		return func(m *model) bool {
+			want, ok := m.value(string(keys[i]))
+			return ok == there[i] && want == got[i]
+		}
+	}
+	if atOnce {
+		return r.fit("MultiGet", "K10", from, func(m *model) bool {
+			for i := range keys {
+				if !one(i)(m) {
+					return false
+				}
+			}
+			return true
+		}, func() string { return fmt.Sprintf("MultiGet of %s gives %s", quoteAll(keys), quoteAll(got)) })
+	}
+	for i, key := range keys {
+		if f := r.fit("MultiGet, key by key", "K12", from, one(i), func() string { return fmt.Sprintf("MultiGet gives for %s %s: %v", quote(key), quote(got[i]), there[i]) }); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+func quoteAll[T ~string | ~[]byte](of []T) string {
+	quoted := make([]string, len(of))
+	for i, b := range of {
+		quoted[i] = quote(b)
+	}
+	return fmt.Sprint(quoted)
+}
+
+func (r *reader) elements() *failure {
+	if !r.apart {
+		return r.get()
+	}
+	key := r.key()
+	from := r.timeline.from()
+	var got []element
+	var err error
+	r.call(func(s statelab.Store) {
+		err = statelab.Elements(s, key, func(e []byte, expireAt int64) bool {
+			got = append(got, element{string(e), expireAt})
+			return true
+		})
+	})
+	if err != nil && !errors.Is(err, statelab.ErrNotFound) {
+		return failed("K6", "Elements(%s): %v", quote(key), err)
+	}
+	return r.fit("Elements", "K6", from, func(m *model) bool { return slices.Equal(got, m.records[string(key)]) },
+		func() string { return fmt.Sprintf("Elements(%s) gives %s", quote(key), elementText(got)) })
+}
+
+func (r *reader) watermark() *failure {
+	from := r.timeline.from()
+	var got int64
+	r.call(func(s statelab.Store) { got = s.Stats().Watermark })
+	return r.fit("Stats", "T1", from, func(m *model) bool { return m.watermark == got },
+		func() string { return fmt.Sprintf("Stats says that the watermark is %s", timeText(got)) })
+}
+
+// probe reads the records of one join key at once, one way or the other.
+func (r *reader) probe() *failure {
+	key := r.key()
+	r.counts["probes"]++
+	forwards, backwards := step{verb: "next"}, step{verb: "prev"}
+	s := [2]step{forwards, backwards}[r.IntN(2)]
+	w, f := r.open(statelab.PrefixRange(key[:groupPrefix.Len(key)]))
+	for n := 0; f == nil && w != nil && n < 50; n++ {
+		var on bool
+		if on, f = r.move(w, s); !on {
+			break
+		}
+	}
+	if w != nil {
+		r.calls.RLock()
+		defer r.calls.RUnlock()
+		w.Close()
+	}
+	return f
+}
+
+// openWalk opens an iterator that is moved among other reads.
+func (r *reader) openWalk() *failure {
+	const most = 3
+	if len(r.walks) == most {
+		return r.closeWalk(r.IntN(most))
+	}
+	var bounds statelab.Range
+	switch r.IntN(4) {
+	case 0:
+		bounds.Lower = r.key()
+	case 1:
+		bounds.Upper = r.key()
+	case 2:
+		bounds.Lower, bounds.Upper = r.key(), r.key()
+		if string(bounds.Lower) > string(bounds.Upper) {
+			bounds.Lower, bounds.Upper = bounds.Upper, bounds.Lower
+		}
+	}
+	w, f := r.open(bounds)
+	if w != nil {
+		r.walks = append(r.walks, w)
+	}
+	return f
+}
+
+func (r *reader) open(bounds statelab.Range) (*walk, *failure) {
+	w := &walk{r: bounds}
+	from := r.timeline.from()
+	var err error
+	r.call(func(s statelab.Store) {
+		w.Iterator, err = s.Iter(bounds)
+		w.opening = r.openings
+	})
+	if err != nil {
+		return nil, failed("I1", "Iter(%s): %v", rangeText(bounds), err)
+	}
+	r.counts["iterators"]++
+	for _, c := range r.timeline.window(from) {
+		w.may = append(w.may, standing{c, &cursor{keys: c.model.keys(bounds)}})
+	}
+	return w, nil
+}
+
+// moveWalk moves one of the open iterators, or closes it.
+func (r *reader) moveWalk() *failure {
+	i := r.IntN(len(r.walks))
+	w := r.walks[i]
+	s := step{verb: []string{"next", "next", "next", "prev", "prev", "prev", "first", "last", "seek-ge", "seek-lt"}[r.IntN(10)]}
+	if shapes[s.verb].keys > 0 {
+		s.keys = []text{{head: string(r.key())}}
+	}
+	for range 1 + r.IntN(8) {
+		on, f := r.move(w, s)
+		if f != nil {
+			return f
+		}
+		if !on && w.may == nil {
+			return r.closeWalk(i)
+		}
+		s = step{verb: []string{"next", "prev"}[w.moves/8%2]}
+	}
+	if r.IntN(12) == 0 {
+		return r.closeWalk(i)
+	}
+	return nil
+}
+
+func (r *reader) closeWalk(i int) *failure {
+	w := r.walks[i]
+	r.walks = slices.Delete(r.walks, i, i+1)
+	r.calls.RLock()
+	defer r.calls.RUnlock()
+	err := w.Close()
+	if err != nil && !errors.Is(err, statelab.ErrSnapshotTooOld) && !errors.Is(err, statelab.ErrClosed) {
+		return failed("I7", "Close of an iterator: %v", err)
+	}
+	return nil
+}
+
+// move makes a move, and leaves of the states that the iterator may be of those
+// in which it leads there: none if the iterator has failed, as it may.
+func (r *reader) move(w *walk, s step) (on bool, f *failure) {
+	r.calls.RLock()
+	defer r.calls.RUnlock()
+	on = doMove(w.Iterator, s)
+	w.moves++
+	r.counts["moves"]++
+	if err := w.Err(); err != nil && !on { // after a move that led somewhere the writer may have failed it
+		return false, r.ended(w, s, err)
+	}
+	if w.opening != r.openings {
+		return on, failed("I7", "%s of an iterator of a store that was closed says %v, and no error", s.verb, on)
+	}
+	var left []standing
+	for _, c := range w.may {
+		if r.timeline.isRefused(c.at) || doMove(c.cursor, s) != on || string(c.cursor.Key()) != string(w.Key()) || on != (w.Key() != nil) {
+			continue
+		}
+		if value, _ := c.model.value(string(w.Key())); !on || value == string(w.Value()) {
+			left = append(left, c)
+		}
+	}
+	if len(left) == 0 {
+		return on, failed("I1", "%s of an iterator over %s says %v and stands on %s: %s, which with what it said before is none of the %d states that it may be of; in the last of them it stands on %s",
+			s, rangeText(w.r), on, quote(w.Key()), quote(w.Value()), len(w.may), quote(w.may[len(w.may)-1].cursor.Key()))
+	}
+	w.may = left
+	r.timeline.saw(left[0].at)
+	return on, nil
+}
+
+// ended judges an iterator that has failed.
+func (r *reader) ended(w *walk, s step, err error) *failure {
+	w.may = nil
+	switch {
+	case w.Key() != nil || w.Value() != nil:
+		return failed("I8", "after %s an iterator that has failed (%v) stands on %s", s.verb, err, quote(w.Key()))
+	case errors.Is(err, statelab.ErrClosed) && w.opening != r.openings:
+		r.counts["iterators that outlived their store"]++
+	case errors.Is(err, statelab.ErrSnapshotTooOld) && r.p.o.Memory > 0:
+		r.counts["iterators that were too old"]++
+	default:
+		return failed("I1", "%s of an iterator: %v", s.verb, err)
+	}
+	return nil
+}

@@ -44,7 +44,7 @@ func (j *intervalJoin) leftArrives(e Event) error {
 	}
 	j.setTimer(e.Time+j.hold, e.Key, Left, e.Seq, markedValue)
 	j.marks.add(Left, e.Seq)
-	return j.hooks.Sample(s)
+	return j.emitSample(s)
 }
 
 func (j *intervalJoin) rightArrives(e Event) error {
@@ -124,7 +124,7 @@ func (j *intervalJoin) pair(l, r *Event, decided bool) error {
 	}
 	s.Rights = append(s.Rights, *r)
 	sortEvents(s.Rights)
-	return j.hooks.Sample(s)
+	return j.emitSample(s)
 }
 
 // revise counts a left event as matched that had been decided to be unmatched,

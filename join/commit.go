@@ -29,19 +29,29 @@ func (o *Operator) Flush() error {
 	return o.fail(o.fire(o.due()))
 }
 
-// due returns the time below which timers may fire. Where what is emitted also
-// depends on arrivals, this is the watermark in steps of a quantum, so that how
-// the two interleave does not depend on when batches happen to end.
+// due returns the time below which timers may fire.
 func (o *Operator) due() int64 {
-	w := o.Watermark()
-	if o.quantum == 0 || w == statelab.MinWatermark || w == math.MaxInt64 {
-		return w
+	due, _ := o.DueAt(o.Watermark())
+	return due
+}
+
+// DueAt returns the time below which timers fire once the watermark of the join is
+// w. Where what is emitted also depends on arrivals, this is the watermark in steps of
+// a quantum, so that how the two interleave does not depend on when batches happen
+// to end: whoever divides a join among operators must flush all of them at
+// each step, before the event that comes next. Everywhere else steps is false.
+func (o *Operator) DueAt(w int64) (due int64, steps bool) {
+	if o.quantum == 0 {
+		return w, false
+	}
+	if w == statelab.MinWatermark || w == math.MaxInt64 {
+		return w, true
 	}
 	past := w % o.quantum
 	if past < 0 {
 		past += o.quantum
 	}
-	return w - past
+	return w - past, true
 }
 
 // Commit flushes, checks that the counts reconcile, and returns once all is

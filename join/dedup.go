@@ -43,7 +43,7 @@ func (d *dedupFirst) take(_ Side, e Event) error {
 		d.setTimer(expireAt-1, e.Key, Left, e.Seq, nil)
 	}
 	d.sample = Sample{Left: e, Rights: d.sample.Rights[:0]}
-	return d.hooks.Sample(&d.sample)
+	return d.emitSample(&d.sample)
 }
 
 // kept returns the time of the event of a key that was kept last.
@@ -108,7 +108,7 @@ func (d *dedupLast) fire(t timer, _ []byte) error {
 	}
 	c.unmatched++
 	d.counts.samples++
-	return d.hooks.Sample(&d.sample)
+	return d.emitSample(&d.sample)
 }
 
 // readWithFollower reads the left event of a timer, which fires span after its

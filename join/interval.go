@@ -111,7 +111,7 @@ func (j *intervalJoin) decide() error {
 		}
 	}
 	j.counts.samples++
-	return j.hooks.Sample(&j.sample)
+	return j.emitSample(&j.sample)
 }
 
 // assemble reads the left event of a timer and its right events into j.sample.

@@ -81,6 +81,9 @@ func appendEscaped(dst, part []byte) []byte {
 	return append(dst, 0, terminator)
 }
 
+// escapedSize returns how many bytes appendEscaped appends for a part.
+func escapedSize(part []byte) int { return len(part) + bytes.Count(part, []byte{0}) + 2 }
+
 // escapedLen returns the length of the escaped part that b begins with, its
 // terminator included, or 0 if there is none.
 func escapedLen(b []byte) int {
@@ -180,3 +183,7 @@ func decodeEventTail(key []byte) (side Side, t int64, seq uint64, ok bool) {
 // Group returns the key group of a join key: what state is divided by among
 // partitions.
 func Group(key []byte) uint16 { return uint16(xxhash.Sum64(key) >> 48) }
+
+// Partition returns which of n partitions a join key belongs to: each has an
+// equal share of the key groups, in their order.
+func Partition(key []byte, n int) int { return int(uint64(Group(key)) * uint64(n) >> 16) }

@@ -16,6 +16,14 @@ type Event struct {
 	Value []byte // the caller's bytes, kept as they are
 }
 
+// Storable says whether a store can hold an event. One that cannot be held is
+// rejected, and raises no watermark.
+func (e *Event) Storable() bool {
+	return e.Time <= MaxTime && e.Time >= -MaxTime &&
+		len(e.Value) <= statelab.MaxRecordSize &&
+		eventHead+escapedSize(e.Key)+eventTail <= statelab.MaxKeySize
+}
+
 // Hooks are what an Operator calls. Slices passed to them are valid during the
 // call only. An error they return ends the join: every later call returns it.
 type Hooks struct {
@@ -77,6 +85,8 @@ type Operator struct {
 	advanced int64 // the store's watermark
 	marks    marks
 	pending  pending
+	firing   bool                // a timer is being fired,
+	firingAt int64               // of this time
 	retired  map[uint64]struct{} // sequences of right events whose timers the batch deletes
 	err      error               // the first failure, for good
 
@@ -196,17 +206,13 @@ func (o *Operator) Add(side Side, e Event) error {
 		}
 		return nil
 	}
-	if e.Time > MaxTime || e.Time < -MaxTime || len(e.Value) > statelab.MaxRecordSize {
+	if !e.Storable() {
 		c.rejected++
 		return nil
 	}
 	prefix := appendEventPrefix(o.key[:0], e.Key)
 	o.prefixLen = len(prefix)
 	o.key = appendEventTail(prefix, side, e.Time, e.Seq)
-	if len(o.key) > statelab.MaxKeySize {
-		c.rejected++
-		return nil
-	}
 	if err := o.logic.take(side, e); err != nil {
 		return o.fail(err)
 	}
@@ -258,6 +264,10 @@ func (o *Operator) see(side Side, seq uint64) (bool, error) {
 	o.position[side] = seq + 1
 	return true, nil
 }
+
+// Pass takes note that the rows of a side below seq that were not added are none
+// of this operator's: they belong to other partitions of the join.
+func (o *Operator) Pass(side Side, seq uint64) { o.position[side] = max(o.position[side], seq) }
 
 // Advance raises the watermark of a side: no event below it is expected any
 // more. Less than the watermark that MaxDisorder has brought about changes nothing.

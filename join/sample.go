@@ -18,10 +18,21 @@ type Sample struct {
 	// emitted last for the same left event (of a left outer join; the pairs of
 	// an inner one are emitted once).
 	Correction bool
+
+	// Fired says that a timer brought the sample forth, at event time FiredAt, and not
+	// the arrival of an event.
+	Fired   bool
+	FiredAt int64 // µs
 }
 
 // arenaLimit is the largest buffer that is kept from one sample to the next, in bytes.
 const arenaLimit = 16 << 20
+
+// emitSample hands a sample to its hook.
+func (o *Operator) emitSample(s *Sample) error {
+	s.Fired, s.FiredAt = o.firing, o.firingAt
+	return o.hooks.Sample(s)
+}
 
 // keep copies bytes into the arena. Earlier copies stay valid when it moves.
 func (o *Operator) keep(b []byte) []byte {

@@ -38,7 +38,7 @@ func (s *sessions) fire(t timer, _ []byte) error {
 	s.counts.pairs += n - 1
 	s.counts.samples++
 	sample.Left, sample.Rights = events[0], events[1:]
-	err = s.hooks.Sample(sample)
+	err = s.emitSample(sample)
 	sample.Rights = events[:0]
 	return err
 }

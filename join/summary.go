@@ -23,6 +23,20 @@ type Summary struct {
 	Corrections      int64 `json:"corrections,omitempty"` // samples emitted in place of earlier ones of the same left event
 }
 
+// Plus returns the sum of what two operators counted, which are partitions of one join.
+func (s Summary) Plus(o Summary) Summary {
+	return Summary{
+		LeftIn: s.LeftIn + o.LeftIn, RightIn: s.RightIn + o.RightIn, Filtered: s.Filtered + o.Filtered,
+		Samples: s.Samples + o.Samples, Pairs: s.Pairs + o.Pairs,
+		MatchedLeft: s.MatchedLeft + o.MatchedLeft, MatchedRight: s.MatchedRight + o.MatchedRight,
+		UnmatchedLeft: s.UnmatchedLeft + o.UnmatchedLeft, UnmatchedRight: s.UnmatchedRight + o.UnmatchedRight,
+		LateLeft: s.LateLeft + o.LateLeft, LateRight: s.LateRight + o.LateRight,
+		WaitingLeft: s.WaitingLeft + o.WaitingLeft, WaitingRight: s.WaitingRight + o.WaitingRight,
+		Rejected: s.Rejected + o.Rejected, NegativesDropped: s.NegativesDropped + o.NegativesDropped,
+		Corrections: s.Corrections + o.Corrections,
+	}
+}
+
 // sideCounts are the counts that exist once per side.
 type sideCounts struct {
 	in, matched, unmatched, late, waiting, rejected int64

@@ -90,7 +90,7 @@ func (j *temporalJoin) fireLeft(t timer) error {
 	} else {
 		c.unmatched++
 	}
-	return j.hooks.Sample(s)
+	return j.emitSample(s)
 }
 
 // lastBelow returns the last version of a key whose record's key is below upper.

@@ -82,7 +82,10 @@ func (o *Operator) fireUntilLarge(w int64) error {
 		if !ok {
 			return alarm("key %x is not a timer", it.Key())
 		}
-		if err := o.logic.fire(t, it.Value()); err != nil {
+		o.firing, o.firingAt = true, t.time
+		err := o.logic.fire(t, it.Value())
+		o.firing, o.firingAt = false, 0
+		if err != nil {
 			return err
 		}
 		if o.deletes {

@@ -52,7 +52,7 @@ func (j *tumblingJoin) fire(t timer, _ []byte) error {
 		return nil
 	}
 	for _, s.Left = range j.lefts {
-		if err := j.hooks.Sample(s); err != nil {
+		if err := j.emitSample(s); err != nil {
 			return err
 		}
 	}

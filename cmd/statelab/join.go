@@ -33,6 +33,7 @@ the output does). On a terminal, progress is shown on stderr.
 type joinFlags struct {
 	file, summary                     string
 	backend, stateDir, memory, output string
+	partitions                        int // 0 overrides nothing
 }
 
 func runJoin(args []string, stdout, stderr io.Writer) int {
@@ -43,6 +44,7 @@ func runJoin(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.backend, "backend", "", "`spec` of the backend, such as btree or lsm?memory=64MiB")
 	line.StringVar(&f.stateDir, "state-dir", "", "`directory` of the state")
 	line.StringVar(&f.memory, "memory", "", "memory `budget` of the backend, such as 64MiB")
+	line.IntVar(&f.partitions, "partitions", 0, "`number` of partitions")
 	line.StringVar(&f.output, "output", "", "output `file`; - is standard output")
 	_, err := line.parse(args, 0, 0)
 	if err == nil {
@@ -112,6 +114,9 @@ func (f *joinFlags) definition() (*pipeline.Definition, error) {
 	}
 	if f.output != "" {
 		def.Output = f.output
+	}
+	if f.partitions != 0 {
+		def.State.Partitions = f.partitions
 	}
 	if f.memory != "" {
 		if def.State.Memory, err = spec.ParseSize(f.memory); err != nil {

@@ -219,16 +219,24 @@ func TestAKilledJoinGoesOn(t *testing.T) {
 					if err := errors.Join(os.RemoveAll("state"), os.Remove("out.jsonl")); err != nil {
 						t.Fatal(err)
 					}
-					summary, interrupted := interruptAgainAndAgain(t, signal, 5*time.Millisecond, binary, "join", "-f", "p.yaml")
-					if summary != want {
-						t.Errorf("the summary is\n%swant\n%s", summary, want)
-					}
-					got, err := os.ReadFile("out.jsonl")
-					if err != nil {
-						t.Fatal(err)
-					}
-					if !bytes.Equal(got, whole) {
-						t.Errorf("after %d interruptions the output is another one, of %d bytes instead of %d", interrupted, len(got), len(whole))
+					for _, partitions := range []string{"1", "3"} {
+						if partitions != "1" && signal == syscall.SIGKILL && durability != "checkpoint" {
+							continue
+						}
+						summary, interrupted := interruptAgainAndAgain(t, signal, 5*time.Millisecond, binary, "join", "-f", "p.yaml", "-partitions", partitions)
+						if summary != want {
+							t.Errorf("%s partitions: the summary is\n%swant\n%s", partitions, summary, want)
+						}
+						got, err := os.ReadFile("out.jsonl")
+						if err != nil {
+							t.Fatal(err)
+						}
+						if !bytes.Equal(got, whole) {
+							t.Errorf("%s partitions: after %d interruptions the output is another one, of %d bytes instead of %d", partitions, interrupted, len(got), len(whole))
+						}
+						if err := errors.Join(os.RemoveAll("state"), os.Remove("out.jsonl")); err != nil {
+							t.Fatal(err)
+						}
 					}
 				})
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"testing"
 
 	"github.com/statelab/statelab"
@@ -76,8 +77,11 @@ func crashesOf(t *testing.T, fsys *vfs.Mem, def *pipeline.Definition) (crashes [
 	// The first run counts the operations, the second one crashes.
 	for every := 1; ; {
 		n := 0
+		var one sync.Mutex // partitions work side by side
 		base := fsys.Kill()
 		traced := vfs.NewTrace(base, func(op vfs.TraceOp) {
+			one.Lock()
+			defer one.Unlock()
 			if op.Op == vfs.OpRead || op.Op == vfs.OpOpen || op.Op == vfs.OpLock {
 				return
 			}

@@ -29,6 +29,7 @@ type State struct {
 	Memory          int64  // bytes; zero: the backend's default
 	Durability      statelab.Durability
 	CheckpointEvery time.Duration // of event time; zero: the default
+	Partitions      int           // zero: one
 }
 
 // DefaultBackend is the backend of a definition that names none.
@@ -80,6 +81,9 @@ func (d *Definition) validate() error {
 	if d.Output == "" {
 		return errors.New("output: no file")
 	}
+	if err := d.validatePartitions(); err != nil {
+		return err
+	}
 	if d.State.Dir != "" {
 		if left.File == "-" || right.File == "-" {
 			return errors.New("state.dir: standard input cannot be read again after a restart; leave the dir out")
@@ -89,6 +93,17 @@ func (d *Definition) validate() error {
 		}
 	}
 	return d.validateOutputs()
+}
+
+func (d *Definition) validatePartitions() error {
+	n := d.State.Partitions
+	if n < 0 || n > maxPartitions {
+		return fmt.Errorf("state.partitions: %d is not from 1 to %d", n, maxPartitions)
+	}
+	if m := d.State.Memory; n > 1 && m > 0 && m/int64(n) < statelab.MinMemory {
+		return fmt.Errorf("state.memory: %d bytes are less than %d for each of %d partitions", m, statelab.MinMemory, n)
+	}
+	return nil
 }
 
 func validateInput(side join.Side, c *source.Config) error {
@@ -104,6 +119,12 @@ func validateInput(side join.Side, c *source.Config) error {
 	}
 	return nil
 }
+
+// maxPartitions bounds the partitions: each has its own store and its own files.
+const maxPartitions = 1024
+
+// partitions returns how many there are.
+func (d *Definition) partitions() int { return max(d.State.Partitions, 1) }
 
 // inputs returns those of the kind, right last.
 func (d *Definition) inputs() []source.Config { return d.Inputs[:d.Spec.Kind.Inputs()] }

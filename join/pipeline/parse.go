@@ -3,6 +3,7 @@ package pipeline
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func (p *parse) state(n ast.Node, path string) error {
 		"memory":           p.memory,
 		"durability":       p.durability,
 		"checkpoint_every": p.checkpointEvery,
-		"partitions":       p.only("1"),
+		"partitions":       p.partitions,
 	})
 }
 
@@ -207,6 +208,18 @@ func (p *parse) durability(n ast.Node, path string) error {
 	}
 	if p.def.State.Durability, err = statelab.ParseDurability(text); err != nil {
 		return p.fault(n, path, "%w", err)
+	}
+	return nil
+}
+
+func (p *parse) partitions(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
+	}
+	to := &p.def.State.Partitions
+	if *to, err = strconv.Atoi(text); err != nil || *to < 1 || *to > maxPartitions {
+		return p.fault(n, path, "%q is not a whole number from 1 to %d", text, maxPartitions)
 	}
 	return nil
 }

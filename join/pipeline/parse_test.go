@@ -53,7 +53,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 		Late: "late.jsonl",
 		State: State{
 			Backend: "lsm?compaction=window", Dir: "state", Memory: 64 << 20,
-			Durability: statelab.DurabilityInterval, CheckpointEvery: 10 * time.Second,
+			Durability: statelab.DurabilityInterval, CheckpointEvery: 10 * time.Second, Partitions: 1,
 		},
 		Output: "samples.jsonl",
 	}
@@ -235,7 +235,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{output, "output: {file: out, format: parquet}", `p.yaml:4: output.format: "parquet" is not available yet; only jsonl is`},
 		{output, "output: {}", "p.yaml: output: no file"},
 		{output, "", "p.yaml: output: no file"},
-		{output, "output: {file: x}\nstate: {partitions: 4}", `p.yaml:5: state.partitions: "4" is not available yet; only 1 is`},
+		{output, "output: {file: x}\nstate: {partitions: 0}", `p.yaml:5: state.partitions: "0" is not a whole number from 1 to 1024`},
 		{output, "output: {file: x}\nstate: {memory: 1KiB}", "p.yaml:5: state.memory: 1KiB is less than the least of 64KiB"},
 		{output, "output: {file: x}\nstate: {memory: lots}", `p.yaml:5: state.memory: "lots" is not a size such as 512, 64KiB or 1GiB`},
 		{output, "output: {file: x}\nstate: {durability: some}", `p.yaml:5: state.durability: unknown durability "some"`},

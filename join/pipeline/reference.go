@@ -28,10 +28,10 @@ join
 state
   backend       a spec, such as lsm or btree?page_size=8KiB; default: lsm
   dir           where the state lies; default: a temporary directory, and an interrupted join starts anew
-  memory        such as 64MiB; default: the backend's
+  memory        such as 64MiB, for all partitions together; default: the backend's, for each
   durability    checkpoint, interval or always; default: checkpoint
   checkpoint_every  event time between commits; default: 1m with a dir, else only at the end
-  partitions    1
+  partitions    how many stores to divide the keys among, from 1 to 1024, each with a goroutine of its own; default: 1
 output
   file          what to write, as JSON lines; - is standard output
   format        jsonl

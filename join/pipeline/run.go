@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"math"
 	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/join"
@@ -65,17 +67,20 @@ type run struct {
 	opts     Options
 	dir      string // of the state
 	resuming bool   // a state dir was given, so commits are worth their cost
+	ctx      context.Context
+	note     []byte // the head of every partition's
 
-	sources [2]*source.Source
-	store   statelab.Store
-	printer *sink.Printer
-	outputs []*sink.Part // the output, and the late events if they are kept
-	op      *join.Operator
-	note    []byte // its head
-	ctx     context.Context
-	rows    int64 // read by this run
-	emitted int64 // samples or left events, emitted by this run
+	sources    [2]*source.Source
+	partitions []*partition
+	layout     layout
+	lock       io.Closer // of the layout
+
+	order   readingOrder
 	commits commits
+	to      feed
+
+	reporting sync.Mutex
+	rows      atomic.Int64 // read by this run
 }
 
 // Run runs a pipeline to its end. An error that is an *InputError is the
@@ -101,14 +106,18 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 	if err := r.open(); err != nil {
 		return s, err
 	}
-	if r.op.Finished() {
-		return r.alreadyFinished()
+	if !r.finished() {
+		if err := r.join(); err != nil {
+			return s, budgetHint(err)
+		}
 	}
-	if err := r.join(); err != nil {
-		return s, budgetHint(err)
-	}
-	s, err = r.finish()
+	s, err = r.publish()
 	return s, budgetHint(err)
+}
+
+// finished says whether all partitions have emitted all.
+func (r *run) finished() bool {
+	return !slices.ContainsFunc(r.partitions, func(p *partition) bool { return !p.op.Finished() })
 }
 
 // budgetHint says what to do about a state that does not fit into memory.
@@ -132,7 +141,6 @@ func (r *run) open() error {
 	for i := range r.def.inputs() {
 		schemas[i] = r.sources[i].Schema()
 	}
-	r.printer = sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), schemas[join.Left], schemas[join.Right])
 	if err := r.checkOutputDirs(); err != nil {
 		return err
 	}
@@ -140,22 +148,39 @@ func (r *run) open() error {
 	if r.note, err = r.head(); err != nil {
 		return err
 	}
-	r.store, err = r.opts.OpenStore(r.def.State.Backend, r.dir, &statelab.Options{
-		Memory: r.def.State.Memory, Durability: r.def.State.Durability,
-		Prefix: join.Prefix(), FS: r.opts.FS, Logger: r.opts.Logger,
-	})
-	if err != nil {
+	if err := r.openLayout(); err != nil {
 		return err
 	}
-	r.op, err = join.New(r.store, r.def.Spec, r.hooks())
-	if errors.Is(err, join.ErrSpecChanged) {
-		return badInput("%s: %w; remove %s to join anew", r.def.Name, err, r.dir)
+	for i := range r.def.partitions() {
+		p := r.newPartition(i)
+		p.printer = sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), schemas[join.Left], schemas[join.Right])
+		r.partitions = append(r.partitions, p)
+		if err := p.open(); err != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
+	return r.begin()
+}
+
+// begin goes to the place of the partition that is the furthest behind.
+func (r *run) begin() error {
+	least := r.partitions[0].place()
+	for _, p := range r.partitions[1:] {
+		if at := p.place(); at.rows() < least.rows() || at.rows() == least.rows() && at.low() < least.low() {
+			least = at
+		}
 	}
+	r.order = newReadingOrder(&r.def.Spec, least)
 	r.commits.every = r.def.checkpointEvery()
-	return r.openOutputs()
+	if r.finished() {
+		return nil
+	}
+	for i := range r.def.inputs() {
+		if err := r.sources[i].Skip(least.position[i]); err != nil {
+			return inputFault(err)
+		}
+	}
+	return nil
 }
 
 // inputFault makes what is wrong with a source an InputError, but not the
@@ -194,218 +219,24 @@ func (r *run) checkOutputDirs() error {
 	return nil
 }
 
-// openOutputs begins the outputs, or goes on with them where the note says.
-func (r *run) openOutputs() error {
-	note := r.op.Note()
-	if note != nil {
-		if err := r.compareNote(note, r.note); err != nil {
-			return err
-		}
-		if r.op.Finished() {
-			return nil
-		}
+// report calls Progress, which it does for any partition.
+func (r *run) report(watermark int64) {
+	if r.opts.Progress == nil {
+		return
 	}
-	for i, name := range r.outputNames() {
-		part, err := r.openOutput(name, note, i)
-		if err != nil {
-			return err
-		}
-		r.outputs = append(r.outputs, part)
-	}
-	for i, s := range r.sources[:len(r.def.inputs())] {
-		if err := s.Skip(r.op.Position(join.Side(i))); err != nil {
-			return inputFault(err)
-		}
-	}
-	return nil
+	r.reporting.Lock()
+	defer r.reporting.Unlock()
+	r.opts.Progress(Progress{Rows: r.rows.Load(), Watermark: watermark, Stats: r.stats})
 }
 
-func (r *run) openOutput(name string, note []byte, i int) (*sink.Part, error) {
-	switch {
-	case name == "-":
-		return sink.Stream(r.opts.Stdout), nil
-	case note == nil:
-		return sink.Create(r.opts.FS, name)
+// stats are those of the only store, or the sizes of all.
+func (r *run) stats() statelab.Stats {
+	stats := r.partitions[0].store.Stats()
+	for _, p := range r.partitions[1:] {
+		s := p.store.Stats()
+		stats = statelab.Stats{Engine: s.Engine, Memory: stats.Memory + s.Memory, Disk: stats.Disk + s.Disk}
 	}
-	part, err := sink.Resume(r.opts.FS, name, partState(note, i))
-	if errors.Is(err, sink.ErrNotResumable) {
-		return nil, badInput("%w; remove %s to join anew", err, r.dir)
-	}
-	return part, err
-}
-
-func partState(note []byte, i int) []byte {
-	return note[noteStates+i*sink.StateSize:][:sink.StateSize]
-}
-
-func (r *run) hooks() join.Hooks {
-	h := join.Hooks{Sample: r.emit, Note: r.appendNote}
-	if r.def.Late != "" {
-		h.Late = r.emitLate
-	}
-	return h
-}
-
-func (r *run) emit(s *join.Sample) error {
-	if r.emitted++; r.emitted%progressRows == 0 && r.op.Watermark() == math.MaxInt64 {
-		// No more rows are read, so this is the only place to stop at. The
-		// input has been committed.
-		r.report()
-		if r.ctx.Err() != nil {
-			return fmt.Errorf("%w while emitting the last samples", ErrStopped)
-		}
-	}
-	buf, err := r.printer.AppendSample(r.outputs[0].Buffer(), s)
-	if err != nil {
-		return err
-	}
-	return r.outputs[0].Extend(buf)
-}
-
-func (r *run) emitLate(side join.Side, e *join.Event) error {
-	buf, err := r.printer.AppendLate(r.outputs[1].Buffer(), side, e)
-	if err != nil {
-		return err
-	}
-	return r.outputs[1].Extend(buf)
-}
-
-// appendNote notes where the outputs stand. If what is applied with it may be
-// where a crash leaves the store, the outputs are made durable up to there first.
-func (r *run) appendNote(dst []byte, commit bool) ([]byte, error) {
-	dst = append(dst, r.note...)
-	for _, p := range r.outputs {
-		if r.resuming && (commit || r.def.State.Durability != statelab.DurabilityCheckpoint) {
-			if err := p.Sync(); err != nil {
-				return nil, err
-			}
-		}
-		dst = p.AppendState(dst)
-	}
-	return dst, nil
-}
-
-// join reads both sources to their ends.
-func (r *run) join() error {
-	ended := [2]bool{join.Right: len(r.def.inputs()) == 1}
-	var event source.Row
-	for !ended[join.Left] || !ended[join.Right] {
-		side := r.nextSide(ended)
-		err := r.sources[side].Next(&event)
-		if err == io.EOF {
-			ended[side] = true
-			if err := r.end(side); err != nil {
-				return err
-			}
-			continue
-		}
-		if err != nil {
-			return inputFault(err)
-		}
-		if err := r.add(side, &event); err != nil {
-			return err
-		}
-		if r.commits.due(r.op.Watermark()) {
-			if err := r.op.Commit(); err != nil {
-				return err
-			}
-		}
-		if r.rows++; r.rows%progressRows == 0 {
-			if err := r.pause(); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// end ends a side. All that was read is committed first: with unbounded
-// disorder the longest part is still to come.
-func (r *run) end(side join.Side) error {
-	if r.resuming {
-		if err := r.op.Commit(); err != nil {
-			return err
-		}
-	}
-	r.op.End(side)
-	return nil
-}
-
-// nextSide is the one whose watermark is behind: its events are what the other
-// side's wait for.
-func (r *run) nextSide(ended [2]bool) join.Side {
-	switch {
-	case ended[join.Left]:
-		return join.Right
-	case ended[join.Right]:
-		return join.Left
-	case r.op.SideWatermark(join.Right) < r.op.SideWatermark(join.Left):
-		return join.Right
-	}
-	return join.Left
-}
-
-func (r *run) add(side join.Side, event *source.Row) error {
-	switch event.Class {
-	case source.Filtered:
-		return r.op.Filter(side, event.Seq)
-	case source.NoKey:
-		return r.op.Reject(side, event.Seq)
-	}
-	return r.op.Add(side, join.Event{Key: event.Key, Time: event.Time, Seq: event.Seq, Value: event.Value})
-}
-
-// pause reports progress, and commits and stops if the context says so.
-func (r *run) pause() error {
-	r.report()
-	if r.ctx.Err() == nil {
-		return nil
-	}
-	if !r.resuming {
-		return fmt.Errorf("%w after %d rows; without a state dir the next run begins anew", ErrStopped, r.rows)
-	}
-	if err := r.op.Commit(); err != nil {
-		return err
-	}
-	return fmt.Errorf("%w after %d rows; the next run goes on from there", ErrStopped, r.rows)
-}
-
-func (r *run) report() {
-	if r.opts.Progress != nil {
-		r.opts.Progress(Progress{Rows: r.rows, Watermark: r.op.Watermark(), Stats: r.store.Stats})
-	}
-}
-
-// finish fires what is left and gives the outputs their names. The late events
-// come first: the output under its name says that all is done.
-func (r *run) finish() (Summary, error) {
-	if err := r.op.Finish(); err != nil {
-		return Summary{}, err
-	}
-	for i := len(r.outputs) - 1; i >= 0; i-- {
-		if err := r.outputs[i].Publish(); err != nil {
-			return Summary{}, err
-		}
-	}
-	return Summary{r.op.Summary(), r.outputs[0].Checksum()}, nil
-}
-
-// alreadyFinished completes what a crash may have left between the last commit
-// and the naming of the outputs.
-func (r *run) alreadyFinished() (Summary, error) {
-	names := r.outputNames()
-	s := Summary{Summary: r.op.Summary()}
-	for i := len(names) - 1; i >= 0; i-- {
-		checksum, err := sink.Finish(r.opts.FS, names[i], partState(r.op.Note(), i))
-		if errors.Is(err, sink.ErrNotResumable) {
-			return Summary{}, badInput("%w, though the state in %s says that it has finished; remove that directory to join anew", err, r.dir)
-		}
-		if err != nil {
-			return Summary{}, err
-		}
-		s.Checksum = checksum
-	}
-	return s, nil
+	return stats
 }
 
 // close closes everything; the first error wins.
@@ -416,11 +247,11 @@ func (r *run) close() error {
 			first = err
 		}
 	}
-	for _, p := range r.outputs {
-		keep(p.Close())
+	for _, p := range r.partitions {
+		keep(p.close())
 	}
-	if r.store != nil {
-		keep(r.store.Close())
+	if r.lock != nil {
+		keep(r.lock.Close())
 	}
 	for _, s := range r.sources {
 		if s != nil {

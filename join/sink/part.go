@@ -230,3 +230,6 @@ func holds(fsys vfs.FS, name string, size int64, sum []byte) (bool, error) {
 	}
 	return bytes.Equal(h.Sum(nil), sum), nil
 }
+
+// Remove removes a file that has not been published.
+func Remove(fsys vfs.FS, name string) error { return fsys.Remove(name + partSuffix) }

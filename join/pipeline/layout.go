@@ -1,0 +1,178 @@
+package pipeline
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/statelab/statelab/join/sink"
+	"github.com/statelab/statelab/vfs"
+)
+
+// The state of a join with one partition is the directory of its store. That of
+// several is
+//
+//	DIR/partitions.json      the layout
+//	DIR/partitions.lock      held while the join runs
+//	DIR/0-of-2/              the store of partition 0
+//	DIR/0-of-2.samples.part  its output so far, until it has been merged
+//	DIR/0-of-2.late.part     its late events, if they are kept
+//	DIR/1-of-2/ ...
+//
+// The layout is written before the first partition is made, and replaced as a whole.
+const (
+	layoutFile = "partitions.json"
+	layoutLock = "partitions.lock"
+	layoutNew  = ".new" // follows layoutFile in the name of a layout that is not whole
+)
+
+// A layout is what layoutFile holds.
+type layout struct {
+	Version    int `json:"version"`
+	Partitions int `json:"partitions"`
+	// Merged is what the outputs hold once they are merged and durable, under their
+	// names or with ".part" added.
+	Merged []outputState `json:"merged,omitempty"`
+}
+
+const layoutVersion = 1
+
+// An outputState is what Part.AppendState appends, to be read by people.
+type outputState struct {
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+func newOutputState(state []byte) outputState {
+	return outputState{int64(binary.LittleEndian.Uint64(state)), hex.EncodeToString(state[8:])}
+}
+
+func (s outputState) appendTo(dst []byte) ([]byte, error) {
+	sum, err := hex.DecodeString(s.SHA256)
+	if err != nil || len(sum) != sink.StateSize-8 {
+		return nil, fmt.Errorf("%q is not a SHA-256", s.SHA256)
+	}
+	return append(binary.LittleEndian.AppendUint64(dst, uint64(s.Bytes)), sum...), nil
+}
+
+// partitionName is what the names of a partition's files begin with.
+func (r *run) partitionName(i, of int) string {
+	return filepath.Join(r.dir, fmt.Sprintf("%d-of-%d", i, of))
+}
+
+func (r *run) newPartition(i int) *partition {
+	n := r.def.partitions()
+	if n == 1 {
+		return &partition{run: r, dir: r.dir, names: r.outputNames()}
+	}
+	name := r.partitionName(i, n)
+	p := &partition{run: r, dir: name, ranked: true, names: []string{name + ".samples", name + ".late"}}
+	p.names = p.names[:len(r.outputNames())]
+	return p
+}
+
+// openLayout makes sure that what the state dir holds has as many partitions as the definition.
+func (r *run) openLayout() error {
+	n := r.def.partitions()
+	found, err := readLayout(r.opts.FS, r.dir)
+	if err != nil {
+		return err
+	}
+	was := found.Partitions
+	if was == 0 && n > 1 {
+		if was, err = r.oldPartitions(); err != nil {
+			return err
+		}
+	}
+	if was != 0 && was != n {
+		return badInput("%s: state.partitions: the state in %s has %d, not %d; remove that directory to join anew", r.def.Name, r.dir, was, n)
+	}
+	if n == 1 {
+		return nil
+	}
+	if err := r.makeDir(); err != nil {
+		return err
+	}
+	if r.lock, err = r.opts.FS.Lock(filepath.Join(r.dir, layoutLock)); err != nil {
+		return err
+	}
+	r.layout = found
+	if was == 0 {
+		r.layout = layout{Version: layoutVersion, Partitions: n}
+		return r.writeLayout()
+	}
+	return nil
+}
+
+// oldPartitions returns 1 if the state dir, which has no layout, has anything else
+// than what a crash leaves of the first one: the store of the only partition, if
+// it is ours at all.
+func (r *run) oldPartitions() (int, error) {
+	names, err := r.opts.FS.List(r.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	for _, name := range names {
+		if name != layoutFile+layoutNew && name != layoutLock {
+			return 1, nil
+		}
+	}
+	return 0, nil
+}
+
+func (r *run) makeDir() error {
+	if err := r.opts.FS.MkdirAll(r.dir); err != nil {
+		return err
+	}
+	return r.opts.FS.SyncDir(filepath.Dir(r.dir))
+}
+
+// readLayout returns the zero layout if there is none.
+func readLayout(fsys vfs.FS, dir string) (layout, error) {
+	name := filepath.Join(dir, layoutFile)
+	text, err := vfs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return layout{}, nil
+	}
+	if err != nil {
+		return layout{}, err
+	}
+	var l layout
+	if err := json.Unmarshal(text, &l); err != nil {
+		return layout{}, badInput("%s: %w", name, err)
+	}
+	if l.Version != layoutVersion {
+		return layout{}, badInput("%s: is of format version %d, and this program knows %d", name, l.Version, layoutVersion)
+	}
+	if l.Partitions < 1 || l.Partitions > maxPartitions {
+		return layout{}, badInput("%s: %d partitions", name, l.Partitions)
+	}
+	return l, nil
+}
+
+// writeLayout makes r.layout durable, in place of what was there.
+func (r *run) writeLayout() (err error) {
+	text, err := json.Marshal(r.layout)
+	if err != nil {
+		return err
+	}
+	fsys, name := r.opts.FS, filepath.Join(r.dir, layoutFile)
+	f, err := fsys.Create(name + layoutNew)
+	if err != nil {
+		return err
+	}
+	if _, err = f.WriteAt(append(text, '\n'), 0); err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	if err := fsys.Rename(name+layoutNew, name); err != nil {
+		return err
+	}
+	return fsys.SyncDir(r.dir)
+}

@@ -1,0 +1,236 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/sink"
+	"github.com/statelab/statelab/join/source"
+)
+
+// A partition joins the events of its key groups: it has a store, an operator and
+// outputs of its own, and commits by itself. It belongs to one goroutine at a time.
+//
+// The only partition of a join writes the outputs as they are to be. One of
+// several writes records with the ranks of their lines, to be merged.
+type partition struct {
+	run     *run
+	dir     string   // of the store
+	names   []string // of the outputs
+	ranked  bool
+	store   statelab.Store
+	op      *join.Operator
+	printer *sink.Printer
+	outputs []*sink.Part // the output, and the late events if they are kept
+	emitted int64        // samples, by this run
+	begun   uint64       // rows before the place that it goes on from
+	steps   bool         // timers fire in steps, so that samples have arrivals
+}
+
+// open opens the store, and the outputs where the store says that they stood.
+func (p *partition) open() error {
+	def, opts := p.run.def, &p.run.opts
+	store, err := opts.OpenStore(def.State.Backend, p.dir, &statelab.Options{
+		Memory: def.State.Memory / int64(def.partitions()), Durability: def.State.Durability,
+		Prefix: join.Prefix(), FS: opts.FS, Logger: opts.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	p.store = store
+	p.op, err = join.New(p.store, def.Spec, p.hooks())
+	if errors.Is(err, join.ErrSpecChanged) {
+		return badInput("%s: %w; remove %s to join anew", def.Name, err, p.run.dir)
+	}
+	if err != nil {
+		return err
+	}
+	at := p.place()
+	p.begun = at.rows()
+	_, p.steps = p.op.DueAt(statelab.MinWatermark)
+	return p.openOutputs()
+}
+
+// place is where the partition stands.
+func (p *partition) place() place {
+	var at place
+	for side := range at.position {
+		at.position[side] = p.op.Position(join.Side(side))
+		at.watermark[side] = p.op.SideWatermark(join.Side(side))
+	}
+	return at
+}
+
+// openOutputs begins the outputs, or goes on with them where the note says.
+func (p *partition) openOutputs() error {
+	note := p.op.Note()
+	if note != nil {
+		if err := p.run.compareNote(note, p.run.note); err != nil {
+			return err
+		}
+		if p.op.Finished() {
+			return nil
+		}
+	}
+	for i, name := range p.names {
+		part, err := p.openOutput(name, note, i)
+		if err != nil {
+			return err
+		}
+		p.outputs = append(p.outputs, part)
+	}
+	return nil
+}
+
+func (p *partition) openOutput(name string, note []byte, i int) (*sink.Part, error) {
+	switch {
+	case name == "-":
+		return sink.Stream(p.run.opts.Stdout), nil
+	case note == nil:
+		return sink.Create(p.run.opts.FS, name)
+	}
+	part, err := sink.Resume(p.run.opts.FS, name, partState(note, i))
+	return part, p.run.notResumable(err)
+}
+
+func partState(note []byte, i int) []byte {
+	return note[noteStates+i*sink.StateSize:][:sink.StateSize]
+}
+
+func (p *partition) hooks() join.Hooks {
+	h := join.Hooks{Sample: p.emit, Note: p.appendNote}
+	if p.run.def.Late != "" {
+		h.Late = p.emitLate
+	}
+	return h
+}
+
+func (p *partition) emit(s *join.Sample) error {
+	if p.emitted++; p.emitted%progressRows == 0 && p.op.Watermark() == math.MaxInt64 {
+		// No more rows are read, so this is the only place to stop at. The
+		// input has been committed.
+		p.run.report(math.MaxInt64)
+		if p.run.ctx.Err() != nil {
+			return fmt.Errorf("%w while emitting the last samples", ErrStopped)
+		}
+	}
+	buf := p.outputs[0].Buffer()
+	begin := len(buf)
+	if p.ranked {
+		buf = sink.AppendRank(buf, p.rank(s))
+	}
+	buf, err := p.printer.AppendSample(buf, s)
+	if err == nil && p.ranked {
+		err = sink.CloseRank(buf, begin)
+	}
+	if err != nil {
+		return err
+	}
+	return p.outputs[0].Extend(buf)
+}
+
+// rank says where a sample stands in the output of all partitions. Samples that are
+// emitted as events arrive come in the order of arrival: after what timers have
+// emitted before that event. A row that has arrived lies before the operator's position.
+func (p *partition) rank(s *join.Sample) *sink.Rank {
+	at := p.place()
+	switch {
+	case !s.Fired:
+		return &sink.Rank{Arrival: 2*at.rows() - 1}
+	case p.steps:
+		return &sink.Rank{Arrival: 2 * at.rows(), FiredAt: s.FiredAt, Key: s.Left.Key, Time: s.Left.Time, Seq: s.Left.Seq}
+	}
+	return &sink.Rank{FiredAt: s.FiredAt, Key: s.Left.Key, Time: s.Left.Time, Seq: s.Left.Seq}
+}
+
+func (p *partition) emitLate(side join.Side, e *join.Event) error {
+	buf := p.outputs[1].Buffer()
+	begin := len(buf)
+	if p.ranked {
+		at := p.place()
+		buf = sink.AppendRank(buf, &sink.Rank{Arrival: at.rows()})
+	}
+	buf, err := p.printer.AppendLate(buf, side, e)
+	if err == nil && p.ranked {
+		err = sink.CloseRank(buf, begin)
+	}
+	if err != nil {
+		return err
+	}
+	return p.outputs[1].Extend(buf)
+}
+
+// appendNote notes where the outputs stand. If what is applied with it may be
+// where a crash leaves the store, the outputs are made durable up to there first.
+func (p *partition) appendNote(dst []byte, commit bool) ([]byte, error) {
+	dst = append(dst, p.run.note...)
+	for _, part := range p.outputs {
+		if p.run.resuming && (commit || p.run.def.State.Durability != statelab.DurabilityCheckpoint) {
+			if err := part.Sync(); err != nil {
+				return nil, err
+			}
+		}
+		dst = part.AppendState(dst)
+	}
+	return dst, nil
+}
+
+// add takes a row.
+func (p *partition) add(side join.Side, row *source.Row) error {
+	switch row.Class {
+	case source.Filtered:
+		return p.op.Filter(side, row.Seq)
+	case source.NoKey:
+		return p.op.Reject(side, row.Seq)
+	}
+	return p.op.Add(side, event(row))
+}
+
+// task is what a partition is to do.
+type task uint8
+
+const (
+	taskRow    task = iota // take a row
+	taskFlush              // emit what is due
+	taskCommit             // commit
+	taskFinish             // finish
+)
+
+// do does what is not taking a row.
+func (p *partition) do(t task, at *place) error {
+	p.reach(at)
+	switch t {
+	case taskCommit:
+		return p.op.Commit()
+	case taskFinish:
+		return p.op.Finish()
+	}
+	return p.op.Flush()
+}
+
+// reach takes note of how far the sources have been read.
+func (p *partition) reach(at *place) {
+	for side := range p.run.def.inputs() {
+		p.op.Pass(join.Side(side), at.position[side])
+		p.op.Advance(join.Side(side), at.watermark[side])
+	}
+}
+
+// close closes everything; the first error wins.
+func (p *partition) close() error {
+	var first error
+	for _, part := range p.outputs {
+		if err := part.Close(); first == nil {
+			first = err
+		}
+	}
+	if p.store != nil {
+		if err := p.store.Close(); first == nil {
+			first = err
+		}
+	}
+	return first
+}

@@ -1,0 +1,134 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/source"
+)
+
+// A feed is what rows are given to: a partition, or the workers of several.
+type feed interface {
+	add(side join.Side, row *source.Row, at *place) error
+	tell(t task, at *place) error
+	// finish waits until all is done that was told, or gives it up because of err.
+	finish(err error) error
+}
+
+// alone feeds the only partition.
+type alone struct{ *partition }
+
+func (a alone) add(side join.Side, row *source.Row, _ *place) error {
+	return a.partition.add(side, row)
+}
+func (a alone) tell(t task, at *place) error { return a.do(t, at) }
+func (a alone) finish(err error) error       { return err }
+
+// join reads both sources to their ends, and has every partition finish.
+func (r *run) join() error {
+	if len(r.partitions) == 1 {
+		r.to = alone{r.partitions[0]}
+	} else {
+		r.to = startCrew(r.partitions)
+	}
+	err := r.read()
+	if errors.Is(err, ErrStopped) && r.resuming {
+		if ferr := r.to.finish(nil); ferr != nil { // not before all have committed
+			return ferr
+		}
+		return err
+	}
+	return r.to.finish(err)
+}
+
+// read reads both sources to their ends.
+func (r *run) read() error {
+	fired, steps := r.due()
+	if steps {
+		// A step may have been reached by the last row of an earlier run.
+		if err := r.to.tell(taskFlush, &r.order.place); err != nil {
+			return err
+		}
+	}
+	var row source.Row
+	for {
+		side, ok := r.order.next()
+		if !ok {
+			return r.to.tell(taskFinish, &r.order.place)
+		}
+		err := r.sources[side].Next(&row)
+		switch {
+		case err == io.EOF:
+			err = r.end(side)
+		case err != nil:
+			err = inputFault(err)
+		default:
+			err = r.take(side, &row)
+		}
+		if err != nil {
+			return err
+		}
+		if due, _ := r.due(); steps && due > fired {
+			fired = due
+			if err := r.to.tell(taskFlush, &r.order.place); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// due is where timers fire by now, if they do so in steps.
+func (r *run) due() (due int64, steps bool) { return r.partitions[0].op.DueAt(r.order.low()) }
+
+// take gives a row to its partition, and does what is due after it.
+func (r *run) take(side join.Side, row *source.Row) error {
+	if err := r.to.add(side, row, &r.order.place); err != nil {
+		return err
+	}
+	r.order.pass(side, row)
+	if r.commits.due(r.order.low()) {
+		if err := r.to.tell(taskCommit, &r.order.place); err != nil {
+			return err
+		}
+	}
+	rows := r.rows.Add(1)
+	if n := int64(len(r.partitions)); n > 1 && rows%(n*progressRows) == 0 {
+		// Partitions with few rows emit what is due, too.
+		if err := r.to.tell(taskFlush, &r.order.place); err != nil {
+			return err
+		}
+	}
+	if rows%progressRows == 0 {
+		return r.pause()
+	}
+	return nil
+}
+
+// end ends a side. All that was read is committed first: with unbounded
+// disorder the longest part is still to come.
+func (r *run) end(side join.Side) error {
+	if r.resuming {
+		if err := r.to.tell(taskCommit, &r.order.place); err != nil {
+			return err
+		}
+	}
+	r.order.end(side)
+	return r.to.tell(taskFlush, &r.order.place)
+}
+
+// pause reports progress, and commits and stops if the context says so.
+func (r *run) pause() error {
+	r.report(r.order.low())
+	if r.ctx.Err() == nil {
+		return nil
+	}
+	if !r.resuming {
+		return fmt.Errorf("%w after %d rows; without a state dir the next run begins anew", ErrStopped, r.rows.Load())
+	}
+	if err := r.to.tell(taskCommit, &r.order.place); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w after %d rows; the next run goes on from there", ErrStopped, r.rows.Load())
+}

@@ -1,0 +1,200 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/source"
+)
+
+// A worker runs one partition on a goroutine of its own. Rows reach it in
+// batches, of which there are queuedBatches and no more: who fills them waits until
+// one is free, so that reading is no faster than the slowest partition.
+//
+//	reader ──▶ batch ──▶ full ──▶ worker ──▶ partition
+//	             ▲                   │
+//	             └────── free ◀──────┘
+type worker struct {
+	partition  *partition
+	batch      *rowBatch // being filled
+	full, free chan *rowBatch
+}
+
+const (
+	queuedBatches = 4
+	// A batch is full with so many rows or bytes: enough that handing it over
+	// costs little for each row, and few enough to stay in the CPU's cache.
+	batchRows  = 256
+	batchBytes = 64 << 10
+)
+
+// A message is a task at a place, which for a row is the one before it.
+type message struct {
+	task     task
+	side     join.Side
+	class    source.Class
+	key, end int // of batch.bytes: the key, and from key to end the value
+	begin    int
+	time     int64
+	at       place
+}
+
+type rowBatch struct {
+	messages []message
+	bytes    []byte
+}
+
+func (b *rowBatch) add(side join.Side, row *source.Row, at *place) {
+	m := message{side: side, class: row.Class, time: row.Time, at: *at, begin: len(b.bytes), key: len(b.bytes)}
+	if row.Class == source.Event {
+		b.bytes = append(b.bytes, row.Key...)
+		m.key = len(b.bytes)
+		b.bytes = append(b.bytes, row.Value...)
+	}
+	m.end = len(b.bytes)
+	b.messages = append(b.messages, m)
+}
+
+func (b *rowBatch) isFull() bool { return len(b.messages) >= batchRows || len(b.bytes) >= batchBytes }
+
+// A crew is the workers of all partitions.
+type crew struct {
+	workers []*worker
+	ctx     context.Context // ends with the first failure
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+	once    sync.Once
+	err     error // the first failure of a worker
+}
+
+// startCrew starts a worker for each partition.
+func startCrew(partitions []*partition) *crew {
+	c := &crew{}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	for _, p := range partitions {
+		w := &worker{partition: p, full: make(chan *rowBatch, queuedBatches), free: make(chan *rowBatch, queuedBatches)}
+		for range queuedBatches {
+			w.free <- &rowBatch{}
+		}
+		c.workers = append(c.workers, w)
+		c.done.Go(func() {
+			if err := w.work(c.ctx); err != nil {
+				c.once.Do(func() { c.err = err })
+				c.cancel()
+			}
+		})
+	}
+	return c
+}
+
+// work does what comes until there is no more, or another worker has failed.
+func (w *worker) work(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case b, ok := <-w.full:
+			if !ok {
+				return nil
+			}
+			for i := range b.messages {
+				if err := w.do(b, &b.messages[i]); err != nil {
+					return err
+				}
+			}
+			b.messages, b.bytes = b.messages[:0], b.bytes[:0]
+			w.free <- b
+		}
+	}
+}
+
+func (w *worker) do(b *rowBatch, m *message) error {
+	p := w.partition
+	if m.at.rows() < p.begun || p.op.Finished() {
+		return nil // done by an earlier run
+	}
+	if m.task != taskRow {
+		return p.do(m.task, &m.at)
+	}
+	p.reach(&m.at)
+	return p.add(m.side, &source.Row{
+		Class: m.class, Seq: m.at.position[m.side], Time: m.time,
+		Key: b.bytes[m.begin:m.key:m.key], Value: b.bytes[m.key:m.end:m.end],
+	})
+}
+
+// add gives a row to the partition of its key. Rows without one are dealt out.
+func (c *crew) add(side join.Side, row *source.Row, at *place) error {
+	i := int(row.Seq % uint64(len(c.workers)))
+	if row.Class == source.Event {
+		i = join.Partition(row.Key, len(c.workers))
+	}
+	b, err := c.fill(c.workers[i])
+	if err != nil {
+		return err
+	}
+	b.add(side, row, at)
+	if b.isFull() {
+		return c.send(c.workers[i])
+	}
+	return nil
+}
+
+// tell gives a task to all workers.
+func (c *crew) tell(t task, at *place) error {
+	for _, w := range c.workers {
+		b, err := c.fill(w)
+		if err != nil {
+			return err
+		}
+		b.messages = append(b.messages, message{task: t, at: *at})
+		if err := c.send(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fill returns the batch of a worker that is being filled. It waits for a free one.
+func (c *crew) fill(w *worker) (*rowBatch, error) {
+	if w.batch == nil {
+		select {
+		case w.batch = <-w.free:
+		case <-c.ctx.Done():
+			return nil, errFailedElsewhere
+		}
+	}
+	return w.batch, nil
+}
+
+func (c *crew) send(w *worker) error {
+	select {
+	case w.full <- w.batch:
+		w.batch = nil
+		return nil
+	case <-c.ctx.Done():
+		return errFailedElsewhere
+	}
+}
+
+// errFailedElsewhere stops the reader when a worker has failed.
+var errFailedElsewhere = errors.New("a partition has failed")
+
+// finish waits until all that was told is done, or all have stopped because of err,
+// and returns the first failure of anyone.
+func (c *crew) finish(err error) error {
+	if err != nil {
+		c.cancel()
+	}
+	for _, w := range c.workers {
+		close(w.full)
+	}
+	c.done.Wait()
+	c.cancel()
+	if c.err != nil {
+		return c.err
+	}
+	return err
+}

@@ -204,10 +204,12 @@ func (l *Log) drainHolding() error {
 // writeAt writes to the tail's file, for which space is reserved ahead. The
 // caller holds writing.
 func (l *Log) writeAt(b []byte, off int64) error {
-	l.reserve(off + int64(len(b)))
+	end := off + int64(len(b))
+	l.reserve(end)
 	if _, err := l.file.WriteAt(b, off); err != nil {
 		return l.fail("write", err)
 	}
+	l.space.Store(max(l.space.Load(), end))
 	return nil
 }
 

@@ -11,6 +11,9 @@ const (
 	// one buffer is being filled, one written, and the others let appenders go on
 	// while the kernel makes the writer wait.
 	maxBuffers = 4
+
+	// firstBuffer is what a buffer can hold at first; it grows as it is filled.
+	firstBuffer = 4 << 10
 )
 
 // buffers hold the frames of the tail that are not written yet: those that are
@@ -33,7 +36,7 @@ func (b *buffers) take() []byte {
 	n := len(b.idle)
 	if n == 0 {
 		b.made++
-		return make([]byte, 0, bufferSize)
+		return make([]byte, 0, firstBuffer)
 	}
 	buf := b.idle[n-1]
 	b.idle = b.idle[:n-1]

@@ -14,7 +14,16 @@ func (l *Log) Commit(pos Pos) error {
 	if l.o.Policy != statelab.DurabilityAlways {
 		return l.latch.Err()
 	}
-	return l.syncTo(pos, true)
+	lead, err := l.join(pos, true)
+	if !lead {
+		return err
+	}
+	defer l.leave()
+	if l.covered(pos, true) {
+		return nil
+	}
+	l.queue.gather()
+	return l.syncLeading(true)
 }
 
 // Sync returns when all that was appended before the call is durable. If it is
@@ -45,8 +54,13 @@ func (l *Log) syncTo(pos Pos, testify bool) error {
 	if l.covered(pos, testify) {
 		return nil
 	}
+	return l.syncLeading(testify)
+}
+
+// syncLeading makes all of the tail durable. The caller leads.
+func (l *Log) syncLeading(testify bool) error {
 	l.mu.Lock()
-	err = l.usable()
+	err := l.usable()
 	l.mu.Unlock()
 	if err != nil {
 		return err
@@ -87,9 +101,11 @@ func (l *Log) syncTail() (testimony, error) {
 	if !l.synced.Before(Pos{l.segment, now.durable}) {
 		return now, nil
 	}
+	start := time.Now()
 	if err := l.file.Sync(); err != nil {
 		return testimony{}, l.fail("sync", err)
 	}
+	l.queue.took = time.Since(start)
 	l.synced = Pos{l.segment, now.durable}
 	return now, nil
 }

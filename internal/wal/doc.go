@@ -83,7 +83,8 @@
 // or synced, but to exchange the file. Those who want a sync queue up behind
 // one leader, who writes what is there and syncs; meanwhile the others fill the
 // next buffers. All whose records it covered go on together, and the first of
-// those it did not leads next. Under DurabilityInterval a goroutine writes full
+// those it did not leads next: when those who went on have come back, as they do
+// at once where each call follows the last, or when a sync's time has passed. Under DurabilityInterval a goroutine writes full
 // buffers while the clock's sync is under way.
 //
 // # DURABLE

@@ -233,7 +233,7 @@ func (l *Log) harden(proved int64) error {
 		return err
 	}
 	l.space.Store(l.end)
-	buf := l.buffers.current[:bufferSize]
+	buf := make([]byte, min(bufferSize, max(l.end-proved, 0)))
 	for off := proved; off < l.end; {
 		b := buf[:min(bufferSize, l.end-off)]
 		if _, err := l.file.ReadAt(b, off); err != nil {
@@ -267,6 +267,7 @@ func newLog(o Options) *Log {
 	}
 	l := &Log{o: o}
 	l.buffers.init(&l.mu)
+	l.queue.init()
 	return l
 }
 

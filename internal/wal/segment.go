@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/vfs"
 )
 
@@ -15,17 +16,19 @@ import (
 // file that is not needed any more is kept as a spare, to be the tail again
 // under another name: writing over a file is cheaper than growing one. What
 // follows the frames is then zeros or the remains of another segment's, which
-// are no frames here (W5).
+// are no frames here (W5). A log without policy does neither: it is synced
+// seldom, and then so much at a time that its length is worth no thought.
 
 const (
-	// leastReserve and mostReserve bound how much space is reserved at a time.
-	// Between them it is as much as the tail has, so that a small log stays one.
+	// Space is reserved in steps of an eighth of what the tail has, so that a small
+	// log stays one, within these bounds.
+	reserveShare = 8
 	leastReserve = 4 << 10
 	mostReserve  = 16 << 20
 
 	// maxSpares is how many files are kept: a log that is cut short by a whole
-	// segment again and again needs one, and one more if the next cut is late.
-	maxSpares = 2
+	// segment again and again needs one.
+	maxSpares = 1
 
 	spareSuffix = ".spare"
 )
@@ -40,16 +43,20 @@ type spare struct {
 // file system can reserve space. Where it cannot, or has none left, the write
 // that follows grows the file, or says what is wrong.
 func (l *Log) reserve(end int64) {
-	if end <= l.space.Load() || l.unreserved {
+	if end <= l.space.Load() || l.unreserved || !l.isOften() {
 		return
 	}
-	size := end + min(max(end, leastReserve), mostReserve)
+	size := end + min(max(end/reserveShare, leastReserve), mostReserve)
 	if err := vfs.Preallocate(l.file, size); err != nil {
 		l.unreserved = true
 		return
 	}
 	l.space.Store(size)
 }
+
+// isOften says whether the log is synced often enough for reserved space and
+// spares to be worth what they take.
+func (l *Log) isOften() bool { return l.o.Policy != statelab.DurabilityCheckpoint }
 
 // begin creates segment number and makes it the tail, durably. previousLength
 // is that of the segment before it, which must be whole and synced (W2).
@@ -93,7 +100,7 @@ func (l *Log) openSpare(path string) (vfs.File, spare, error) {
 // retire removes a segment's file, or keeps it as a spare.
 func (l *Log) retire(s ended) error {
 	l.mu.Lock()
-	keep := len(l.spares) < maxSpares
+	keep := l.isOften() && len(l.spares) < maxSpares
 	l.mu.Unlock()
 	if !keep {
 		return l.removeSegment(s.number)

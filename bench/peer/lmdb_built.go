@@ -9,5 +9,5 @@ import (
 )
 
 func lmdbEntry(b catalog.Backend) catalog.Entry {
-	return catalog.Describe(b, lmdb.Params(), func(o *lmdb.Options) *statelab.Options { return &o.Options }, lmdb.Open)
+	return catalog.Describe(b, lmdb.Params(), func(o *lmdb.Options) *statelab.Options { return &o.Options.Options }, lmdb.Open)
 }

@@ -32,15 +32,15 @@ func Catalog() catalog.Catalog {
 		catalog.Describe(catalog.Backend{
 			Name: badger.Engine,
 			Doc:  "Badger, Dgraph's log-structured merge tree with a value log (a peer)",
-		}, badger.Params(), func(o *badger.Options) *statelab.Options { return &o.Options }, badger.Open),
+		}, badger.Params(), func(o *badger.Options) *statelab.Options { return &o.Options.Options }, badger.Open),
 		catalog.Describe(catalog.Backend{
 			Name: bbolt.Engine,
 			Doc:  "bbolt, etcd's memory-mapped B+tree, with writes gathered in memory (a peer)",
-		}, bbolt.Params(), func(o *bbolt.Options) *statelab.Options { return &o.Options }, bbolt.Open),
+		}, bbolt.Params(), func(o *bbolt.Options) *statelab.Options { return &o.Options.Options }, bbolt.Open),
 		catalog.Describe(catalog.Backend{
 			Name: goleveldb.Engine,
 			Doc:  "goleveldb, the log-structured merge tree LevelDB in Go (a peer)",
-		}, goleveldb.Params(), func(o *goleveldb.Options) *statelab.Options { return &o.Options }, goleveldb.Open),
+		}, goleveldb.Params(), func(o *goleveldb.Options) *statelab.Options { return &o.Options.Options }, goleveldb.Open),
 		inMemory(inmemory.Google, "google/btree, a B-tree on the Go heap, without durability (a peer)", inmemory.OpenGoogle),
 		inMemory(inmemory.Huandu, "huandu/skiplist, a skip list of linked nodes on the Go heap, without durability (a peer)", inmemory.OpenHuandu),
 		lmdbEntry(catalog.Backend{
@@ -50,11 +50,11 @@ func Catalog() catalog.Catalog {
 		catalog.Describe(catalog.Backend{
 			Name: objects.Engine, MemoryResident: true,
 			Doc: "decoded records as objects on the Go heap, in a map and a tree, without durability (a variant)",
-		}, objects.Params(), func(o *objects.Options) *statelab.Options { return &o.Options }, objects.Open),
+		}, objects.Params(), func(o *objects.Options) *statelab.Options { return &o.Options.Options }, objects.Open),
 		catalog.Describe(catalog.Backend{
 			Name: pebble.Engine,
 			Doc:  "Pebble, CockroachDB's log-structured merge tree (a peer)",
-		}, pebble.Params(), func(o *pebble.Options) *statelab.Options { return &o.Options }, pebble.Open),
+		}, pebble.Params(), func(o *pebble.Options) *statelab.Options { return &o.Options.Options }, pebble.Open),
 		rocksdbEntry(catalog.Backend{
 			Name: rocksdb.Engine,
 			Doc:  "RocksDB as Debian builds it, with assertions on (a peer)",
@@ -65,5 +65,5 @@ func Catalog() catalog.Catalog {
 
 func inMemory(name, doc string, open func(string, *inmemory.Options) (*kv.Store, error)) catalog.Entry {
 	return catalog.Describe(catalog.Backend{Name: name, Doc: doc, MemoryResident: true},
-		inmemory.Params(), func(o *inmemory.Options) *statelab.Options { return &o.Options }, open)
+		inmemory.Params(), func(o *inmemory.Options) *statelab.Options { return &o.Options.Options }, open)
 }

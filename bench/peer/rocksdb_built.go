@@ -9,5 +9,5 @@ import (
 )
 
 func rocksdbEntry(b catalog.Backend) catalog.Entry {
-	return catalog.Describe(b, rocksdb.Params(), func(o *rocksdb.Options) *statelab.Options { return &o.Options }, rocksdb.Open)
+	return catalog.Describe(b, rocksdb.Params(), func(o *rocksdb.Options) *statelab.Options { return &o.Options.Options }, rocksdb.Open)
 }

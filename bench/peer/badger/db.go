@@ -19,11 +19,9 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 	}
 	return kv.Open(dir, kv.Config{
 		Engine:  Engine,
-		Version: 1,
 		Options: o.Options,
-		Expiry:  o.Expiry,
 		RealFS:  true,
-		Open:    func(p kv.Place) (kv.DB, error) { return open(p, o) },
+		Open:    o.open,
 		Notes: []string{
 			"engine bytes are Badger's own counts: the log without headers, flushes before compression",
 			"disk bytes hold what Badger preallocates",
@@ -38,7 +36,7 @@ type db struct {
 	collect bool // the value log holds values
 }
 
-func open(p kv.Place, o *Options) (kv.DB, error) {
+func (o *Options) open(p kv.Place) (kv.DB, error) {
 	bo, err := o.settings(p)
 	if err != nil {
 		return nil, err

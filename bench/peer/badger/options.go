@@ -17,10 +17,7 @@ const Engine = "badger"
 // Options configure Open. The zero value is the tuning that the package
 // comment describes.
 type Options struct {
-	statelab.Options
-
-	// Expiry says who gives back the space of dead records.
-	Expiry kv.Expiry
+	kv.Options
 
 	// ValueThreshold is the least size, in bytes, of values that go to the value
 	// log; zero keeps all of up to a megabyte in tables.
@@ -44,10 +41,7 @@ const memtables = 2
 
 // settings returns Badger's options.
 func (o *Options) settings(p kv.Place) (badger.Options, error) {
-	memory := p.Options.Memory
-	if memory == 0 {
-		memory = statelab.DefaultMemory
-	}
+	memory := p.Memory()
 	memtable := max(memory/8, minMemtable)
 	bo := badger.DefaultOptions(p.Dir).
 		WithMemTableSize(memtable).

@@ -14,8 +14,8 @@ func TestStore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: each of a hundred openings allocates memtables of 8 MiB and more")
 	}
-	peertest.RunSome(t, func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-		return badger.Open(dir, &badger.Options{Options: *o, Expiry: expiry})
+	peertest.RunSome(t, func(dir string, o kv.Options) (*kv.Store, error) {
+		return badger.Open(dir, &badger.Options{Options: o})
 	}, storetest.Config{
 		IgnoresFS:    true,
 		NoInline:     true,

@@ -32,13 +32,11 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 	}
 	return kv.Open(dir, kv.Config{
 		Engine:  Engine,
-		Version: 1,
 		Options: o.Options,
-		Expiry:  o.Expiry,
 		MaxKey:  maxKey,
 		Inline:  true,
 		RealFS:  true,
-		Open:    func(p kv.Place) (kv.DB, error) { return open(p, o) },
+		Open:    o.open,
 		Notes:   o.notes(),
 	})
 }
@@ -59,11 +57,8 @@ type db struct {
 	nosync bool
 }
 
-func open(p kv.Place, o *Options) (kv.DB, error) {
-	memory := p.Options.Memory
-	if memory == 0 {
-		memory = statelab.DefaultMemory
-	}
+func (o *Options) open(p kv.Place) (kv.DB, error) {
+	memory := p.Memory()
 	settings := *bbolt.DefaultOptions
 	settings.FreelistType = bbolt.FreelistMapType
 	settings.NoFreelistSync = true

@@ -1,7 +1,6 @@
 package bbolt
 
 import (
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/internal/spec"
 )
@@ -12,10 +11,7 @@ const Engine = "bbolt"
 // Options configure Open. The zero value is the tuning that the package
 // comment describes.
 type Options struct {
-	statelab.Options
-
-	// Expiry says who gives back the space of dead records.
-	Expiry kv.Expiry
+	kv.Options
 
 	// Unbuffered makes each Apply a transaction of its own.
 	Unbuffered bool

@@ -5,7 +5,6 @@ import (
 
 	bboltdb "go.etcd.io/bbolt"
 
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/peer/bbolt"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/bench/peer/internal/peertest"
@@ -21,13 +20,13 @@ func config() storetest.Config {
 }
 
 func TestStore(t *testing.T) {
-	peertest.Run(t, func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-		return bbolt.Open(dir, &bbolt.Options{Options: *o, Expiry: expiry})
+	peertest.Run(t, func(dir string, o kv.Options) (*kv.Store, error) {
+		return bbolt.Open(dir, &bbolt.Options{Options: o})
 	}, config())
 }
 
 func TestUnbufferedStore(t *testing.T) {
-	peertest.RunSome(t, func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-		return bbolt.Open(dir, &bbolt.Options{Options: *o, Expiry: expiry, Unbuffered: true, NoSync: true})
+	peertest.RunSome(t, func(dir string, o kv.Options) (*kv.Store, error) {
+		return bbolt.Open(dir, &bbolt.Options{Options: o, Unbuffered: true, NoSync: true})
 	}, config(), "K8", "I1", "D6", "random")
 }

@@ -17,10 +17,7 @@ const Engine = "goleveldb"
 // Options configure Open. The zero value is the tuning that the package
 // comment describes.
 type Options struct {
-	statelab.Options
-
-	// Expiry says who gives back the space of dead records.
-	Expiry kv.Expiry
+	kv.Options
 
 	// WriteBuffer is the size of a write buffer in bytes; zero is an eighth of Memory.
 	WriteBuffer int64
@@ -40,10 +37,7 @@ const filterBits = 10
 
 // settings returns goleveldb's options.
 func (o *Options) settings(p kv.Place) (*opt.Options, error) {
-	memory := p.Options.Memory
-	if memory == 0 {
-		memory = statelab.DefaultMemory
-	}
+	memory := p.Memory()
 	buffer := o.WriteBuffer
 	if buffer == 0 {
 		buffer = memory / 8

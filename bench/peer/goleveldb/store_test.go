@@ -11,8 +11,8 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	peertest.Run(t, func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-		return goleveldb.Open(dir, &goleveldb.Options{Options: *o, Expiry: expiry})
+	peertest.Run(t, func(dir string, o kv.Options) (*kv.Store, error) {
+		return goleveldb.Open(dir, &goleveldb.Options{Options: o})
 	}, storetest.Config{
 		NoInline:     true,
 		Compressions: []statelab.Compression{statelab.CompressionNone},

@@ -16,10 +16,7 @@ const (
 
 // Options configure the openers.
 type Options struct {
-	statelab.Options
-
-	// Expiry says who gives back the space of dead records.
-	Expiry kv.Expiry
+	kv.Options
 }
 
 // Params returns the parameters of a spec.
@@ -51,9 +48,7 @@ func open(dir, engine string, o *Options, index func() index) (*kv.Store, error)
 	}
 	return kv.Open(dir, kv.Config{
 		Engine:  engine,
-		Version: 1,
 		Options: o.Options,
-		Expiry:  o.Expiry,
 		Inline:  true,
 		Notes:   []string{"in memory only: durability is none, whatever was asked for"},
 		Open:    func(kv.Place) (kv.DB, error) { return single.Over(&tree{index: index()}), nil },

@@ -23,8 +23,8 @@ func TestStores(t *testing.T) {
 				if expiry == kv.ExpiryIndex && name != inmemory.Tidwall {
 					waive["O5"] = "what the adapter keeps of dead records is proved over tidwall"
 				}
-				peertest.RunVolatile(t, func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-					return open(dir, &inmemory.Options{Options: *o, Expiry: expiry})
+				peertest.RunVolatile(t, func(dir string, o kv.Options) (*kv.Store, error) {
+					return open(dir, &inmemory.Options{Options: o})
 				}, expiry, waive)
 			})
 		}

@@ -26,9 +26,7 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 	}
 	return kv.Open(dir, kv.Config{
 		Engine:  Engine,
-		Version: 1,
 		Options: o.Options,
-		Expiry:  o.Expiry,
 		MaxKey:  maxKey,
 		Inline:  true,
 		RealFS:  true,

@@ -1,7 +1,6 @@
 package lmdb
 
 import (
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/internal/spec"
 )
@@ -12,10 +11,7 @@ const Engine = "lmdb"
 // Options configure Open. The zero value is the tuning that the package
 // comment describes.
 type Options struct {
-	statelab.Options
-
-	// Expiry says who gives back the space of dead records.
-	Expiry kv.Expiry
+	kv.Options
 
 	// WriteMap writes through the map instead of copying changed pages.
 	WriteMap bool

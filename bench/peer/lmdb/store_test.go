@@ -5,15 +5,14 @@ package lmdb_test
 import (
 	"testing"
 
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/bench/peer/internal/peertest"
 	"github.com/statelab/statelab/bench/peer/lmdb"
 	"github.com/statelab/statelab/storetest"
 )
 
-func open(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-	return lmdb.Open(dir, &lmdb.Options{Options: *o, Expiry: expiry})
+func open(dir string, o kv.Options) (*kv.Store, error) {
+	return lmdb.Open(dir, &lmdb.Options{Options: o})
 }
 
 func TestStore(t *testing.T) {

@@ -3,7 +3,6 @@ package objects
 import (
 	"fmt"
 
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/bench/peer/internal/single"
 	"github.com/statelab/statelab/internal/spec"
@@ -24,10 +23,7 @@ const (
 
 // Options configure Open.
 type Options struct {
-	statelab.Options
-
-	// Expiry says who gives back the space of dead records.
-	Expiry kv.Expiry
+	kv.Options
 
 	// Index is how objects are found.
 	Index Index
@@ -70,9 +66,7 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 	}
 	return kv.Open(dir, kv.Config{
 		Engine:  Engine,
-		Version: 1,
 		Options: o.Options,
-		Expiry:  o.Expiry,
 		Inline:  true,
 		Notes:   []string{"in memory only: durability is none, whatever was asked for"},
 		Open:    func(kv.Place) (kv.DB, error) { return single.Over(newObjects(o.Index, fields)), nil },

@@ -29,8 +29,8 @@ func TestStore(t *testing.T) {
 			if c.fields != 1 {
 				waive["K4"] = "limits are the adapter's, and are proved with a single field"
 			}
-			peertest.RunVolatile(t, func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-				return Open(dir, &Options{Options: *o, Expiry: expiry, Index: c.index, Fields: c.fields})
+			peertest.RunVolatile(t, func(dir string, o kv.Options) (*kv.Store, error) {
+				return Open(dir, &Options{Options: o, Index: c.index, Fields: c.fields})
 			}, c.expiry, waive)
 		})
 	}

@@ -18,11 +18,9 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 	}
 	return kv.Open(dir, kv.Config{
 		Engine:  Engine,
-		Version: 1,
 		Options: o.Options,
-		Expiry:  o.Expiry,
 		Merges:  true,
-		Open:    func(p kv.Place) (kv.DB, error) { return open(p, o) },
+		Open:    o.open,
 	})
 }
 
@@ -35,7 +33,7 @@ type db struct {
 	batch  batch
 }
 
-func open(p kv.Place, o *Options) (kv.DB, error) {
+func (o *Options) open(p kv.Place) (kv.DB, error) {
 	po, err := o.settings(p)
 	if err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/bench/peer/internal/kv"
 	"github.com/statelab/statelab/bench/peer/pebble"
 	"github.com/statelab/statelab/vfs"
 )
@@ -24,7 +25,7 @@ func TestMaintenanceIsReported(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}}
-	s, err := pebble.Open("db", &pebble.Options{Options: opts})
+	s, err := pebble.Open("db", &pebble.Options{Options: kv.Options{Options: opts}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,10 +18,7 @@ const Engine = "pebble"
 // Options configure Open. The zero value is the tuning that the package
 // comment describes.
 type Options struct {
-	statelab.Options
-
-	// Expiry says who gives back the space of dead records.
-	Expiry kv.Expiry
+	kv.Options
 
 	// Memtable is the size of a memtable in bytes; zero is a quarter of Memory.
 	Memtable int64
@@ -56,10 +53,7 @@ const filterBits = 10
 
 // settings returns Pebble's options.
 func (o *Options) settings(p kv.Place) (*pebble.Options, error) {
-	memory := p.Options.Memory
-	if memory == 0 {
-		memory = statelab.DefaultMemory
-	}
+	memory := p.Memory()
 	memtable := o.Memtable
 	if memtable == 0 {
 		memtable = memory / 4

@@ -10,8 +10,8 @@ import (
 	"github.com/statelab/statelab/storetest"
 )
 
-func open(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-	return pebble.Open(dir, &pebble.Options{Options: *o, Expiry: expiry})
+func open(dir string, o kv.Options) (*kv.Store, error) {
+	return pebble.Open(dir, &pebble.Options{Options: o})
 }
 
 func TestStore(t *testing.T) {

@@ -18,12 +18,10 @@ func Open(dir string, o *Options) (*kv.Store, error) {
 	}
 	return kv.Open(dir, kv.Config{
 		Engine:  Engine,
-		Version: 1,
 		Options: o.Options,
-		Expiry:  o.Expiry,
 		RealFS:  true,
 		Notes:   []string{"Debian builds RocksDB with assertions on: its times say little"},
-		Open:    func(p kv.Place) (kv.DB, error) { return open(p, o) },
+		Open:    o.open,
 	})
 }
 
@@ -46,7 +44,7 @@ type db struct {
 // mostIdle bounds how many bounds of closed cursors are kept.
 const mostIdle = 8
 
-func open(p kv.Place, o *Options) (kv.DB, error) {
+func (o *Options) open(p kv.Place) (kv.DB, error) {
 	options, err := o.settings(p)
 	if err != nil {
 		return nil, err
@@ -73,10 +71,7 @@ func open(p kv.Place, o *Options) (kv.DB, error) {
 
 // settings returns RocksDB's options.
 func (o *Options) settings(p kv.Place) (*grocksdb.Options, error) {
-	memory := p.Options.Memory
-	if memory == 0 {
-		memory = statelab.DefaultMemory
-	}
+	memory := p.Memory()
 	memtable := o.Memtable
 	if memtable == 0 {
 		memtable = memory / 8

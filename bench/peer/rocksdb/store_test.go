@@ -12,8 +12,8 @@ import (
 	"github.com/statelab/statelab/storetest"
 )
 
-func open(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error) {
-	return rocksdb.Open(dir, &rocksdb.Options{Options: *o, Expiry: expiry})
+func open(dir string, o kv.Options) (*kv.Store, error) {
+	return rocksdb.Open(dir, &rocksdb.Options{Options: o})
 }
 
 func TestStore(t *testing.T) {

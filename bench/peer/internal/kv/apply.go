@@ -132,7 +132,7 @@ func (s *Store) rewrite(into Batch, op statelab.Op) error {
 
 // index adds the entry that says when an element dies (P4).
 func (s *Store) index(into Batch, op statelab.Op) error {
-	if s.cfg.Expiry != ExpiryIndex || op.ExpireAt == statelab.NoExpiry {
+	if s.cfg.Options.Expiry != ExpiryIndex || op.ExpireAt == statelab.NoExpiry {
 		return nil
 	}
 	s.key = append(appendTime(append(s.key[:0], tagIndex), op.ExpireAt), op.Key...)
@@ -157,7 +157,7 @@ func (s *Store) Advance(watermark int64) error {
 	}
 	into := s.db.Begin()
 	err := into.Put(watermarkKey, appendTime(nil, watermark))
-	if err == nil && s.cfg.Expiry == ExpiryIndex {
+	if err == nil && s.cfg.Options.Expiry == ExpiryIndex {
 		err = s.sweep(into, watermark)
 	}
 	if err != nil {

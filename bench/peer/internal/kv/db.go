@@ -78,13 +78,26 @@ type Place struct {
 	Split func(key []byte) int
 }
 
+// Memory returns the budget in bytes, which is the default if none was set.
+func (p *Place) Memory() int64 {
+	if p.Options.Memory == 0 {
+		return statelab.DefaultMemory
+	}
+	return p.Options.Memory
+}
+
+// Options are those that every peer has.
+type Options struct {
+	statelab.Options
+
+	// Expiry says who gives back the space of dead records.
+	Expiry Expiry
+}
+
 // A Config says what the adapter has to know of a peer.
 type Config struct {
 	Engine  string
-	Version int // of the peer's way to keep its files
-
-	Options statelab.Options
-	Expiry  Expiry
+	Options Options
 
 	// Settings are fixed when a store is made, beside Expiry.
 	Settings map[string]string

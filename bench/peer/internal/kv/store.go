@@ -26,6 +26,9 @@ const (
 
 var watermarkKey = []byte("mwatermark")
 
+// version is that of how peers' files are kept.
+const version = 1
+
 // dbDir is where in a store's directory the peer keeps its files.
 const dbDir = "DB"
 
@@ -93,9 +96,9 @@ func Open(dir string, cfg Config) (*Store, error) {
 
 // identity is what the directory says of the store.
 func (s *Store) identity() storedir.Identity {
-	settings := map[string]string{"expiry": s.cfg.Expiry.String()}
+	settings := map[string]string{"expiry": s.cfg.Options.Expiry.String()}
 	maps.Copy(settings, s.cfg.Settings)
-	return storedir.Identity{Engine: s.cfg.Engine, Version: s.cfg.Version, Prefix: s.opts.Prefix.Name, Settings: settings}
+	return storedir.Identity{Engine: s.cfg.Engine, Version: version, Prefix: s.opts.Prefix.Name, Settings: settings}
 }
 
 func (s *Store) open() error {
@@ -200,7 +203,7 @@ func (s *Store) syncLocked() error {
 }
 
 // KeepsDead says whether dead records hold their space until they are deleted.
-func (s *Store) KeepsDead() bool { return s.cfg.Expiry == ExpiryDriver }
+func (s *Store) KeepsDead() bool { return s.cfg.Options.Expiry == ExpiryDriver }
 
 // Notes returns what a reader of figures must know of the store as it is set.
 func (s *Store) Notes() []string { return s.cfg.Notes }

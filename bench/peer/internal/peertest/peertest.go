@@ -11,8 +11,17 @@ import (
 	"github.com/statelab/statelab/storetest"
 )
 
-// An Opener opens a peer with a scheme of expiry.
-type Opener func(dir string, o *statelab.Options, expiry kv.Expiry) (*kv.Store, error)
+// An Opener opens a peer.
+type Opener func(dir string, o kv.Options) (*kv.Store, error)
+
+// with opens a peer as the kit has it, with a scheme of expiry.
+func (open Opener) with(dir string, o *statelab.Options, expiry kv.Expiry) (statelab.Store, error) {
+	s, err := open(dir, kv.Options{Options: *o, Expiry: expiry})
+	if err != nil {
+		return nil, err // no interface of a nil pointer
+	}
+	return s, nil
+}
 
 // syncedAtClose gives a store of durability "checkpoint" the Close of one of
 // durability "interval", which the kit takes it for.
@@ -42,7 +51,7 @@ func Run(t *testing.T, open Opener, cfg storetest.Config) {
 	t.Run("store", func(t *testing.T) {
 		c := cfg
 		c.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
-			return orNil(open(dir, o, kv.ExpiryIndex))
+			return open.with(dir, o, kv.ExpiryIndex)
 		}
 		if c.Durabilities == nil {
 			c.Durabilities = []statelab.Durability{statelab.DurabilityInterval, statelab.DurabilityAlways}
@@ -56,7 +65,7 @@ func Run(t *testing.T, open Opener, cfg storetest.Config) {
 			if as.Durability == statelab.DurabilityInterval {
 				as.Durability = statelab.DurabilityCheckpoint
 			}
-			s, err := open(dir, &as, kv.ExpiryIndex)
+			s, err := open(dir, kv.Options{Options: as, Expiry: kv.ExpiryIndex})
 			if err != nil {
 				return nil, err
 			}
@@ -69,7 +78,7 @@ func Run(t *testing.T, open Opener, cfg storetest.Config) {
 	t.Run("driver", func(t *testing.T) {
 		c := cfg
 		c.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
-			return orNil(open(dir, o, kv.ExpiryDriver))
+			return open.with(dir, o, kv.ExpiryDriver)
 		}
 		c.Durabilities = []statelab.Durability{statelab.DurabilityInterval}
 		c.Waive = allBut(cfg.Waive, "K8", "K9", "I5", "random")
@@ -95,7 +104,7 @@ func RunVolatile(t *testing.T, open Opener, expiry kv.Expiry, waive map[string]s
 	storetest.Run(t, storetest.Config{
 		IgnoresFS: true, MemoryResident: true, Volatile: true, Waive: waived, Effort: effort,
 		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
-			return orNil(open(dir, o, expiry))
+			return open.with(dir, o, expiry)
 		},
 	})
 }
@@ -105,19 +114,11 @@ func RunVolatile(t *testing.T, open Opener, expiry kv.Expiry, waive map[string]s
 func RunSome(t *testing.T, open Opener, cfg storetest.Config, clauses ...string) {
 	cfg.Effort = storetest.Effort{Seeds: 1, Steps: 80, Points: 6}
 	cfg.Open = func(dir string, o *statelab.Options) (statelab.Store, error) {
-		return orNil(open(dir, o, kv.ExpiryIndex))
+		return open.with(dir, o, kv.ExpiryIndex)
 	}
 	cfg.Durabilities = []statelab.Durability{statelab.DurabilityInterval}
 	cfg.Waive = allBut(cfg.Waive, clauses...)
 	storetest.Run(t, cfg)
-}
-
-// orNil makes of a nil pointer an interface that is nil.
-func orNil(s *kv.Store, err error) (statelab.Store, error) {
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
 }
 
 // allBut waives what is waived and every clause but those named.

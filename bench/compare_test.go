@@ -290,7 +290,7 @@ func TestComparisonText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "compare.txt", []byte(cmp.Text()))
+	goldens.Compare(t, "compare.txt", []byte(cmp.Text()))
 	checkWidth(t, cmp.Text())
 }
 
@@ -299,17 +299,17 @@ func TestComparisonsOfBackendsAreRendered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "compare_backends.txt", []byte(cmp.Text()))
+	goldens.Compare(t, "compare_backends.txt", []byte(cmp.Text()))
 	checkWidth(t, cmp.Text())
 	text, err := cmp.CSV()
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "compare_backends.csv", text)
+	goldens.Compare(t, "compare_backends.csv", text)
 	if text, err = cmp.JSON(); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "compare_backends.json", text)
+	goldens.Compare(t, "compare_backends.json", text)
 }
 
 // What JSON and CSV cannot hold, such as an interval of two values, is absent.

@@ -37,7 +37,7 @@ func layered() []Result {
 }
 
 func TestTheLayersOfWriteAmplification(t *testing.T) {
-	golden(t, "layers.txt", []byte(layersBlock(GroupResults(layered()))))
+	goldens.Compare(t, "layers.txt", []byte(layersBlock(GroupResults(layered()))))
 }
 
 // Repetitions are divided each by what it was given, and the middle shown.

@@ -14,27 +14,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/statelab/statelab/bench/host"
+	"github.com/statelab/statelab/internal/golden"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files")
-
-// golden compares what is printed with a file of testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s has changed (go test ./bench -update rewrites it):\n%s", path, got)
-	}
-}
+var goldens = golden.Flag(flag.CommandLine)
 
 // canned returns results that no machine has measured: two backends and two
 // repetitions of two workloads.
@@ -88,7 +71,7 @@ func TestResultsComeBackAsTheyWereWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	golden(t, "results.jsonl", b.Bytes())
+	goldens.Compare(t, "results.jsonl", b.Bytes())
 	dir := t.TempDir()
 	path := filepath.Join(dir, ResultsFile)
 	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
@@ -163,7 +146,7 @@ func FuzzReadResults(f *testing.F) {
 func TestTable(t *testing.T) {
 	out := Outcome{Results: canned(), Failures: []Failure{{"skiplist", "J1s", 1, errors.New("the run disagrees with the oracle")}}}
 	text := Table(out)
-	golden(t, "table.txt", []byte(text))
+	goldens.Compare(t, "table.txt", []byte(text))
 	checkWidth(t, text)
 }
 
@@ -197,7 +180,7 @@ func TestTheTableSaysWhatMustBeKnown(t *testing.T) {
 		r.Metrics.set("rss_bytes_per_record", 900)
 	}
 	text := Table(Outcome{Results: results})
-	golden(t, "table_notes.txt", []byte(text))
+	goldens.Compare(t, "table_notes.txt", []byte(text))
 	checkWidth(t, text)
 	for _, want := range []string{
 		"  DISTURBED by neighbours, runs: lsm?compaction=window 1 of 2, btree 2 of 2; at worst others used 40.0%",
@@ -238,7 +221,7 @@ func TestTheWidestTableFits(t *testing.T) {
 
 func TestGoBenchFormat(t *testing.T) {
 	text := GoBench(canned())
-	golden(t, "results.txt", text)
+	goldens.Compare(t, "results.txt", text)
 	// What benchfmt takes a line for: nothing, configuration, a unit, or a result.
 	syntax := regexp.MustCompile(`^(# .+|[a-z][^ A-Z]*: .*|Unit \S+ better=(higher|lower)|Benchmark[A-Z]\S* \d+( -?[0-9.]+ \S+)+)$`)
 	for line := range strings.Lines(string(text)) {

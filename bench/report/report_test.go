@@ -6,35 +6,16 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/internal/golden"
 )
 
-var update = flag.Bool("update", false, "rewrite golden files")
-
-// golden compares what is rendered with a file of testdata.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s has changed (go test ./bench/report -update rewrites it)", path)
-	}
-}
+var goldens = golden.Flag(flag.CommandLine)
 
 func render(t *testing.T, results []bench.Result) string {
 	t.Helper()
@@ -51,7 +32,7 @@ func TestTheSummary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "summary.json", append(text, '\n'))
+	goldens.Compare(t, "summary.json", append(text, '\n'))
 }
 
 // P1: the same results give the same bytes.

@@ -149,16 +149,20 @@ func feed(r *rand.Rand, op *join.Operator, in input) error {
 			return err
 		}
 		next[side]++
-		switch r.IntN(40) {
-		case 0:
-			if err := op.Flush(); err != nil {
-				return err
-			}
-		case 1:
-			if err := op.Commit(); err != nil {
-				return err
-			}
+		if err := flushOrCommit(op, r.IntN(40)); err != nil {
+			return err
 		}
 	}
 	return op.Finish()
+}
+
+// flushOrCommit flushes if n is 0 and commits if it is 1.
+func flushOrCommit(op *join.Operator, n int) error {
+	switch n {
+	case 0:
+		return op.Flush()
+	case 1:
+		return op.Commit()
+	}
+	return nil
 }

@@ -46,6 +46,16 @@ func randomSchedule(r *rand.Rand, in input) schedule {
 	return s
 }
 
+// input returns the events of each side.
+func (s schedule) input() (in input) {
+	for _, a := range s {
+		if !a.end {
+			in[a.side] = append(in[a.side], a.Event)
+		}
+	}
+	return in
+}
+
 // feedInOrder adds all events of a schedule, with flushes and commits thrown in.
 func feedInOrder(r *rand.Rand, op *join.Operator, s schedule) error {
 	often := 2 + r.IntN(80)
@@ -57,15 +67,8 @@ func feedInOrder(r *rand.Rand, op *join.Operator, s schedule) error {
 		} else if err := op.Add(a.side, a.Event); err != nil {
 			return err
 		}
-		switch r.IntN(often) {
-		case 0:
-			if err := op.Flush(); err != nil {
-				return err
-			}
-		case 1:
-			if err := op.Commit(); err != nil {
-				return err
-			}
+		if err := flushOrCommit(op, r.IntN(often)); err != nil {
+			return err
 		}
 	}
 	return op.Finish()

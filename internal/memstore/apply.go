@@ -87,6 +87,7 @@ func (s *Store) apply(b *statelab.Batch) (pos wal.Pos, err error) {
 	s.counters.batches.Add(1)
 	s.counters.ops.Add(int64(b.Len()))
 	s.counters.logical.Add(s.records.logical)
+	s.paceSnapshot()
 	s.records.commit()
 	s.reclaim(reapPerOp * b.Len())
 	return pos, nil
@@ -131,6 +132,7 @@ func (s *Store) pinningSnapshot() <-chan struct{} {
 func (s *Store) await(snapshot <-chan struct{}) {
 	start := time.Now()
 	s.counters.stalls.Add(1)
+	s.hurrySnapshot()
 	<-snapshot
 	s.counters.stallTime.Add(int64(time.Since(start)))
 	s.o.ReportMaintenance(statelab.EventStall, start, 0)

@@ -20,6 +20,7 @@ func (s *Store) Check() error {
 		return statelab.ErrClosed
 	}
 	if done := s.snapshot.done; done != nil {
+		s.hurrySnapshot()
 		<-done // it renames and removes files
 	}
 	if err := s.checkRecords(); err != nil {

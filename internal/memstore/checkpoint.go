@@ -35,7 +35,7 @@ func (s *Store) checkpoint(dir string, v view) error {
 
 // fillCheckpoint writes the files of a store that holds what the view sees.
 func (s *Store) fillCheckpoint(dir string, v view) error {
-	if _, err := s.writeImage(filepath.Join(dir, imageName(firstSegment)), firstSegment, v, meter.Checkpoint, nil); err != nil {
+	if _, err := s.writeImage(filepath.Join(dir, imageName(firstSegment)), firstSegment, v, meter.Checkpoint, unpaced); err != nil {
 		return err
 	}
 	log, err := wal.Create(s.logOptions(dir, meter.Checkpoint), firstSegment)

@@ -129,7 +129,10 @@
 // checkpoint), a snapshot is written: the log is rotated, a view opened, and
 // what it sees written while others go on, to a temporary name that is synced
 // and renamed. Then the segments before it, and the snapshot before it, are
-// removed. So opening replays about as much as is live.
+// removed. So opening replays about as much as is live. In the background a
+// snapshot is held back to four bytes for each that is applied meanwhile, unless
+// nothing is, or the log has grown by half, or a batch waits for the memory that
+// its view pins; see snapshot_pace.go.
 //
 // That is the scheme of Redis's append-only file and its rewriting; the deltas
 // are ours.

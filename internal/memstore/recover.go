@@ -16,7 +16,7 @@ func Open(dir string, o Options) (*Store, error) {
 		o.LogLimit = DefaultLogLimit
 	}
 	s := &Store{o: o, fs: o.FS, path: dir}
-	s.snapshot.stopped = make(chan struct{})
+	s.snapshot.stopped, s.snapshot.idle = make(chan struct{}), snapshotIdle
 	var err error
 	if s.dir, err = storedir.Open(o.FS, dir, o.identity(), &s.meter); err != nil {
 		return nil, err

@@ -17,8 +17,12 @@ import (
 // A snapshotter knows the store's current snapshot and the one in the making.
 type snapshotter struct {
 	done    chan struct{}  // closed when the one in the making is finished; nil if there is none; guarded by Store.write
+	pace    *pacer         // of the one in the making, in the background; guarded by Store.write
+	before  int64          // bytes of the log before the one in the making; guarded by Store.write
+	due     int64          // length of the log at which that was due; guarded by Store.write
 	runs    sync.WaitGroup // background ones
 	stopped chan struct{}  // closed when the store closes
+	idle    time.Duration  // as a pacer's
 
 	mu       sync.Mutex
 	number   uint64 // of the current one; 0 is none
@@ -32,19 +36,25 @@ type image struct {
 	before int64 // bytes of the log before it
 	view   *openView
 	done   chan struct{}
+	wait   func(written int64) error // before each block
 }
 
-// snapshotDue says whether the log has grown to the size of what is live, or
-// twice that for one that holds deltas and so has less that is obsolete, and to
-// Options.LogLimit.
-func (s *Store) snapshotDue() bool {
+// snapshotDue returns the length of the log at which a snapshot is due: that of
+// what is live, or twice that for one that holds deltas and so has less that is
+// obsolete, and at least Options.LogLimit.
+func (s *Store) snapshotDue() int64 {
 	limit := s.records.size
 	if s.o.Durability == statelab.DurabilityCheckpoint {
 		limit *= 2
 	}
+	return max(s.o.LogLimit, limit)
+}
+
+// logLength returns the length of the log that is not obsolete.
+func (s *Store) logLength() int64 {
 	s.snapshot.mu.Lock()
 	defer s.snapshot.mu.Unlock()
-	return s.log.Size()-s.snapshot.obsolete > max(s.o.LogLimit, limit)
+	return s.log.Size() - s.snapshot.obsolete
 }
 
 // startSnapshotIfDue begins a snapshot if the log has grown enough and none is
@@ -52,7 +62,8 @@ func (s *Store) snapshotDue() bool {
 // to a goroutine; else it returns an image that the caller must hand to
 // runSnapshot, having let go of write.
 func (s *Store) startSnapshotIfDue() (*image, error) {
-	if s.snapshot.busy() || !s.snapshotDue() {
+	due := s.snapshotDue()
+	if s.snapshot.busy() || s.logLength() <= due {
 		return nil, nil
 	}
 	number, err := s.log.Rotate()
@@ -62,8 +73,11 @@ func (s *Store) startSnapshotIfDue() (*image, error) {
 	img := &image{number: number, before: s.log.Size(), view: s.openView(), done: make(chan struct{})}
 	s.snapshot.done = img.done
 	if s.o.Maintenance == statelab.MaintenanceInline {
+		img.wait = unpaced
 		return img, nil
 	}
+	s.snapshot.pace, s.snapshot.before, s.snapshot.due = s.newPacer(), img.before, due
+	img.wait = s.snapshot.pace.wait
 	s.snapshot.runs.Go(func() {
 		// A failure is latched; who changes the store next is told.
 		_ = s.runSnapshot(img)
@@ -78,7 +92,7 @@ func (sn *snapshotter) busy() bool {
 	}
 	select {
 	case <-sn.done:
-		sn.done = nil
+		sn.done, sn.pace = nil, nil
 		return false
 	default:
 		return true
@@ -134,7 +148,7 @@ func (s *Store) runSnapshot(img *image) error {
 // writeSnapshot makes the snapshot durable under its name.
 func (s *Store) writeSnapshot(img *image) (bytes int64, err error) {
 	name := filepath.Join(s.path, imageName(img.number))
-	if bytes, err = s.writeImage(name+tempSuffix, img.number, img.view.view, meter.Snapshot, s.snapshot.stopped); err != nil {
+	if bytes, err = s.writeImage(name+tempSuffix, img.number, img.view.view, meter.Snapshot, img.wait); err != nil {
 		s.remove(imageName(img.number) + tempSuffix)
 		return 0, err
 	}
@@ -144,15 +158,19 @@ func (s *Store) writeSnapshot(img *image) (bytes int64, err error) {
 	return bytes, s.fs.SyncDir(s.path)
 }
 
-// writeImage writes a snapshot file and syncs it, unless stopped is closed before.
-func (s *Store) writeImage(name string, number uint64, v view, p meter.Purpose, stopped <-chan struct{}) (bytes int64, err error) {
+// unpaced lets blocks be written without waiting.
+func unpaced(int64) error { return nil }
+
+// writeImage writes a snapshot file and syncs it. Before each block it waits,
+// and gives up if that fails.
+func (s *Store) writeImage(name string, number uint64, v view, p meter.Purpose, wait func(written int64) error) (bytes int64, err error) {
 	raw, err := s.fs.Create(name)
 	if err != nil {
 		return 0, err
 	}
 	w := &imageWriter{file: s.meter.File(raw, p), number: number}
 	if err = w.begin(v.watermark); err == nil {
-		err = s.writeRecords(w, v, stopped)
+		err = s.writeRecords(w, v, wait)
 	}
 	if err == nil {
 		err = w.end()
@@ -165,16 +183,14 @@ func (s *Store) writeImage(name string, number uint64, v view, p meter.Purpose, 
 
 // writeRecords writes what the view sees, while others go on reading and
 // writing.
-func (s *Store) writeRecords(w *imageWriter, v view, stopped <-chan struct{}) error {
+func (s *Store) writeRecords(w *imageWriter, v view, wait func(written int64) error) error {
 	var (
 		enc  encoder
 		from start
 	)
 	for more := true; more; {
-		select {
-		case <-stopped:
-			return errStopped
-		default:
+		if err := wait(w.off); err != nil {
+			return err
 		}
 		enc.reset()
 		more = s.encodeSome(&enc, v, &from)

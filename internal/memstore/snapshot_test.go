@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/vfs"
@@ -136,6 +137,7 @@ func TestApplyWaitsForTheSnapshotThatPinsTheBudget(t *testing.T) {
 		o.Maintenance = statelab.MaintenanceBackground
 		o.Memory = memory
 	})
+	s.snapshot.idle = time.Hour // it goes on for the writer's sake
 	value := strings.Repeat("v", memory*2/5)
 	put(t, s, "large", value, never)
 	logUntilSnapshot(t, s, g)

@@ -89,7 +89,7 @@ func (j *intervalJoin) rightArrives(e Event) error {
 // keepEvent keeps an event for partners that are still to come, if any can be.
 func (j *intervalJoin) keepEvent(side Side, e Event) {
 	if j.retains(side, e.Time) {
-		j.batch.Put(j.key, e.Value, e.Time+j.retention[side]+1)
+		j.batch.Put(j.key, e.Value, j.expiry(side, e.Time))
 		j.pending.add(side, e)
 	}
 }

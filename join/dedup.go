@@ -32,18 +32,21 @@ func (d *dedupFirst) take(_ Side, e Event) error {
 	}
 	c.unmatched++
 	d.counts.samples++
-	expireAt := statelab.NoExpiry
-	if d.window > 0 {
-		expireAt = e.Time + d.window
-	}
 	d.value = appendTime(d.value[:0], e.Time)
-	d.batch.Put(mark, d.value, expireAt)
+	d.batch.Put(mark, d.value, d.expiry(Left, e.Time))
 	d.pending.add(Left, Event{Key: e.Key, Time: e.Time})
 	if d.deletes && d.window > 0 {
-		d.setTimer(expireAt-1, e.Key, Left, e.Seq, nil)
+		d.setTimer(e.Time+d.window-1, e.Key, Left, e.Seq, nil)
 	}
 	d.sample = Sample{Left: e, Rights: d.sample.Rights[:0]}
 	return d.emitSample(&d.sample)
+}
+
+func (d *dedupFirst) expiry(_ Side, at int64) int64 {
+	if d.window == 0 {
+		return statelab.NoExpiry
+	}
+	return at + d.window
 }
 
 // kept returns the time of the event of a key that was kept last.
@@ -85,11 +88,13 @@ type dedupLast struct {
 }
 
 func (d *dedupLast) take(_ Side, e Event) error {
-	d.batch.Put(d.key, e.Value, e.Time+d.span+1)
+	d.batch.Put(d.key, e.Value, d.expiry(Left, e.Time))
 	d.setTimer(e.Time+d.span, e.Key, Left, e.Seq, nil)
 	d.counts.side[Left].waiting++
 	return nil
 }
+
+func (d *dedupLast) expiry(_ Side, at int64) int64 { return at + d.span + 1 }
 
 func (d *dedupLast) fire(t timer, _ []byte) error {
 	followed, err := d.readWithFollower(t, d.span)

@@ -95,6 +95,14 @@
 // samples since is undone by the caller, who keeps in the note (Hooks.Note)
 // where its output stood: package join/pipeline does so for files.
 //
+// # Partitions
+//
+// A join may be divided among operators by Partition, each over a store of its own. Whoever
+// does so tells each of them how far the sources have been read (Pass) and what their
+// watermarks are (Advance) before each event, since lateness is a matter of the whole source, and
+// flushes all of them where DueAt says that timers fire in steps. Each commits by
+// itself. Move divides the state anew.
+//
 // # State
 //
 // Every event is one record under its key, side, time and sequence, and one

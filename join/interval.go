@@ -49,12 +49,13 @@ func (j *intervalJoin) take(side Side, e Event) error {
 	if j.atOnce {
 		return j.arrive(side, e)
 	}
-	doneAt := e.Time + j.retention[side]
-	j.batch.Put(j.key, e.Value, doneAt+1)
-	j.setTimer(doneAt, e.Key, side, e.Seq, nil)
+	j.batch.Put(j.key, e.Value, j.expiry(side, e.Time))
+	j.setTimer(e.Time+j.retention[side], e.Key, side, e.Seq, nil)
 	j.counts.side[side].waiting++
 	return nil
 }
+
+func (j *intervalJoin) expiry(side Side, at int64) int64 { return at + j.retention[side] + 1 }
 
 func (j *intervalJoin) fire(t timer, value []byte) error {
 	at := t.time - j.linger

@@ -15,7 +15,7 @@ import (
 // little-endian.
 //
 //	SIZE  FIELD
-//	1     format version, 2
+//	1     format version, 3
 //	1     kind
 //	8     lower, ns
 //	8     upper, ns
@@ -33,12 +33,13 @@ import (
 //	64    right: the same
 //	32    filtered, samples, pairs, negatives dropped
 //	8     corrections (since version 2)
+//	1     1 if the join has been divided anew (since version 3)
 //	2     length of the cursor
 //	      cursor: the least timer key that has not fired
 //	      the caller's note
 //
-// A record of version 1 is read as one of version 2 whose further fields are zero.
-const metaVersion = 2
+// A record of an older version is read as one of version 3 whose further fields are zero.
+const metaVersion = 3
 
 func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 	dst = appendSpec(append(dst, metaVersion), &o.spec)
@@ -54,6 +55,7 @@ func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 	for _, v := range [...]int64{o.counts.filtered, o.counts.samples, o.counts.pairs, o.counts.dropped, o.counts.corrections} {
 		dst = appendInt(dst, v)
 	}
+	dst = append(dst, boolByte(o.counts.moved))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(o.cursor)))
 	dst = append(dst, o.cursor...)
 	if o.hooks.Note == nil {
@@ -84,6 +86,9 @@ func (o *Operator) restore(b []byte) error {
 	}
 	if version >= 2 {
 		o.counts.corrections = r.int()
+	}
+	if version >= 3 {
+		o.counts.moved = r.byte() == 1
 	}
 	cursor := r.take(int(r.byte()) | int(r.byte())<<8)
 	if r.short {

@@ -10,8 +10,8 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// A record of version 1 is one of version 2 without the fields that came with it.
-func TestAMetaRecordOfVersion1IsRead(t *testing.T) {
+// Records of versions 1 and 2 are those of version 3 without the fields that came since.
+func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 	o := &Operator{
 		spec:      Spec{Kind: Inner, Lower: -time.Second, Upper: time.Minute, MaxDisorder: [2]time.Duration{1000, Unbounded}},
 		position:  [2]uint64{7, 8},
@@ -30,11 +30,13 @@ func TestAMetaRecordOfVersion1IsRead(t *testing.T) {
 	old[0] = 1
 	since2 := spec + 1 + 1 + 8 + 32 + 1
 	old = append(old, b[since2:since2+rest]...)
-	old = append(old, b[since2+rest+8:]...)
+	old = append(old, b[since2+rest+8+1:]...)
+	second := append(bytes.Clone(b[:since2+rest+8]), b[since2+rest+8+1:]...)
+	second[0] = 2
 	if want := 221 + len(o.cursor) + len("note"); len(old) != want {
 		t.Fatalf("a record of %d bytes, want %d", len(old), want)
 	}
-	for _, record := range [][]byte{b, old} {
+	for _, record := range [][]byte{b, second, old} {
 		got := &Operator{spec: o.spec}
 		if err := got.restore(record); err != nil {
 			t.Fatalf("version %d: %v", record[0], err)
@@ -44,7 +46,7 @@ func TestAMetaRecordOfVersion1IsRead(t *testing.T) {
 			t.Errorf("version %d is read as %+v", record[0], got)
 		}
 	}
-	for _, version := range []byte{0, 3} {
+	for _, version := range []byte{0, 4} {
 		b[0] = version
 		if err := o.restore(b); !errors.Is(err, statelab.ErrMismatch) {
 			t.Errorf("version %d: %v", version, err)

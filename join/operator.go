@@ -51,6 +51,10 @@ type logic interface {
 	// event's key, and its first o.prefixLen bytes those of its join key.
 	take(side Side, e Event) error
 
+	// expiry is when the record of an event of a side and time, or of a mark of that
+	// time, expires.
+	expiry(side Side, at int64) int64
+
 	// fire decides what a timer stands for. It may be called again for the same
 	// timer if it returns errSnapshotLost, so until it has all that it reads it must
 	// neither count nor emit. Operator deletes the timer where that is called for.

@@ -13,11 +13,13 @@ type sessions struct {
 }
 
 func (s *sessions) take(_ Side, e Event) error {
-	s.batch.Put(s.key, e.Value, math.MaxInt64)
+	s.batch.Put(s.key, e.Value, s.expiry(Left, e.Time))
 	s.setTimer(e.Time+s.gap, e.Key, Left, e.Seq, nil)
 	s.counts.side[Left].waiting++
 	return nil
 }
+
+func (s *sessions) expiry(Side, int64) int64 { return math.MaxInt64 }
 
 func (s *sessions) fire(t timer, _ []byte) error {
 	followed, err := s.readWithFollower(t, s.gap)

@@ -37,16 +37,21 @@ func (j *temporalJoin) endOf(at int64) int64 {
 
 func (j *temporalJoin) take(side Side, e Event) error {
 	j.counts.side[side].waiting++
+	j.batch.Put(j.key, e.Value, j.expiry(side, e.Time))
 	if side == Left {
-		j.batch.Put(j.key, e.Value, e.Time+1)
 		j.setTimer(e.Time, e.Key, Left, e.Seq, nil)
 		return nil
 	}
-	end := j.endOf(e.Time)
-	j.batch.Put(j.key, e.Value, end+1)
 	j.setTimer(e.Time, e.Key, Right, e.Seq, beginsValue)
-	j.setTimer(end, e.Key, Right, e.Seq, nil)
+	j.setTimer(j.endOf(e.Time), e.Key, Right, e.Seq, nil)
 	return nil
+}
+
+func (j *temporalJoin) expiry(side Side, at int64) int64 {
+	if side == Left {
+		return at + 1
+	}
+	return j.endOf(at) + 1
 }
 
 func (j *temporalJoin) fire(t timer, value []byte) error {

@@ -23,12 +23,13 @@ func (j *tumblingJoin) lastOf(at int64) int64 {
 }
 
 func (j *tumblingJoin) take(side Side, e Event) error {
-	last := j.lastOf(e.Time)
-	j.batch.Put(j.key, e.Value, last+1)
-	j.setTimer(last, e.Key, Left, 0, nil)
+	j.batch.Put(j.key, e.Value, j.expiry(side, e.Time))
+	j.setTimer(j.lastOf(e.Time), e.Key, Left, 0, nil)
 	j.counts.side[side].waiting++
 	return nil
 }
+
+func (j *tumblingJoin) expiry(_ Side, at int64) int64 { return j.lastOf(at) + 1 }
 
 // fire pairs all left events of a key and window with all right ones.
 func (j *tumblingJoin) fire(t timer, _ []byte) error {

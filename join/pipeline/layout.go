@@ -24,6 +24,7 @@ import (
 //	DIR/1-of-2/ ...
 //
 // The layout is written before the first partition is made, and replaced as a whole.
+// A join of several partitions that is divided anew into one keeps it in 0-of-1.
 const (
 	layoutFile = "partitions.json"
 	layoutLock = "partitions.lock"
@@ -34,6 +35,11 @@ const (
 type layout struct {
 	Version    int `json:"version"`
 	Partitions int `json:"partitions"`
+	// Begun is what the outputs, with ".part" added, hold of what was emitted before the
+	// join was divided anew.
+	Begun []outputState `json:"begun,omitempty"`
+	// Obsolete names what is left in the directory of an earlier layout.
+	Obsolete []string `json:"obsolete,omitempty"`
 	// Merged is what the outputs hold once they are merged and durable, under their
 	// names or with ".part" added.
 	Merged []outputState `json:"merged,omitempty"`
@@ -51,6 +57,7 @@ func newOutputState(state []byte) outputState {
 	return outputState{int64(binary.LittleEndian.Uint64(state)), hex.EncodeToString(state[8:])}
 }
 
+// appendTo appends what newOutputState was given.
 func (s outputState) appendTo(dst []byte) ([]byte, error) {
 	sum, err := hex.DecodeString(s.SHA256)
 	if err != nil || len(sum) != sink.StateSize-8 {
@@ -64,35 +71,25 @@ func (r *run) partitionName(i, of int) string {
 	return filepath.Join(r.dir, fmt.Sprintf("%d-of-%d", i, of))
 }
 
-func (r *run) newPartition(i int) *partition {
-	n := r.def.partitions()
-	if n == 1 {
-		return &partition{run: r, dir: r.dir, names: r.outputNames()}
+// newPartition returns one of so many partitions, in the layout that is in force.
+func (r *run) newPartition(i, of int) *partition {
+	name := r.partitionName(i, of)
+	p := &partition{run: r, dir: name, shares: of, names: r.outputNames()}
+	switch {
+	case of > 1:
+		p.ranked = true
+		p.names = []string{name + ".samples", name + ".late"}[:len(p.names)]
+	case r.layout.Partitions == 0:
+		p.dir = r.dir
 	}
-	name := r.partitionName(i, n)
-	p := &partition{run: r, dir: name, ranked: true, names: []string{name + ".samples", name + ".late"}}
-	p.names = p.names[:len(r.outputNames())]
 	return p
 }
 
-// openLayout makes sure that what the state dir holds has as many partitions as the definition.
-func (r *run) openLayout() error {
-	n := r.def.partitions()
-	found, err := readLayout(r.opts.FS, r.dir)
-	if err != nil {
+// openLayout makes sure that what the state dir holds has as many partitions as
+// there are to be.
+func (r *run) openLayout() (err error) {
+	if r.layout, err = readLayout(r.opts.FS, r.dir); err != nil || r.layout.Partitions == 0 && r.count == 1 {
 		return err
-	}
-	was := found.Partitions
-	if was == 0 && n > 1 {
-		if was, err = r.oldPartitions(); err != nil {
-			return err
-		}
-	}
-	if was != 0 && was != n {
-		return badInput("%s: state.partitions: the state in %s has %d, not %d; remove that directory to join anew", r.def.Name, r.dir, was, n)
-	}
-	if n == 1 {
-		return nil
 	}
 	if err := r.makeDir(); err != nil {
 		return err
@@ -100,12 +97,29 @@ func (r *run) openLayout() error {
 	if r.lock, err = r.opts.FS.Lock(filepath.Join(r.dir, layoutLock)); err != nil {
 		return err
 	}
-	r.layout = found
+	if r.layout, err = readLayout(r.opts.FS, r.dir); err != nil { // another process may have changed it
+		return err
+	}
+	if err := r.removeObsolete(); err != nil {
+		return err
+	}
+	was := r.layout.Partitions
 	if was == 0 {
-		r.layout = layout{Version: layoutVersion, Partitions: n}
+		if was, err = r.oldPartitions(); err != nil {
+			return err
+		}
+	}
+	switch was {
+	case r.count:
+		return nil
+	case 0:
+		r.layout = layout{Version: layoutVersion, Partitions: r.count}
 		return r.writeLayout()
 	}
-	return nil
+	if err := r.divide(was); err != nil {
+		return err
+	}
+	return r.removeObsolete()
 }
 
 // oldPartitions returns 1 if the state dir, which has no layout, has anything else
@@ -113,7 +127,7 @@ func (r *run) openLayout() error {
 // it is ours at all.
 func (r *run) oldPartitions() (int, error) {
 	names, err := r.opts.FS.List(r.dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return 0, err
 	}
 	for _, name := range names {

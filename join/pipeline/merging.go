@@ -26,6 +26,16 @@ func (r *run) publishMerged() (checksum string, err error) {
 // mergeAll merges the outputs of all partitions. With a state dir it says so in the
 // layout; without, it publishes them.
 func (r *run) mergeAll() (checksum string, err error) {
+	if r.resuming {
+		for i := range r.outputNames() {
+			state, err := r.mergeOutput(i, r.partitions)
+			if err != nil {
+				return "", err
+			}
+			r.layout.Merged = append(r.layout.Merged, newOutputState(state))
+		}
+		return "", r.writeLayout()
+	}
 	var merged []*sink.Part
 	defer func() {
 		for _, part := range merged {
@@ -34,32 +44,60 @@ func (r *run) mergeAll() (checksum string, err error) {
 			}
 		}
 	}()
-	for i, name := range r.outputNames() {
-		part := sink.Stream(r.opts.Stdout)
-		if name != "-" {
-			if part, err = sink.Create(r.opts.FS, name); err != nil {
-				return "", err
-			}
-		}
-		merged = append(merged, part)
-		if err := r.mergeInto(part, i); err != nil {
-			return "", r.notResumable(err)
-		}
-	}
-	if !r.resuming {
-		return publishAll(merged)
-	}
-	for _, part := range merged {
-		if err := part.Sync(); err != nil {
+	for i := range r.outputNames() {
+		part, err := r.beginMerged(i)
+		if err != nil {
 			return "", err
 		}
-		r.layout.Merged = append(r.layout.Merged, newOutputState(part.AppendState(nil)))
+		merged = append(merged, part)
+		if err := r.mergeInto(part, i, r.partitions); err != nil {
+			return "", err
+		}
 	}
-	return "", r.writeLayout()
+	return publishAll(merged)
 }
 
-// mergeInto merges output i of all partitions.
-func (r *run) mergeInto(dst *sink.Part, i int) (err error) {
+// mergeOutput merges output i of partitions into the file that is to have its name,
+// and makes it durable.
+func (r *run) mergeOutput(i int, partitions []*partition) (state []byte, err error) {
+	part, err := r.beginMerged(i)
+	if err != nil {
+		return nil, r.notResumable(err)
+	}
+	defer func() {
+		if cerr := part.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	if err := r.mergeInto(part, i, partitions); err != nil {
+		return nil, r.notResumable(err)
+	}
+	if err := part.Sync(); err != nil {
+		return nil, err
+	}
+	return part.AppendState(nil), nil
+}
+
+// beginMerged opens what output i is to be merged into: what it begins with is kept.
+func (r *run) beginMerged(i int) (*sink.Part, error) {
+	name := r.outputNames()[i]
+	switch {
+	case name == "-":
+		return sink.Stream(r.opts.Stdout), nil
+	case r.layout.Begun == nil:
+		return sink.Create(r.opts.FS, name)
+	case i >= len(r.layout.Begun):
+		return nil, badInput("%s: %s has %d outputs", r.def.Name, layoutFile, len(r.layout.Begun))
+	}
+	state, err := r.layout.Begun[i].appendTo(nil)
+	if err != nil {
+		return nil, badInput("%s: %s: %w", r.def.Name, layoutFile, err)
+	}
+	return sink.Resume(r.opts.FS, name, state)
+}
+
+// mergeInto merges output i of partitions.
+func (r *run) mergeInto(dst *sink.Part, i int, partitions []*partition) (err error) {
 	var readers []*sink.RankedReader
 	defer func() {
 		for _, reader := range readers {
@@ -68,7 +106,7 @@ func (r *run) mergeInto(dst *sink.Part, i int) (err error) {
 			}
 		}
 	}()
-	for _, p := range r.partitions {
+	for _, p := range partitions {
 		state, err := p.finalState(i)
 		if err != nil {
 			return err
@@ -82,8 +120,7 @@ func (r *run) mergeInto(dst *sink.Part, i int) (err error) {
 	return sink.Merge(dst, readers)
 }
 
-// finalState returns the state of output i of a partition that has finished, in this
-// run or before.
+// finalState returns the state of output i of a partition that emits no more.
 func (p *partition) finalState(i int) ([]byte, error) {
 	if p.outputs == nil {
 		return partState(p.op.Note(), i), nil

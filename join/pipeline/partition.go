@@ -19,6 +19,7 @@ import (
 type partition struct {
 	run     *run
 	dir     string   // of the store
+	shares  int      // how many partitions there are
 	names   []string // of the outputs
 	ranked  bool
 	store   statelab.Store
@@ -30,17 +31,21 @@ type partition struct {
 	steps   bool         // timers fire in steps, so that samples have arrivals
 }
 
-// open opens the store, and the outputs where the store says that they stood.
-func (p *partition) open() error {
-	def, opts := p.run.def, &p.run.opts
-	store, err := opts.OpenStore(def.State.Backend, p.dir, &statelab.Options{
-		Memory: def.State.Memory / int64(def.partitions()), Durability: def.State.Durability,
+// openStore opens the store with its share of the memory.
+func (p *partition) openStore() (statelab.Store, error) {
+	state, opts := &p.run.def.State, &p.run.opts
+	return opts.OpenStore(state.Backend, p.dir, &statelab.Options{
+		Memory: state.Memory / int64(p.shares), Durability: state.Durability,
 		Prefix: join.Prefix(), FS: opts.FS, Logger: opts.Logger,
 	})
-	if err != nil {
+}
+
+// open opens the store, and the outputs where the store says that they stood.
+func (p *partition) open() (err error) {
+	if p.store, err = p.openStore(); err != nil {
 		return err
 	}
-	p.store = store
+	def := p.run.def
 	p.op, err = join.New(p.store, def.Spec, p.hooks())
 	if errors.Is(err, join.ErrSpecChanged) {
 		return badInput("%s: %w; remove %s to join anew", def.Name, err, p.run.dir)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 
@@ -188,26 +187,4 @@ func failureStep() int64 {
 		return 70
 	}
 	return 30
-}
-
-func TestAnotherNumberOfPartitionsIsRefused(t *testing.T) {
-	state := func(n int) string { return fmt.Sprintf("{backend: skiplist, dir: state, partitions: %d}", n) }
-	const inner = "{kind: inner, upper: 50us}"
-	for _, n := range [][2]int{{1, 2}, {2, 1}, {2, 3}} {
-		fsys := vfs.NewMem()
-		manyKeys(t, fsys, 100)
-		if _, err := run(fsys, partitioned(t, inner, state(n[0]))); err != nil {
-			t.Fatal(err)
-		}
-		before := inDir(t, fsys, "state")
-		_, err := run(fsys, partitioned(t, inner, state(n[1])))
-		want := fmt.Sprintf("p.yaml: state.partitions: the state in state has %d, not %d; remove that directory to join anew", n[0], n[1])
-		var input *pipeline.InputError
-		if !errors.As(err, &input) || err.Error() != want {
-			t.Errorf("got %v, want\n%s", err, want)
-		}
-		if after := inDir(t, fsys, "state"); !slices.Equal(after, before) {
-			t.Errorf("%q has become %q", before, after)
-		}
-	}
 }

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
+	"github.com/statelab/statelab/join"
 	"github.com/statelab/statelab/join/sink"
 )
 
@@ -12,6 +14,9 @@ import (
 func (r *run) publish() (s Summary, err error) {
 	for _, p := range r.partitions {
 		s.Summary = s.Plus(p.op.Summary())
+	}
+	if s.WaitingLeft != 0 || s.WaitingRight != 0 {
+		return s, fmt.Errorf("all have finished, but %d left and %d right events wait: %w", s.WaitingLeft, s.WaitingRight, join.ErrInconsistent)
 	}
 	switch p := r.partitions[0]; {
 	case len(r.partitions) > 1:

@@ -31,7 +31,8 @@ state
   memory        such as 64MiB, for all partitions together; default: the backend's, for each
   durability    checkpoint, interval or always; default: checkpoint
   checkpoint_every  event time between commits; default: 1m with a dir, else only at the end
-  partitions    how many stores to divide the keys among, from 1 to 1024, each with a goroutine of its own; default: 1
+  partitions    how many stores to divide the keys among, from 1 to 1024, each with a goroutine of its own; default: 1;
+                a join that was stopped goes on with any other number
 output
   file          what to write, as JSON lines; - is standard output
   format        jsonl

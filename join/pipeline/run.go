@@ -71,6 +71,7 @@ type run struct {
 	note     []byte // the head of every partition's
 
 	sources    [2]*source.Source
+	count      int // of partitions
 	partitions []*partition
 	layout     layout
 	lock       io.Closer // of the layout
@@ -94,7 +95,7 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 	if opts.FS == nil {
 		opts.FS = vfs.OS
 	}
-	r := &run{ctx: ctx, def: def, opts: opts, dir: def.State.Dir, resuming: def.State.Dir != ""}
+	r := &run{ctx: ctx, def: def, opts: opts, dir: def.State.Dir, resuming: def.State.Dir != "", count: def.partitions()}
 	if !r.resuming {
 		r.dir = opts.TempDir
 	}
@@ -151,8 +152,8 @@ func (r *run) open() error {
 	if err := r.openLayout(); err != nil {
 		return err
 	}
-	for i := range r.def.partitions() {
-		p := r.newPartition(i)
+	for i := range r.count {
+		p := r.newPartition(i, r.count)
 		p.printer = sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), schemas[join.Left], schemas[join.Right])
 		r.partitions = append(r.partitions, p)
 		if err := p.open(); err != nil {

@@ -96,8 +96,7 @@ func TestAFailureSaysHowToRepeatIt(t *testing.T) {
 			t.Errorf("the failure does not say %q:\n%s", part, text)
 		}
 	}
-	_, history, _ := strings.Cut(text, "with run=")
-	history, _, _ = strings.Cut("with run="+history, "\n\n")
+	history := historyOf(text)
 	if n := strings.Count(history, "\n"); n > 4 {
 		t.Errorf("the history has %d steps; three show the flaw:\n%s", n, history)
 	}
@@ -111,6 +110,13 @@ func TestAFailureSaysHowToRepeatIt(t *testing.T) {
 	if whole.Failed() {
 		t.Errorf("replayed over the reference store it fails: %s", whole.failures)
 	}
+}
+
+// historyOf returns the history that a failure prints, with its setting.
+func historyOf(failure string) string {
+	_, history, _ := strings.Cut(failure, "with run=")
+	history, _, _ = strings.Cut("with run="+history, "\n\n")
+	return history
 }
 
 // TestSkipsSayWhy runs the kit over a store that can do little.

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -192,6 +194,43 @@ func TestReadersBesideTheWriterBite(t *testing.T) {
 			}
 			t.Errorf("no reader finds it in %d histories", seeds)
 		})
+	}
+}
+
+// TestAFailureBesideTheWriterIsPlayedAgain reads from a failure of a long run
+// the history and the seed, with which it must fail again.
+func TestAFailureBesideTheWriterIsPlayedAgain(t *testing.T) {
+	cfg := Config{Open: tornMutants()[0].open, MemoryResident: true, Effort: Effort{Seed: 5, Steps: 60, For: time.Hour}}
+	long := &recorder{t: t, name: "TestLong"}
+	run(long, &cfg, randomName)
+	if len(long.failures) == 0 {
+		t.Fatal("nothing fails")
+	}
+	text := long.failures[0]
+	again := regexp.MustCompile(`-run '\^TestLong\$/\^random\$/\^(\w+)\$' -storetest.seed=(\d+) -storetest.seeds=1 -storetest.steps=(\d+)`).FindStringSubmatch(text)
+	if again == nil {
+		t.Fatalf("the failure does not say how to play it again:\n%s", text)
+	}
+	d, err := statelab.ParseDurability(again[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	once := Config{Open: cfg.Open, MemoryResident: true, Durabilities: []statelab.Durability{d}, Effort: Effort{Seeds: 1}}
+	if _, err := fmt.Sscan(again[2]+" "+again[3], &once.Seed, &once.Steps); err != nil {
+		t.Fatal(err)
+	}
+	const tries = 50 // a reader has to be there at the right moment
+	bySeed, replayed := &recorder{t: t, name: "TestSeed"}, &recorder{t: t, name: "Replay"}
+	for range tries {
+		if !bySeed.Failed() {
+			run(bySeed, &once, randomName)
+		}
+		if !replayed.Failed() {
+			replayed.Run("x", func(t tb) { replay(t, &cfg, historyOf(text)) })
+		}
+	}
+	if !bySeed.Failed() || !replayed.Failed() {
+		t.Errorf("played by its seed it fails: %v; replayed: %v\n%s", bySeed.Failed(), replayed.Failed(), text)
 	}
 }
 

@@ -114,6 +114,9 @@ func (t Tool) Run(ctx context.Context, s Simulator, cmd *exec.Cmd, g Geometry, d
 	if err != nil {
 		return Run{}, fmt.Errorf("read counts: %w", err)
 	}
+	if counts.Instructions == 0 {
+		return Run{}, errors.New("nothing was counted: the program did not start the simulation")
+	}
 	return Run{counts, fixed}, nil
 }
 

@@ -120,6 +120,10 @@ func TestWhatIsWrongWithARunIsSaid(t *testing.T) {
 	if _, err := tool.Run(context.Background(), Cachegrind, exec.Command("/bin/false"), DefaultGeometry(), t.TempDir()); err == nil {
 		t.Error("a program that failed has counts")
 	}
+	_, err := tool.Run(context.Background(), Callgrind, exec.Command("/bin/true"), DefaultGeometry(), t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "nothing was counted") {
+		t.Errorf("error %v of a program that never started the simulation", err)
+	}
 	var stderr strings.Builder
 	cmd := exec.Command("/bin/true")
 	cmd.Stderr = &stderr

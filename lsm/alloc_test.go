@@ -10,42 +10,7 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/vfs"
 )
-
-// filled returns a store of join keys with a few records each, in tables and
-// in a memtable.
-func filled(t testing.TB, o Options, joinKeys int) *Store {
-	t.Helper()
-	if o.FS == nil {
-		o.FS = vfs.NewMem()
-	}
-	o.Maintenance = statelab.MaintenanceInline
-	o.Prefix = joinPrefix
-	s, err := Open("/store", &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Check(); err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	var b statelab.Batch
-	for i := range joinKeys {
-		for j := range 4 {
-			b.Append(recordKey(i, j), []byte("a value of some thirty-two bytes"), int64(joinKeys+i))
-		}
-		if err := s.Apply(&b); err != nil {
-			t.Fatal(err)
-		}
-		b.Reset()
-	}
-	return s
-}
 
 func TestHotPathsDoNotAllocate(t *testing.T) {
 	const joinKeys = 5000

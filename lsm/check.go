@@ -35,7 +35,7 @@ func (s *Store) check() error {
 	snap := s.acquire()
 	defer s.release(snap.view)
 	for _, m := range snap.view.memtables {
-		if err := m.list.Check(); err != nil {
+		if err := m.check(); err != nil {
 			return fmt.Errorf("memtable: %w", err)
 		}
 	}
@@ -179,6 +179,12 @@ func (c *tableCheck) add(key, record []byte) error {
 		return c.corrupt(at, fmt.Sprintf("L3: the filter does not hold key %.32x", key))
 	case c.prefixFilter.data != nil && !filterMayHold(c.prefixFilter.data, hashKey(prefixOf(c.env.prefix, key))):
 		return c.corrupt(at, fmt.Sprintf("L3: the prefix filter does not hold the prefix of key %.32x", key))
+	}
+	if c.extents != nil {
+		where, may := c.extents.find(hashKey(groupOf(c.env.prefix, key)))
+		if !may || where != (blockHandle{}) && where != c.cursor.handle {
+			return c.corrupt(at, fmt.Sprintf("L3: the extents do not lead to key %.32x", key))
+		}
 	}
 	r := readRecord(record)
 	m := &c.found

@@ -4,7 +4,7 @@
 //	Apply ──▶ log (unless DurabilityCheckpoint)
 //	  │
 //	  ▼
-//	memtable        a skip list of versions, written to
+//	memtable        records with their versions, written to
 //	memtable        the one before, until it is flushed          newest
 //	  │ flush: fold each key's versions, leave out the dead         ▲
 //	  ▼                                                             │
@@ -61,11 +61,18 @@
 //
 // # Life of a read
 //
-// Get asks the memtables, then the runs from newest to oldest, of each the one
-// table whose bounds hold the key, if its filter says that it may; it stops at
-// the first base. An iterator merges the layers that bounds, expiry and, for
-// the range of a whole prefix, the prefix filter do not exclude. All blocks,
-// those of indexes and filters too, are read through one cache.
+// Get asks the memtables, which find a join key's records by its hash
+// (memtable_groups.go), then the runs from newest to oldest, of each the one table
+// whose bounds hold the key, if its filter says that it may; it stops at the first
+// base. An iterator merges the layers that bounds, expiry and, for the range of a
+// whole prefix, the prefix filter do not exclude.
+//
+// Of a table that was written since the store was opened the store knows which
+// block a join key's records are in, if they are in one (extents.go). So a probe
+// goes to that block, and to no table that has nothing for it, without a look at
+// filters and indexes. Before it asks the tables one after the other it touches
+// what it will ask, so that it waits for memory once. All blocks, those of
+// indexes and filters too, are read through one cache.
 //
 // # Why nothing shadowed reappears
 //
@@ -97,7 +104,7 @@
 //
 //	L1  All that a layer holds of a key is newer than all that the older layers hold of it.
 //	L2  The tables of a run do not overlap, and keys ascend strictly in a table, within its bounds and those of its index.
-//	L3  A table's figures are true, the same in the manifest and in the table, and its filters hold all its keys and prefixes.
+//	L3  A table's figures are true, the same in the manifest and in the table, and its filters and extents lead to all its keys and prefixes.
 //	L4  What a version lacks because it is dead is dead at the version's watermark, and whoever reads the version, or recovers it, has at least that watermark.
 //	L5  A record of a base stays, if only as a tombstone, as long as an older table may hold its key.
 //	L6  A file is there as long as the current version, the durable version or a reader needs it, and goes when none does.

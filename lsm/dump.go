@@ -31,7 +31,7 @@ func (s *Store) Dump(to io.Writer) error {
 		if i == 0 {
 			name = "memtable"
 		}
-		fmt.Fprintf(w, "%s: %s, %s\n", name, count(int64(m.list.Len()), "key"), sizeText(m.bytes()))
+		fmt.Fprintf(w, "%s: %s, %s\n", name, count(int64(m.len()), "key"), sizeText(m.bytes()))
 	}
 	dumpLevels(w, v, s.levels.stats(v))
 	for _, r := range v.runs {

@@ -27,7 +27,7 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 	s.brake.flushed.Store(0)
 	s.brake.flushing.Store(0)
 	for _, mem := range memtables {
-		s.brake.flushing.Add(int64(mem.list.Len()))
+		s.brake.flushing.Add(int64(mem.len()))
 	}
 	older := s.acquireVersion()
 	defer older.unref(s.discard)

@@ -7,25 +7,33 @@ type getter struct {
 	fold    fold
 	cursors []*tableCursor // each holds the block of one layer
 	used    int
+	touched uint32 // so that touching is not for nothing
 }
 
 // gather folds what the layers hold of key. The result is valid until reset.
 func (g *getter) gather(snap snapshot, key []byte) error {
+	group := groupOf(snap.view.memtables[0].prefix, key)
+	groupHash := hashKey(group)
 	for _, m := range snap.view.memtables {
-		if node, ok := m.list.Find(key); ok {
-			gatherVersions(&g.fold, node, snap.seq)
+		if ref := m.find(group, groupHash, key); ref != 0 {
+			m.gather(&g.fold, ref, snap.seq)
 			if g.fold.based {
 				return nil
 			}
 		}
 	}
 	hash := hashKey(key)
+	g.touched = snap.view.version.touch(key, groupHash)
 	for _, r := range snap.view.version.runs {
 		t := r.find(key)
 		if t == nil || t.dead(snap.watermark) && t.bases == 0 {
 			continue
 		}
-		if err := g.gatherTable(t, key, hash); err != nil {
+		where, may := t.whereIs(groupHash)
+		if !may {
+			continue
+		}
+		if err := g.gatherTable(t, where, key, hash); err != nil {
 			return err
 		}
 		if g.fold.based {
@@ -35,7 +43,8 @@ func (g *getter) gather(snap snapshot, key []byte) error {
 	return nil
 }
 
-func (g *getter) gatherTable(t *table, key []byte, hash uint64) error {
+// gatherTable adds what a table holds of key, in the block at where if that is known.
+func (g *getter) gatherTable(t *table, where blockHandle, key []byte, hash uint64) error {
 	may, err := t.mayHoldKey(hash)
 	if err != nil || !may {
 		return err
@@ -45,7 +54,7 @@ func (g *getter) gatherTable(t *table, key []byte, hash uint64) error {
 	}
 	c := g.cursors[g.used]
 	g.used++
-	c.open(t, cached)
+	c.openAt(t, where)
 	if !c.find(key) {
 		t.env.filterFalse.Add(1)
 		return c.err()

@@ -51,6 +51,7 @@ func (s *Store) discard(t *table) {
 		t.unsynced = nil
 	}
 	s.env.cache.Drop(t.number)
+	s.env.dropExtents(t)
 	if told := s.env.told; told != nil {
 		told(statelab.BlockAccess{File: t.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
 	}

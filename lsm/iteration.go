@@ -13,7 +13,9 @@ type iteration struct {
 	bounds       []byte // memory of lower and upper
 	memtables    []memtableCursor
 	runs         []runCursor
-	tables       []*table // scratch
+	tables       []*table      // scratch
+	where        []blockHandle // beside tables: the block that the range lies in, if that is known
+	touched      uint32        // so that touching is not for nothing
 	merge        merger
 	place        place
 	key, value   []byte // copies, never nil
@@ -52,21 +54,28 @@ func (in *iteration) open(s *Store) error {
 	memtables, runs := in.view.memtables, in.view.version.runs
 	in.memtables = grow(in.memtables, len(memtables))
 	in.runs = grow(in.runs, len(runs))
-	for i, m := range memtables {
-		if !m.empty() {
-			in.memtables[i].open(m, in.seq)
-			in.merge.sources = append(in.merge.sources, &in.memtables[i])
-		}
-	}
 	prefix := in.wholePrefix(s.options.Prefix)
 	hash := hashKey(prefix)
+	for i, m := range memtables {
+		c := &in.memtables[i]
+		if prefix == nil {
+			c.open(m, in.seq)
+		} else {
+			c.openGroup(m, in.seq, prefix, hash)
+		}
+		if !c.none() {
+			in.merge.sources = append(in.merge.sources, c)
+		}
+	}
+	if prefix != nil {
+		in.touched = in.view.version.touch(in.lower, hash)
+	}
 	for i, r := range runs {
-		tables, err := in.worthOpening(r, i == len(runs)-1, prefix != nil, hash)
-		if err != nil {
+		if err := in.worthOpening(r, i == len(runs)-1, prefix != nil, hash); err != nil {
 			return err
 		}
-		if len(tables) > 0 {
-			in.runs[i].open(tables, cached)
+		if len(in.tables) > 0 {
+			in.runs[i].openAt(in.tables, in.where)
 			in.merge.sources = append(in.merge.sources, &in.runs[i])
 		}
 	}
@@ -82,28 +91,29 @@ func grow[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// worthOpening returns the tables of r that bounds, expiry and prefix filter do
-// not exclude, in scratch memory. An all-dead table still counts if it hides
-// what is older.
-func (in *iteration) worthOpening(r *run, oldest, hasPrefix bool, prefixHash uint64) ([]*table, error) {
-	tables := in.tables[:0]
+// worthOpening puts into in.tables the tables of r that bounds, expiry, and
+// extents or prefix filter do not exclude. An all-dead table still counts if it
+// hides what is older.
+func (in *iteration) worthOpening(r *run, oldest, hasPrefix bool, prefixHash uint64) error {
+	in.tables, in.where = in.tables[:0], in.where[:0]
 	for _, t := range r.overlapping(in.lower, in.upper) {
 		if t.dead(in.watermark) && (oldest || t.bases == 0) {
 			continue
 		}
+		var where blockHandle
 		if hasPrefix {
-			may, err := t.mayHoldPrefix(prefixHash)
+			at, may, err := t.wherePrefix(prefixHash)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			if !may {
 				continue
 			}
+			where = at
 		}
-		tables = append(tables, t)
+		in.tables, in.where = append(in.tables, t), append(in.where, where)
 	}
-	in.tables = tables
-	return tables, nil
+	return nil
 }
 
 // wholePrefix returns the prefix that all keys of the range share, if the range

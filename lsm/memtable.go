@@ -1,20 +1,41 @@
 package lsm
 
 import (
+	"bytes"
 	"fmt"
 	"sync/atomic"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/epoch"
+	"github.com/statelab/statelab/internal/memstore"
 	"github.com/statelab/statelab/skiplist"
 )
 
-// memtable holds the newest part of the history in memory: a skip list of keys
-// and their versions. One writer at a time adds to the active memtable, under
-// the store's write lock; after its rotation a memtable does not change.
-// References are counted by the views that hold it.
+// memtable holds the newest part of the history in memory: records with all
+// their versions (memtable_record.go), the skip list's index in blocks, which
+// has their order, and a hash table that finds those of a join key
+// (memtable_groups.go). All of it lies in arenas, off the Go heap: records in one
+// that gives back all at once, what finds them in one of slabs, unless the
+// memtable is small.
+//
+// One writer at a time adds to the active memtable, under the store's write
+// lock; after its rotation a memtable does not change. Readers take no lock. They
+// look records up within an epoch, at whose end what the index and the hash table
+// have replaced may go; records stay as long as the memtable. References are
+// counted by the views that hold it.
 type memtable struct {
-	list *skiplist.List
-	refs atomic.Int32
+	mem    *arena.Arena // of records and versions
+	way    *arena.Arena // of what leads to them
+	keys   memstore.Keys
+	index  memstore.Index
+	prefix statelab.Prefix
+	groups memGroups
+	epoch  epoch.Domain
+	limbo  limbo
+
+	recycles bool // what leads to records is used again when it was replaced
+	refs     atomic.Int32
 
 	// elementBytes bounds from above what the memtable adds to any record, in
 	// bytes. Only the writer uses it.
@@ -37,15 +58,77 @@ type memtable struct {
 const (
 	minMemtableChunk = 4 << 10
 	maxMemtableChunk = 1 << 20
+
+	// minRecycling is the size from which on a memtable has an arena of slabs.
+	// Those take 2 MiB at a time, which would cost a smaller one more than leaving
+	// what was replaced until it goes.
+	minRecycling = 4 << 20
 )
 
-func newMemtable(limit int64) (*memtable, error) {
+func newMemtable(limit int64, prefix statelab.Prefix) (*memtable, error) {
 	chunk := max(minMemtableChunk, min(limit/8, maxMemtableChunk))
-	list, err := skiplist.NewList(skiplist.ListOptions{ChunkSize: int(chunk)})
-	if err != nil {
+	m := &memtable{mem: arena.NewBump(int(chunk)), prefix: prefix}
+	if m.recycles = limit >= minRecycling; m.recycles {
+		m.way = arena.NewSlabs()
+	} else {
+		m.way = arena.NewBump(int(chunk))
+	}
+	m.keys = memstore.KeysAfter(m.mem, memRecordHead)
+	if err := m.begin(); err != nil {
+		m.release()
 		return nil, fmt.Errorf("make a memtable: %w", err)
 	}
-	return &memtable{list: list}, nil
+	return m, nil
+}
+
+func (m *memtable) begin() (err error) {
+	if m.index, err = skiplist.NewIndex(m.way, m.keys, m); err != nil {
+		return err
+	}
+	slots, err := m.makeSlots(minMemSlotLog)
+	m.groups.slots.Store(slots)
+	return err
+}
+
+// release gives the memory back, when nobody holds the memtable any more.
+func (m *memtable) release() {
+	m.mem.Release()
+	m.way.Release()
+}
+
+// limbo is what was replaced and readers may still look at, in the order in
+// which it came.
+type limbo []retired
+
+type retired struct {
+	ref    arena.Ref
+	size   int
+	period uint64
+}
+
+// Retire implements memstore.Retirer.
+func (m *memtable) Retire(ref arena.Ref, size int) {
+	if !m.recycles {
+		return
+	}
+	m.limbo = append(m.limbo, retired{ref, size, m.epoch.Period()})
+}
+
+// reuse frees what no reader can look at any more.
+func (m *memtable) reuse() {
+	n := 0
+	for n < len(m.limbo) {
+		r := m.limbo[n]
+		if m.epoch.Period() < r.period+epoch.Grace {
+			if !m.epoch.Advance() {
+				break
+			}
+			continue
+		}
+		m.way.Free(r.ref, r.size)
+		n++
+	}
+	m.limbo = append(m.limbo[:0], m.limbo[n:]...)
 }
 
 // add applies operations as of sequence seq, and returns their bytes of keys
@@ -53,7 +136,7 @@ func newMemtable(limit int64) (*memtable, error) {
 func (m *memtable) add(seq uint64, ops statelab.OpReader) (int64, error) {
 	total := int64(0)
 	for op, ok := ops.Next(); ok; op, ok = ops.Next() {
-		if err := m.list.Add(seq, op); err != nil {
+		if err := m.addOne(seq, op); err != nil {
 			return total, fmt.Errorf("add to memtable: %w", err)
 		}
 		m.elementBytes += int64(len(op.Value))
@@ -62,72 +145,75 @@ func (m *memtable) add(seq uint64, ops statelab.OpReader) (int64, error) {
 	return total, ops.Err()
 }
 
-func (m *memtable) empty() bool  { return m.list.Len() == 0 }
-func (m *memtable) bytes() int64 { return m.list.Bytes() }
+// addOne makes op the newest version of its key. Should there be no memory for a
+// part of it, what is left half done is of a sequence that is never published.
+func (m *memtable) addOne(seq uint64, op statelab.Op) error {
+	group := groupOf(m.prefix, op.Key)
+	if ref := m.findIn(group, hashKey(group), op.Key); ref != 0 {
+		return m.addVersion(ref, seq, op)
+	}
+	ref, err := m.newRecord(seq, op)
+	if err != nil {
+		return err
+	}
+	if err := m.index.Insert(ref); err != nil {
+		return err
+	}
+	err = m.addToGroup(ref)
+	m.reuse()
+	return err
+}
+
+func (m *memtable) len() int     { return m.index.Len() }
+func (m *memtable) empty() bool  { return m.len() == 0 }
+func (m *memtable) bytes() int64 { return m.mem.InUse() + m.way.InUse() }
 
 // unused says whether there is nothing that a flush would have to take note
 // of; load is how much there is. Only the writer calls them.
 func (m *memtable) unused() bool { return m.empty() && m.advances == 0 }
 func (m *memtable) load() int64  { return m.bytes() + m.advances*advanceLoad }
 
-// memtableLoad bounds from above what a batch takes in a memtable, in bytes.
+// memtableLoad is about what a batch takes in a memtable, in bytes, but for new
+// slots of its hash table.
 func memtableLoad(b *statelab.Batch) int64 {
-	return int64(len(b.Bytes()) + b.Len()*maxVersionOverhead)
+	return int64(len(b.Bytes()) + b.Len()*recordOverhead)
 }
 
-// maxVersionOverhead is what a skip list takes for a version besides key and
-// element, at most, in bytes: 24 for the version, 12 and 16 links of 4 for the
-// node, and two alignments.
-const maxVersionOverhead = 120
+// loadWith is the load after batches of so much more: what it is now, what they
+// add, and the slots that may have to be made for them.
+func (m *memtable) loadWith(more int64) int64 {
+	return m.load() + more + m.slotsFor(int(more/recordOverhead)+1)
+}
+
+// recordOverhead is what a record takes in a memtable besides key and element,
+// in bytes: its head of 32, 4 for alignment, and on average 18 in the index, or
+// four times that where nothing is used again.
+const recordOverhead = 110
 
 // advanceLoad is what an Advance takes in the log, in bytes.
 const advanceLoad = 32
 
-// gather adds to f the versions of a key as of sequence seq.
-func gatherVersions(f *fold, node skiplist.Node, seq uint64) {
-	v, ok := node.Newest(), true
-	for ; ok; v, ok = v.Older() {
-		if v.Seq > seq {
-			continue
-		}
-		if v.Kind != statelab.OpDelete {
-			f.elements = append(f.elements, element{v.ExpireAt, v.Value})
-		}
-		if v.Kind != statelab.OpAppend {
-			f.based = true
-			return
-		}
+// check verifies the memtable. It needs external order with the writer.
+func (m *memtable) check() error {
+	if err := m.index.Check(); err != nil {
+		return err
 	}
-}
-
-// memtableCursor walks a memtable as of a sequence. It is a source.
-type memtableCursor struct {
-	list *skiplist.List
-	seq  uint64
-	node skiplist.Node
-}
-
-func (c *memtableCursor) open(m *memtable, seq uint64) {
-	*c = memtableCursor{list: m.list, seq: seq}
-}
-
-func (c *memtableCursor) close() { *c = memtableCursor{} }
-
-func (c *memtableCursor) first() bool            { return c.stand(c.list.First()) }
-func (c *memtableCursor) last() bool             { return c.stand(c.list.Last()) }
-func (c *memtableCursor) seekGE(key []byte) bool { return c.stand(c.list.SeekGE(key)) }
-func (c *memtableCursor) seekLT(key []byte) bool { return c.stand(c.list.SeekLT(key)) }
-func (c *memtableCursor) next() bool             { return c.stand(c.node.Next()) }
-func (c *memtableCursor) prev() bool             { return c.stand(c.node.Prev()) }
-func (c *memtableCursor) key() []byte            { return c.node.Key() }
-func (c *memtableCursor) err() error             { return nil }
-
-func (c *memtableCursor) stand(node skiplist.Node, ok bool) bool {
-	c.node = node
-	return ok
-}
-
-func (c *memtableCursor) gather(f *fold) error {
-	gatherVersions(f, c.node, c.seq)
-	return nil
+	var c memtableCursor
+	c.open(m, maxSeq)
+	n, last := 0, []byte(nil)
+	for ok := c.first(); ok; ok = c.next() {
+		if n > 0 && bytes.Compare(last, c.key()) >= 0 {
+			return fmt.Errorf("key %x follows %x", c.key(), last)
+		}
+		group := groupOf(m.prefix, c.key())
+		if m.find(group, hashKey(group), c.key()) != c.refs[c.at] {
+			return fmt.Errorf("key %x is not found", c.key())
+		}
+		last = append(last[:0], c.key()...)
+		n++
+	}
+	if n != m.len() {
+		return fmt.Errorf("%d keys, and %d are counted", n, m.len())
+	}
+	return m.checkGroups(n)
 }

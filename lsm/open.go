@@ -57,12 +57,13 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.env = &tableEnv{
-		files:      newFilePool(s.fs, s.path, &s.meter),
-		cache:      cache.New(cache.Options{Budget: s.budget.cache, Policy: s.options.CachePolicy, Kinds: blockKinds}),
-		cacheLimit: int(min(s.budget.cache/4, math.MaxInt32)),
-		compressor: compressor,
-		prefix:     s.options.Prefix,
-		told:       s.options.OnBlockAccess,
+		files:       newFilePool(s.fs, s.path, &s.meter),
+		cache:       cache.New(cache.Options{Budget: s.budget.cache, Policy: s.options.CachePolicy, Kinds: blockKinds}),
+		cacheBudget: s.budget.cache,
+		cacheLimit:  int(min(s.budget.cache/4, math.MaxInt32)),
+		compressor:  compressor,
+		prefix:      s.options.Prefix,
+		told:        s.options.OnBlockAccess,
 	}
 	s.format = &tableFormat{
 		blockSize:  s.options.BlockSize,
@@ -181,7 +182,7 @@ func (s *Store) show(st *state) error {
 		}
 		runs = append(runs, newRun(r.id, r.level, tables))
 	}
-	m, err := newMemtable(s.budget.memtable)
+	m, err := newMemtable(s.budget.memtable, s.options.Prefix)
 	if err != nil {
 		return err
 	}

@@ -154,7 +154,8 @@ func (o *Options) resolve() (Options, error) {
 //	1/8  the active memtable
 //	1/8  the memtable before it, until it is flushed
 //	1/4  flushed memtables that iterators still read (I8)
-//	1/2  cached blocks: data, indexes and filters, each read when it is asked for
+//	1/2  cached blocks: data, indexes and filters, each read when it is asked for;
+//	     extents have up to a quarter of it
 //
 // Memtables are no larger so that an iterator outlives the flush of both.
 type budget struct {
@@ -170,11 +171,20 @@ type budget struct {
 const (
 	minTableSize = 16 << 10
 	maxTableSize = 64 << 20
+
+	// maxMemtable keeps a memtable within what its hash table and its arena can
+	// name: it takes 60 bytes a record at least.
+	maxMemtable = 4 << 30
+
+	// maxMemtableSlack is by how much a memtable may come out larger than was
+	// thought when it was asked for room, in bytes: by copies of blocks of its
+	// index. A small one has a sixteenth of itself.
+	maxMemtableSlack = 64 << 10
 )
 
 func (o *Options) budget() budget {
 	return budget{
-		memtable: o.Memory / 8,
+		memtable: min(o.Memory/8, maxMemtable) - min(o.Memory/128, maxMemtableSlack),
 		pinned:   o.Memory / 4,
 		cache:    o.Memory / 2,
 		table:    max(minTableSize, min(o.Memory/8, maxTableSize)),

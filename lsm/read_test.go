@@ -20,6 +20,40 @@ func recordKey(joinKey, i int) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(joinKey)*0x9e3779b97f4a7c15), byte(i))
 }
 
+// filled returns a store of join keys with a few records each, in tables and
+// in a memtable.
+func filled(t testing.TB, o Options, joinKeys int) *Store {
+	t.Helper()
+	if o.FS == nil {
+		o.FS = vfs.NewMem()
+	}
+	o.Maintenance = statelab.MaintenanceInline
+	o.Prefix = joinPrefix
+	s, err := Open("/store", &o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Check(); err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	var b statelab.Batch
+	for i := range joinKeys {
+		for j := range 4 {
+			b.Append(recordKey(i, j), []byte("a value of some thirty-two bytes")[:20+i%13], int64(joinKeys+i))
+		}
+		if err := s.Apply(&b); err != nil {
+			t.Fatal(err)
+		}
+		b.Reset()
+	}
+	return s
+}
+
 // sourcesOf opens an iterator on a range and says how many layers and tables it
 // has to look into.
 func sourcesOf(t *testing.T, s *Store, r statelab.Range) (layers, tables int) {
@@ -306,7 +340,7 @@ func TestDumpDrawsTheLayers(t *testing.T) {
 
 const wantDump = `lsm store /store
 watermark 10, in the tables 10
-memtable: 1 key, 136B
+memtable: 1 key, 456B
 level  bytes  written  moved  dead  never  expiring 10 to 20
     0  629B  629B  0B  37B  0B  | ▂ ▁▂ ▂        █|
 run 5, level 0: 2 records, 328B

@@ -155,6 +155,7 @@ func (w *rewrite) endTable() (err error) {
 	if w.dir == w.store.path {
 		w.store.files.resize(tableName(t.number), t.size)
 		w.store.levels.wrote(w.level, t.size)
+		w.store.env.keepExtents(t, w.writer)
 	}
 	return nil
 }
@@ -175,6 +176,7 @@ func (w *rewrite) undo() {
 func (s *Store) undo(tables []*table) {
 	for _, t := range tables {
 		t.unsynced.Close()
+		s.env.dropExtents(t)
 		s.remove(tableName(t.number))
 	}
 }

@@ -4,6 +4,7 @@ package lsm
 // is a source.
 type runCursor struct {
 	tables []*table
+	where  []blockHandle // as in tableCursor.openAt; may be shorter than tables
 	how    access
 	at     int // index of the open table, or -1
 	cursor tableCursor
@@ -11,7 +12,14 @@ type runCursor struct {
 
 // open takes tables, in the order of their keys; the slice stays the caller's.
 func (c *runCursor) open(tables []*table, how access) {
-	c.tables, c.how, c.at = append(c.tables[:0], tables...), how, -1
+	c.tables, c.where, c.how, c.at = append(c.tables[:0], tables...), c.where[:0], how, -1
+}
+
+// openAt is open for a range of which it is known in which block of each table
+// it lies, for those whose handle is not zero.
+func (c *runCursor) openAt(tables []*table, where []blockHandle) {
+	c.open(tables, cached)
+	c.where = append(c.where, where...)
 }
 
 func (c *runCursor) close() {
@@ -29,7 +37,11 @@ func (c *runCursor) to(i int) bool {
 		return false
 	}
 	if i != c.at || c.cursor.failure != nil {
-		c.cursor.open(c.tables[i], c.how)
+		if i < len(c.where) {
+			c.cursor.openAt(c.tables[i], c.where[i])
+		} else {
+			c.cursor.open(c.tables[i], c.how)
+		}
 		c.at = i
 	}
 	return true

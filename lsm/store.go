@@ -153,7 +153,7 @@ func (s *Store) releaseMemtable(m *memtable) {
 	if m.retired.Load() {
 		s.pinned.Add(-m.bytes())
 	}
-	m.list.Release()
+	m.release()
 }
 
 // setView replaces the view by what next makes of it. The old one is released
@@ -249,12 +249,12 @@ func (s *Store) Stats() statelab.Stats {
 			FalsePositives: s.env.filterFalse.Load(),
 		},
 		Pinned: s.pinned.Load(),
-		Memory: s.env.cache.Used() + s.pinned.Load(),
+		Memory: s.env.memory() + s.pinned.Load(),
 	}
 	s.meter.Fill(&stats)
 	for _, m := range snap.view.memtables {
 		stats.Memory += m.bytes()
-		stats.Records += int64(m.list.Len())
+		stats.Records += int64(m.len())
 	}
 	for t := range snap.view.version.tables {
 		stats.Records += t.records

@@ -13,6 +13,7 @@ type tableCursor struct {
 	index    blockCursor
 	data     blockCursor
 	handle   blockHandle // of the data block
+	single   bool        // the cursor does not leave the data block, and has no index
 	failure  error
 }
 
@@ -31,8 +32,21 @@ func (c *tableCursor) open(t *table, how access) {
 	c.index.open(c.indexRef.data)
 }
 
+// openAt stands the cursor on no record of t. If where is not zero, what is
+// asked for lies in that block, and the cursor is one over its records alone.
+func (c *tableCursor) openAt(t *table, where blockHandle) {
+	if where == (blockHandle{}) {
+		c.open(t, cached)
+		return
+	}
+	c.close()
+	c.table, c.how, c.failure, c.single = t, cached, nil, true
+	c.loadAt(where)
+}
+
 // close gives up the blocks that the cursor holds.
 func (c *tableCursor) close() {
+	c.single = false
 	c.indexRef.release()
 	c.dataRef.release()
 	c.index.forget()
@@ -44,15 +58,24 @@ func (c *tableCursor) key() []byte { return c.data.key() }
 func (c *tableCursor) err() error  { return c.failure }
 
 func (c *tableCursor) first() bool {
+	if c.single {
+		return c.ok(c.failure == nil && c.data.first())
+	}
 	return c.ok(c.failure == nil && c.index.first()) && c.load() && c.forwards(c.data.first())
 }
 
 func (c *tableCursor) last() bool {
+	if c.single {
+		return c.ok(c.failure == nil && c.data.last())
+	}
 	return c.ok(c.failure == nil && c.index.last()) && c.load() && c.backwards(c.data.last())
 }
 
 // seekGE moves to the first record whose key is not less than key.
 func (c *tableCursor) seekGE(key []byte) bool {
+	if c.single {
+		return c.ok(c.failure == nil && c.data.seekGE(key))
+	}
 	return c.ok(c.failure == nil && c.index.seekGE(key)) && c.load() && c.forwards(c.data.seekGE(key))
 }
 
@@ -85,7 +108,7 @@ func (c *tableCursor) gather(f *fold) error {
 // the following blocks while it is false.
 func (c *tableCursor) forwards(moved bool) bool {
 	for !c.ok(moved) {
-		if c.failure != nil || !c.ok(c.index.moveNext()) || !c.load() {
+		if c.failure != nil || c.single || !c.ok(c.index.moveNext()) || !c.load() {
 			return false
 		}
 		moved = c.data.first()
@@ -95,7 +118,7 @@ func (c *tableCursor) forwards(moved bool) bool {
 
 func (c *tableCursor) backwards(moved bool) bool {
 	for !c.ok(moved) {
-		if c.failure != nil || !c.ok(c.index.movePrev()) || !c.load() {
+		if c.failure != nil || c.single || !c.ok(c.index.movePrev()) || !c.load() {
 			return false
 		}
 		moved = c.data.last()
@@ -113,6 +136,11 @@ func (c *tableCursor) load() bool {
 	if h == c.handle && c.dataRef.data != nil {
 		return true
 	}
+	return c.loadAt(h)
+}
+
+// loadAt reads the data block at h.
+func (c *tableCursor) loadAt(h blockHandle) bool {
 	if err := c.table.readBlock(h, dataBlock, c.how, &c.dataRef); err != nil {
 		c.failure = err
 		return false

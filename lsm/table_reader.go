@@ -21,6 +21,10 @@ type tableEnv struct {
 	prefix     statelab.Prefix
 	told       func(statelab.BlockAccess) // may be nil
 
+	extentsMu   sync.Mutex
+	extentBytes int64 // of tables' extents; guarded by extentsMu
+	cacheBudget int64 // of the cache and extents together
+
 	buffers sync.Pool // memory for blocks as stored, *[]byte
 
 	filterProbes, filterNegatives, filterFalse atomic.Int64
@@ -45,6 +49,8 @@ type table struct {
 	number uint64
 	size   int64 // of the file in bytes
 	env    *tableEnv
+
+	extents *extents // nil if there are none
 
 	footer atomic.Pointer[footer] // once read
 	refs   atomic.Int32

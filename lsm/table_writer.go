@@ -38,7 +38,10 @@ type tableWriter struct {
 
 	keyHashes    []uint64
 	prefixHashes []uint64
-	lastPrefix   []byte
+	bareKeys     bool // there are keys without a prefix
+	groups       []group
+	blocks       []blockHandle // of data that are finished
+	lastGroup    []byte
 	props        properties
 	expiries     expirySample
 	compressed   []byte
@@ -54,6 +57,7 @@ func (w *tableWriter) begin(file vfs.File) {
 	w.data.reset()
 	w.index.reset()
 	w.keyHashes, w.prefixHashes = w.keyHashes[:0], w.prefixHashes[:0]
+	w.groups, w.blocks, w.bareKeys = w.groups[:0], w.blocks[:0], false
 	w.expiries.reset()
 	w.props = properties{prefixName: w.format.prefix.Name}
 	w.props.minExpiry, w.props.maxExpiry = statelab.NoExpiry, math.MinInt64
@@ -117,10 +121,35 @@ func (w *tableWriter) count(key []byte, base bool, elements []element, size int6
 	if w.format.prefix.Len == nil {
 		return
 	}
-	if prefix := prefixOf(w.format.prefix, key); p.records == 1 || !bytes.Equal(prefix, w.lastPrefix) {
-		w.prefixHashes = append(w.prefixHashes, hashKey(prefix))
-		w.lastPrefix = append(w.lastPrefix[:0], prefix...)
+	w.countGroup(key)
+}
+
+// countGroup keeps the hash of a prefix that is new, and where the groups lie.
+func (w *tableWriter) countGroup(key []byte) {
+	name := groupOf(w.format.prefix, key)
+	block := uint32(len(w.blocks))
+	if w.props.records > 1 && bytes.Equal(name, w.lastGroup) {
+		last := &w.groups[len(w.groups)-1]
+		last.many = last.many || last.block != block
+		return
 	}
+	w.lastGroup = append(w.lastGroup[:0], name...)
+	w.groups = append(w.groups, group{hash: hashKey(name), block: block})
+	if prefix := prefixOf(w.format.prefix, key); len(prefix) > 0 || !w.bareKeys {
+		w.prefixHashes = append(w.prefixHashes, hashKey(prefix))
+		w.bareKeys = w.bareKeys || len(prefix) == 0
+	}
+}
+
+// groupOf returns what all keys of the key's group begin with: its prefix, or, of
+// a key without one, the key itself.
+func groupOf(p statelab.Prefix, key []byte) []byte {
+	if p.Len != nil {
+		if prefix := prefixOf(p, key); len(prefix) > 0 {
+			return prefix
+		}
+	}
+	return key
 }
 
 // prefixOf returns the part of key that the prefix function says, kept within
@@ -158,6 +187,7 @@ func appendSeparator(dst, a, b []byte) []byte {
 
 func (w *tableWriter) finishDataBlock() {
 	w.pending, w.hasPending = w.writeBlock(w.data.finish(), true), true
+	w.blocks = append(w.blocks, w.pending)
 	w.data.reset()
 	w.data.buf = keepSmall(w.data.buf)
 }

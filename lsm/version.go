@@ -72,6 +72,8 @@ type version struct {
 	// watermark is the one at which elements may be missing because they are
 	// dead: whoever reads this version or recovers it has at least this one. (L4)
 	watermark int64
+
+	lookouts []lookout // of the tables that have extents
 }
 
 // newVersion returns a version with one reference.
@@ -80,6 +82,9 @@ func newVersion(runs []*run, watermark int64) *version {
 	v.refs.Store(1)
 	for t := range v.tables {
 		t.refs.Add(1)
+		if t.extents != nil {
+			v.lookouts = append(v.lookouts, newLookout(t))
+		}
 	}
 	return v
 }

@@ -116,7 +116,7 @@ func (s *Store) lockToWrite(size int64) error {
 		}
 		w := s.view.Load()
 		switch active := w.memtables[0]; {
-		case active.unused() || active.load()+size <= s.budget.memtable:
+		case active.unused() || active.loadWith(size) <= s.budget.memtable:
 			return nil
 		case !s.crowded():
 			err := s.rotate()
@@ -136,7 +136,7 @@ func (s *Store) lockToWrite(size int64) error {
 // rotate makes the active memtable immutable and begins another, holding
 // writeMu.
 func (s *Store) rotate() error {
-	fresh, err := newMemtable(s.budget.memtable)
+	fresh, err := newMemtable(s.budget.memtable, s.options.Prefix)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (s *Store) rotate() error {
 	s.noteRotation(old.bytes())
 	old.watermark = s.watermark.Load()
 	if old.nextSegment, err = s.rotateLog(); err != nil {
-		fresh.list.Release()
+		fresh.release()
 		return err
 	}
 	s.setView(func(w *view) *view {

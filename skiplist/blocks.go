@@ -94,15 +94,25 @@ type path [maxLevels]struct {
 	i   int
 }
 
+// NewIndex returns the index of LayoutBlocks, empty, over records of another kind
+// of store, which need not lie in the same arena as its blocks.
+func NewIndex(blocks *arena.Arena, keys memstore.Keys, r memstore.Retirer) (memstore.Index, error) {
+	return newBlocksOver(blocks, keys, 0, r)
+}
+
 // newBlocks returns an empty index. Fanout 0 is the default.
 func newBlocks(fanout int, a *arena.Arena, r memstore.Retirer) (memstore.Index, error) {
+	return newBlocksOver(a, memstore.Keys{Mem: a}, fanout, r)
+}
+
+func newBlocksOver(a *arena.Arena, keys memstore.Keys, fanout int, r memstore.Retirer) (memstore.Index, error) {
 	if fanout == 0 {
 		fanout = defaultFanout
 	}
 	if fanout < minFanout || fanout > maxFanout {
 		return nil, fmt.Errorf("fanout is %d, not from %d to %d", fanout, minFanout, maxFanout)
 	}
-	x := &blocks{mem: a, keys: memstore.Keys{Mem: a}, retirer: r, fanout: uint64(fanout)}
+	x := &blocks{mem: a, keys: keys, retirer: r, fanout: uint64(fanout)}
 	if err := a.Reserve(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 // Package skiplist is the memory-first engine: a skip list in off-heap memory
-// with a log and snapshots. It is also the home of [List], which serves as the
-// lsm's memtable.
+// with a log and snapshots. Its list in blocks is the index of the lsm's memtable
+// too ([NewIndex]).
 //
 // # The store
 //
@@ -28,8 +28,4 @@
 // its list, for readers beside a writer, and keeps references where pointers would
 // do, so that it can share the rest of the store: a record is found through two
 // look-ups in a table that a store made for pointers alone would not need.
-//
-// # The list
-//
-// The invariants of [List] are numbered S1 to S6.
 package skiplist

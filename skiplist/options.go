@@ -28,8 +28,13 @@ type Options struct {
 	// change from one opening to the next.
 	Layout Layout
 
-	// MaxHeight and Branching are those of ListOptions, for LayoutTowers.
+	// MaxHeight is the greatest number of levels of LayoutTowers, from 1 to 24;
+	// zero is 16.
 	MaxHeight int
+	// Branching is how many records of a level of LayoutTowers there are for one
+	// that also stands on the next, from 2 to 256; zero is 4, Pugh's advice where
+	// memory counts: a third of a link more than a plain list, at the price of a
+	// few more comparisons.
 	Branching int
 
 	// Fanout is how many keys of a level LayoutBlocks has for one of the next,
@@ -45,13 +50,18 @@ type Options struct {
 const (
 	DefaultLogLimit = memstore.DefaultLogLimit
 	MinLogLimit     = 1 << 10
+
+	maxHeight        = 24
+	defaultHeight    = 16
+	maxBranching     = 256
+	defaultBranching = 4
 )
 
 // Index names what keeps the records in order.
 type Index uint8
 
 const (
-	// IndexArena is a List, and records in off-heap memory.
+	// IndexArena is a list of this package, and records in off-heap memory.
 	IndexArena Index = iota
 	// IndexHuandu is github.com/huandu/skiplist, and records on the Go heap:
 	// the reference that the arena is judged against.
@@ -130,15 +140,26 @@ func Params() []spec.Param[Options] {
 
 // resolve returns a copy of o, which may be nil, with zeros replaced by
 // defaults, or an error that names every fault.
-func (o *Options) resolve() (Options, ListOptions, error) {
+func (o *Options) resolve() (Options, error) {
 	var r Options
 	if o != nil {
 		r = *o
 	}
 	common, commonErr := r.Options.Resolve()
 	r.Options = common
-	list, listErr := ListOptions{MaxHeight: r.MaxHeight, Branching: r.Branching}.resolve()
-	err := errors.Join(commonErr, listErr, memstore.CheckCompression(r.Compression))
+	err := errors.Join(commonErr, memstore.CheckCompression(r.Compression))
+	if r.MaxHeight == 0 {
+		r.MaxHeight = defaultHeight
+	}
+	if r.MaxHeight < 1 || r.MaxHeight > maxHeight {
+		err = errors.Join(err, fmt.Errorf("options: MaxHeight is %d, not from 1 to %d", r.MaxHeight, maxHeight))
+	}
+	if r.Branching == 0 {
+		r.Branching = defaultBranching
+	}
+	if r.Branching < 2 || r.Branching > maxBranching {
+		err = errors.Join(err, fmt.Errorf("options: Branching is %d, not from 2 to %d", r.Branching, maxBranching))
+	}
 	if int(r.Index) >= len(indexes) {
 		err = errors.Join(err, fmt.Errorf("options: Index %d is unknown", r.Index))
 	}
@@ -154,5 +175,5 @@ func (o *Options) resolve() (Options, ListOptions, error) {
 	if r.LogLimit != 0 && r.LogLimit < MinLogLimit {
 		err = errors.Join(err, fmt.Errorf("options: LogLimit is %d bytes, less than the least of %d", r.LogLimit, MinLogLimit))
 	}
-	return r, list, err
+	return r, err
 }

@@ -15,7 +15,7 @@ type Store struct{ *memstore.Store }
 
 // Open opens the store in dir, making it if it does not exist. o may be nil.
 func Open(dir string, o *Options) (*Store, error) {
-	r, list, err := o.resolve()
+	r, err := o.resolve()
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,9 @@ func Open(dir string, o *Options) (*Store, error) {
 	default:
 		m.NewArena = arena.NewSlabs
 		m.Hash = r.Hash == HashPrefix
-		m.NewIndex = func(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) { return newTowers(list, a), nil }
+		m.NewIndex = func(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) {
+			return newTowers(r.MaxHeight, r.Branching, a), nil
+		}
 		if r.Layout == LayoutBlocks {
 			m.NewIndex = func(a *arena.Arena, t memstore.Retirer) (memstore.Index, error) { return newBlocks(r.Fanout, a, t) }
 		}

@@ -22,7 +22,7 @@ import (
 //	level 1   head ------> 08 -----------> 17 ------> 31 -------------> nil
 //	level 0   head ------> 08 ----> 12 --> 17 ------> 31 -----> 45 ---> nil
 //
-// How high a key stands is drawn from its hash and the seed, so that what
+// How high a key stands is drawn from its hash, so that what
 // replaces a record stands as high.
 //
 // Readers beside the writer: links are stored and loaded atomically. A record is
@@ -37,15 +37,16 @@ import (
 // (1990).
 type towers struct {
 	memstore.Keys
-	ListOptions
-	head   [maxHeight]atomic.Uint32
-	height atomic.Int32 // levels in use, at least 1
-	length atomic.Int64
-	before [maxHeight]arena.Ref // the writer's: last record before the key, by level; 0 is the head
+	maxHeight int
+	branching int
+	head      [maxHeight]atomic.Uint32
+	height    atomic.Int32 // levels in use, at least 1
+	length    atomic.Int64
+	before    [maxHeight]arena.Ref // the writer's: last record before the key, by level; 0 is the head
 }
 
-func newTowers(o ListOptions, a *arena.Arena) *towers {
-	t := &towers{Keys: memstore.Keys{Mem: a}, ListOptions: o}
+func newTowers(maxHeight, branching int, a *arena.Arena) *towers {
+	t := &towers{Keys: memstore.Keys{Mem: a}, maxHeight: maxHeight, branching: branching}
 	t.height.Store(1)
 	return t
 }
@@ -141,12 +142,12 @@ func (t *towers) Descend(dst []arena.Ref, key []byte, fromEnd bool) []arena.Ref 
 }
 
 // Links implements memstore.Index: a key stands on as many levels as the number
-// of leading draws, of one in Branching, that its hash wins.
+// of leading draws, of one in branching, that its hash wins.
 func (t *towers) Links(key []byte) int {
-	x := xxhash.Sum64(key) ^ t.Seed
-	threshold := uint64(math.MaxUint64) / uint64(t.Branching)
+	x := xxhash.Sum64(key)
+	threshold := uint64(math.MaxUint64) / uint64(t.branching)
 	height := 1
-	for height < t.MaxHeight {
+	for height < t.maxHeight {
 		high, low := bits.Mul64(x^0xbf58476d1ce4e5b9, 0x9e3779b97f4a7c15)
 		if x = high ^ low; x >= threshold {
 			break
@@ -244,7 +245,7 @@ func (t *towers) Check() error {
 
 // Dump implements memstore.Index: it prints how many records stand how high.
 func (t *towers) Dump(w io.Writer) {
-	fmt.Fprintf(w, "skip list: %d keys on %d of %d levels\n", t.Len(), t.height.Load(), t.MaxHeight)
+	fmt.Fprintf(w, "skip list: %d keys on %d of %d levels\n", t.Len(), t.height.Load(), t.maxHeight)
 	var records [maxHeight + 1]int
 	most := 1
 	for ref := t.next(0, 0); ref != 0; ref = t.next(ref, 0) {

@@ -12,20 +12,46 @@ const MaxLinks = 255
 
 // Keys shows an index the keys and links of records. Key and number of links
 // never change; links are the index's to read and to write.
-type Keys struct{ Mem *arena.Arena }
+type Keys struct {
+	Mem   *arena.Arena
+	saved int // bytes that the records' heads are shorter than those of this package
+}
+
+// KeysAfter returns the keys of records that are not of this package, whose
+// heads are of so many bytes, at most as many as here, and end as here: with the
+// length of the key in 2 bytes, the number of links in 1 and 1 that is theirs.
+// Links and key follow.
+func KeysAfter(mem *arena.Arena, head int) Keys { return Keys{mem, headSize - head} }
+
+// end returns where the record's head ends.
+func (k Keys) end(ref arena.Ref) unsafe.Pointer {
+	return unsafe.Add(k.Mem.Ptr(ref), headSize-k.saved)
+}
+
+// headEnd is what the heads of all records end with.
+type headEnd struct {
+	keyLen uint16
+	links  uint8
+	_      uint8
+}
+
+func endOf(p unsafe.Pointer) *headEnd {
+	return (*headEnd)(unsafe.Add(p, -int(unsafe.Sizeof(headEnd{}))))
+}
 
 // Of returns the record's key, which aliases the record.
 func (k Keys) Of(ref arena.Ref) []byte {
-	rec := (*record)(k.Mem.Ptr(ref))
-	return arena.Slice(unsafe.Pointer(rec), headSize+linkSize*int(rec.links), int(rec.keyLen))
+	p := k.end(ref)
+	end := endOf(p)
+	return arena.Slice(p, linkSize*int(end.links), int(end.keyLen))
 }
 
 // Links returns the number of the record's links.
-func (k Keys) Links(ref arena.Ref) int { return int((*record)(k.Mem.Ptr(ref)).links) }
+func (k Keys) Links(ref arena.Ref) int { return int(endOf(k.end(ref)).links) }
 
 // Link returns a link of the record, the first of which is 0.
 func (k Keys) Link(ref arena.Ref, i int) *atomic.Uint32 {
-	return (*atomic.Uint32)(unsafe.Add(k.Mem.Ptr(ref), headSize+linkSize*i))
+	return (*atomic.Uint32)(unsafe.Add(k.end(ref), linkSize*i))
 }
 
 // NewRecord makes a record of no elements, with links that are zero, which can

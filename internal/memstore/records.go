@@ -56,7 +56,7 @@ const (
 // inUse returns the bytes of memory in use.
 func (r *records) inUse() int64 { return r.mem.InUse() + r.groups.bytes() }
 
-func (r *records) keys() Keys { return Keys{r.mem} }
+func (r *records) keys() Keys { return Keys{Mem: r.mem} }
 
 // find returns the record of key in the index, or 0. It is for readers too.
 func (r *records) find(key []byte) arena.Ref {

@@ -18,7 +18,7 @@ type sliceIndex struct {
 
 // NewSliceIndex is for tests outside of this package.
 func NewSliceIndex(a *arena.Arena, _ Retirer) (Index, error) {
-	return &sliceIndex{Keys: Keys{a}}, nil
+	return &sliceIndex{Keys: Keys{Mem: a}}, nil
 }
 
 func (x *sliceIndex) search(key []byte) (int, bool) {

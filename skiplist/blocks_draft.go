@@ -189,11 +189,7 @@ func (x *blocks) keyOf(level uint8, ref uint32) []byte {
 func (x *blocks) build(d *draft, spare int) (uint32, error) {
 	x.lengthen(d)
 	n := len(d.entries)
-	room := n + spare
-	if spare > 0 { // whatever else fits into a piece of that size
-		size := x.mem.SizeOf(blockSize(len(d.prefix), room))
-		room = (size - headsAt(len(d.prefix))) / (headSize + refSize)
-	}
+	room := roomy(len(d.prefix), n+spare)
 	size := blockSize(len(d.prefix), room)
 	alloc := x.mem.Alloc
 	if x.mustNotFail {
@@ -216,6 +212,17 @@ func (x *blocks) build(d *draft, spare int) (uint32, error) {
 	}
 	b.state.Store(stateOf(n, n))
 	return uint32(ref), nil
+}
+
+// roomy returns room for as many entries or more, so that blocks are of few sizes,
+// four to each power of two: the arena keeps pieces of each size apart,
+// and blocks are so few beside records that a part of a span for each of its many
+// sizes would be more than the blocks themselves.
+func roomy(prefixLen, room int) int {
+	size := blockSize(prefixLen, room)
+	step := 1 << max(3, bits.Len(uint(size-1))-3)
+	size = (size + step - 1) &^ (step - 1)
+	return (size - headsAt(prefixLen)) / (headSize + refSize)
 }
 
 // size returns what a block was allocated with.

@@ -25,8 +25,8 @@
 //	M2  A piece is aligned to 8 bytes, contiguous, and stays where it is until it is freed.
 //	M3  What a piece holds at first is undefined, except that NewBump's are zero.
 //	M4  InUse is the sum of the sizes handed out and not freed, each as SizeOf rounds it up.
-//	M5  Pages of a span hold pieces of one size; a span with a free piece is in its size's list, one without is not.
-//	M6  Each page of a chunk is free or in one span; a chunk is in the list of its longest run of free pages.
+//	M5  Pages of a span hold pieces of one size; a span is in its size's set of open ones if and only if it has a free piece.
+//	M6  Each page of a chunk is free or in one span; the length of a chunk's longest run of free pages is noted.
 //
 // Thread safety: Alloc, Free and Release need external order, as one writer
 // has. Ptr, Bytes, InUse and Mapped may be called at any time beside them, Ptr

@@ -173,6 +173,40 @@ func TestRunsOverAChunkDoNotUseUpNumbers(t *testing.T) {
 	}
 }
 
+// TestMemoryComesBackAfterAPeak lets what came first go first, as in a join, with
+// a time in which there is twice as much.
+func TestMemoryComesBackAfterAPeak(t *testing.T) {
+	const (
+		steady = 40_000
+		size   = 200
+	)
+	a := NewSlabs()
+	defer a.Release()
+	var queue []Ref
+	turnOver := func(rounds, upTo int) {
+		for range rounds {
+			ref, err := a.Alloc(size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for queue = append(queue, ref); len(queue) > upTo; queue = queue[1:] {
+				a.Free(queue[0], size)
+			}
+		}
+	}
+	turnOver(3*steady, steady)
+	before := a.Mapped()
+	turnOver(steady, 2*steady)
+	peak := a.Mapped()
+	turnOver(2*steady, steady)
+	if after := a.Mapped(); after > before+chunkSize || peak < before+before/2 {
+		t.Errorf("%d bytes were mapped before the peak, %d at its height and %d after it", before, peak, after)
+	}
+	if err := a.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestClassesFit(t *testing.T) {
 	for class := 2; class < classes; class++ {
 		if classSize(class) <= classSize(class-1) {
@@ -261,10 +295,12 @@ func TestCheckNamesWhatIsBroken(t *testing.T) {
 			a.Free(p[0].ref, 100)
 		}},
 		"count of pieces": {"M5", func(a *Arena, s *slabs, p [3]piece) { s.spans[p[0].ref>>pageShift].used++ }},
-		"list of spans":   {"M5", func(a *Arena, s *slabs, p [3]piece) { s.unlink(uint32(p[0].ref >> pageShift)) }},
+		"set of spans":    {"M5", func(a *Arena, s *slabs, p [3]piece) { s.open[classOf(100)].remove(uint32(p[0].ref >> pageShift)) }},
+		"span of none":    {"M5", func(a *Arena, s *slabs, p [3]piece) { s.open[classOf(100)].add(uint32(p[0].ref>>pageShift) + 1) }},
+		"run of pages":    {"M6", func(a *Arena, s *slabs, p [3]piece) { s.chunks.runs[1]++ }},
 		"bytes in use":    {"M4", func(a *Arena, s *slabs, p [3]piece) { a.inUse.Add(8) }},
 		"free page":       {"M6", func(a *Arena, s *slabs, p [3]piece) { s.chunks.all[1].free |= 1 }},
-		"empty chunk":     {"M6", func(a *Arena, s *slabs, p [3]piece) { s.chunks.empty++ }},
+		"empty chunk":     {"M6", func(a *Arena, s *slabs, p [3]piece) { s.chunks.empty = 1 }},
 	} {
 		a := NewSlabs()
 		p := [3]piece{newPiece(t, a, 100, 1), newPiece(t, a, 100, 2), newPiece(t, a, 100, 3)}

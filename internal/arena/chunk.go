@@ -18,12 +18,17 @@ const (
 // chunks cuts memory from the system into runs of pages. A chunk is 64 pages; a
 // run lies in one chunk, or, if it is longer than that, is a block of its own
 // that stands in place of a chunk. (M6)
+//
+// Pages are taken from the chunk with the lowest number that has a run of them.
+// So what is taken gathers in the first chunks, and the last ones empty when
+// less is needed, and can be given back.
 type chunks struct {
 	all    []chunk // by block number; the first is never used
-	byRun  [chunkPages + 1]int32
-	filled uint64  // bit r-1 is set if byRun[r] is not empty
+	runs   []uint8 // length of the longest run of free pages, by block number
+	lowest int     // the first chunk that has a free page, or how many there are
 	vacant []int32 // numbers of chunks without a block
-	empty  int     // chunks of which no page is in use
+	empty  int32   // the chunk of which no page is in use, or 0
+	idle   int     // pieces that were taken since there is one
 
 	reserve       []byte // a block that nothing is in, for a chunk (see Arena.Reserve)
 	mayUseReserve bool
@@ -32,9 +37,12 @@ type chunks struct {
 
 // A chunk is a block of pages.
 type chunk struct {
-	block      []byte
-	free       uint64 // bit i is set if page i is free
-	next, prev int32  // in the list of its longest free run; 0 is none
+	block []byte
+	free  uint64 // bit i is set if page i is free
+}
+
+func newChunks() chunks {
+	return chunks{all: make([]chunk, 1), runs: make([]uint8, 1), lowest: 1} // Ref 0 names nothing (M1)
 }
 
 // longestRun returns the length of the longest run of ones.
@@ -55,38 +63,61 @@ func findRun(x uint64, n int) int {
 
 func runMask(n int) uint64 { return 1<<n - 1 } // n is 64 at most, which gives all ones
 
-// take returns the number of the first of n free pages in a row, from a chunk
-// whose longest run is the least that will do: so full chunks stay full, and
-// empty ones can be given back.
+// take returns the number of the first of n free pages in a row.
 func (c *chunks) take(a *Arena, n int) (page int, err error) {
 	if n > chunkPages {
 		number, err := c.newChunk(a, n)
 		return int(number) * chunkPages, err
 	}
-	fits := c.filled >> (n - 1) << (n - 1)
-	if fits == 0 {
-		number, err := c.newChunk(a, chunkPages)
-		if err != nil {
+	number := c.withRun(n)
+	if number == 0 {
+		if number, err = c.newChunk(a, chunkPages); err != nil {
 			return 0, err
 		}
-		c.all[number].free = runMask(chunkPages)
-		c.empty++
-		c.link(number)
-		fits = c.filled >> (n - 1) << (n - 1)
+		c.setFree(number, runMask(chunkPages))
 	}
-	number := c.byRun[bits.TrailingZeros64(fits)+1]
-	ch := &c.all[number]
-	at := findRun(ch.free, n)
-	c.unlink(number)
-	if ch.free == runMask(chunkPages) {
-		c.empty--
+	free := c.all[number].free
+	at := findRun(free, n)
+	if number == c.empty {
+		c.empty = 0
 	}
-	ch.free &^= runMask(n) << at
-	c.link(number)
+	c.setFree(number, free&^(runMask(n)<<at))
 	return int(number)*chunkPages + at, nil
 }
 
-// give gives n pages back. One empty chunk is kept for the next time, so that
+// withRun returns the lowest number of a chunk with n free pages in a row, or 0.
+func (c *chunks) withRun(n int) int32 {
+	for number := c.lowest; number < len(c.runs); number++ {
+		if int(c.runs[number]) >= n {
+			return int32(number)
+		}
+	}
+	return 0
+}
+
+// setFree notes which pages of a chunk are free.
+func (c *chunks) setFree(number int32, free uint64) {
+	c.all[number].free = free
+	c.runs[number] = uint8(longestRun(free))
+	if free != 0 {
+		c.lowest = min(c.lowest, int(number))
+	}
+	c.seekLowest()
+}
+
+func (c *chunks) seekLowest() {
+	for c.lowest < len(c.runs) && c.runs[c.lowest] == 0 {
+		c.lowest++
+	}
+}
+
+// hasBefore says whether the first chunk with a free page comes before the one
+// of a page, and has n in a row.
+func (c *chunks) hasBefore(page uint32, n int) bool {
+	return c.lowest < int(page/chunkPages) && int(c.runs[c.lowest]) >= n
+}
+
+// give gives n pages back. One empty chunk is kept for some time, so that
 // a piece that comes and goes does not cost two calls to the system.
 func (c *chunks) give(a *Arena, page, n int) {
 	number := int32(page / chunkPages)
@@ -94,17 +125,29 @@ func (c *chunks) give(a *Arena, page, n int) {
 		c.vacate(a, number)
 		return
 	}
-	ch := &c.all[number]
-	c.unlink(number)
-	ch.free |= runMask(n) << (page % chunkPages)
-	if ch.free == runMask(chunkPages) {
-		if c.empty > 0 {
+	free := c.all[number].free | runMask(n)<<(page%chunkPages)
+	if free == runMask(chunkPages) {
+		if c.empty != 0 {
 			c.vacate(a, number)
 			return
 		}
-		c.empty++
+		c.empty, c.idle = number, 0
 	}
-	c.link(number)
+	c.setFree(number, free)
+}
+
+// maxIdle is how many pieces are taken without the empty chunk before it goes.
+// That is some 50 milliseconds at least, and to take a chunk from the system and
+// give it back is less than one.
+const maxIdle = 1 << 16
+
+// tick gives the empty chunk back when it has not been needed for long.
+func (c *chunks) tick(a *Arena) {
+	if c.idle++; c.idle > maxIdle {
+		number := c.empty
+		c.empty = 0
+		c.vacate(a, number)
+	}
 }
 
 // newChunk takes a block of at least a chunk's pages from the system; none of
@@ -126,6 +169,8 @@ func (c *chunks) newChunk(a *Arena, pages int) (int32, error) {
 		}
 		number = int32(n)
 		c.all = append(c.all, chunk{})
+		c.runs = append(c.runs, 0)
+		c.seekLowest()
 	}
 	c.all[number].block = block
 	a.mapped.Add(int64(len(block)))
@@ -154,70 +199,27 @@ func (c *chunks) vacate(a *Arena, number int32) {
 	a.mapped.Add(-int64(len(ch.block)))
 	offheap.Free(ch.block)
 	*ch = chunk{}
+	c.runs[number] = 0
+	c.seekLowest()
 	a.setBlock(int(number), nil)
 	c.vacant = append(c.vacant, number)
 }
 
-func (c *chunks) link(number int32) {
-	ch := &c.all[number]
-	run := longestRun(ch.free)
-	if run == 0 {
-		return
-	}
-	head := c.byRun[run]
-	ch.next, ch.prev = head, 0
-	if head != 0 {
-		c.all[head].prev = number
-	}
-	c.byRun[run] = number
-	c.filled |= 1 << (run - 1)
-}
-
-func (c *chunks) unlink(number int32) {
-	ch := &c.all[number]
-	run := longestRun(ch.free)
-	if run == 0 {
-		return
-	}
-	if ch.next != 0 {
-		c.all[ch.next].prev = ch.prev
-	}
-	if ch.prev != 0 {
-		c.all[ch.prev].next = ch.next
-	} else if c.byRun[run] = ch.next; ch.next == 0 {
-		c.filled &^= 1 << (run - 1)
-	}
-	ch.next, ch.prev = 0, 0
-}
-
 // check verifies M6, but for the spans.
 func (c *chunks) check() error {
-	listed := make([]bool, len(c.all))
-	for run := 1; run <= chunkPages; run++ {
-		if c.byRun[run] == 0 != (c.filled&(1<<(run-1)) == 0) {
-			return fmt.Errorf("M6: whether chunks have runs of %d free pages is noted wrong", run)
-		}
-		prev := int32(0)
-		for number := c.byRun[run]; number != 0; number = c.all[number].next {
-			ch := c.all[number]
-			if listed[number] || ch.prev != prev || longestRun(ch.free) != run || len(ch.block) != chunkSize {
-				return fmt.Errorf("M6: chunk %d stands wrong in the list of runs of %d pages", number, run)
-			}
-			listed[number] = true
-			prev = number
-		}
-	}
-	empty := 0
 	for number, ch := range c.all {
-		if ch.free != 0 && !listed[number] {
-			return fmt.Errorf("M6: chunk %d has free pages and is in no list", number)
+		if int(c.runs[number]) != longestRun(ch.free) {
+			return fmt.Errorf("M6: chunk %d has a run of %d free pages, and %d are noted", number, longestRun(ch.free), c.runs[number])
 		}
-		if ch.free == runMask(chunkPages) {
-			empty++
+		if ch.free != 0 && len(ch.block) != chunkSize {
+			return fmt.Errorf("M6: chunk %d has free pages, and is of %d bytes", number, len(ch.block))
 		}
-	}
-	if empty != c.empty {
-		return fmt.Errorf("M6: %d chunks are empty, and %d are counted", empty, c.empty)
+		if ch.free != 0 && number < c.lowest || ch.free == 0 && number == c.lowest {
+			return fmt.Errorf("M6: chunk %d is wrongly noted as the first with a free page; of chunk %d they are %x", c.lowest, number, ch.free)
+		}
+		if (ch.free == runMask(chunkPages)) != (c.empty == int32(number) && number != 0) {
+			return fmt.Errorf("M6: chunk %d is wrongly noted as the empty one; of chunk %d pages %x are free", c.empty, number, ch.free)
+		}
 	}
 	return nil
 }
@@ -227,5 +229,5 @@ func (c *chunks) release() {
 		offheap.Free(ch.block)
 	}
 	offheap.Free(c.reserve)
-	*c = chunks{}
+	*c = newChunks()
 }

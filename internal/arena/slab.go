@@ -9,34 +9,47 @@ import (
 // class. So what is freed serves for pieces of its class at once and, when its
 // whole span is free, for any. Pieces over 128 KiB are runs of their own.
 //
-// After J. Bonwick, "The slab allocator" (1994), and Google's tcmalloc.
+// A piece is taken from the first span of its class that has a free one, or from
+// a new span if there is room for that in a chunk before. Where what came first
+// dies first, as the state of a join does, other choices (that of the span in
+// which a piece has just become free, say) leave each span in use for ever once
+// there were many pieces: this one lets the last spans run out, and after them
+// the last chunks.
+//
+// After J. Bonwick, "The slab allocator" (1994), and Google's tcmalloc; for the
+// order of addresses M. Johnstone and P. Wilson, "The memory fragmentation
+// problem: solved?" (1998).
 type slabs struct {
 	chunks chunks
-	spans  []span          // by page number
-	open   [classes]uint32 // first span with a free piece, by class; 0 is none
-	pages  [classes]uint8  // of a span
-	room   [classes]uint16 // pieces of a span
+	spans  []span           // by page number
+	open   [classes]pageSet // first pages of spans with a free piece, by class
+	size   [classes]uint32  // of a piece
+	room   [classes]uint16  // pieces of a span
+	pages  [classes]uint8   // of a span
 }
 
 // A span is the account of a run of pages, kept with its first one. Of the
 // others only back is used.
 type span struct {
-	class      uint8  // of its pieces; 0 is none
-	back       uint8  // how many pages before this one its span begins
-	used       uint16 // pieces in use
-	fresh      uint16 // pieces that were ever in use
-	free       Ref    // first free one of these; its first 4 bytes name the next
-	next, prev uint32 // in the list of the class; 0 is none
+	class uint8  // of its pieces; 0 is none
+	back  uint8  // how many pages before this one its span begins
+	used  uint16 // pieces in use
+	fresh uint16 // pieces that were ever in use
+	free  Ref    // first free one of these; its first 4 bytes name the next
 }
 
-// Classes 1 to 16 are the multiples of 8 up to 128; from there on there are
-// four to each power of two, which wastes a tenth on average.
+// Classes are the multiples of 8 up to 256; from there on there are sixteen to
+// each power of two up to 4 KiB, which wastes a thirtieth on average; and from
+// there four, which wastes a tenth, since spans of large pieces that are not full
+// would waste more.
 const (
 	maxSmall     = 128 << 10
 	maxSmallLog  = 17
-	fineClasses  = 16
-	fineLog      = 7 // of the largest of them
-	classes      = 1 + fineClasses + 4*(maxSmallLog-fineLog)
+	fineLog      = 8  // of the largest multiple of 8
+	middleLog    = 12 // of the largest with sixteen to a power of two
+	fineClasses  = 1 << fineLog / wordSize
+	coarseFirst  = 1 + fineClasses + 16*(middleLog-fineLog)
+	classes      = coarseFirst + 4*(maxSmallLog-middleLog)
 	maxSpanPages = 16
 	maxSpanWaste = 8 // at most one part in so many lies behind a span's last piece
 )
@@ -44,15 +57,14 @@ const (
 // NewSlabs returns an arena that takes memory from the system 2 MiB at a time and
 // gives pieces back one by one.
 func NewSlabs() *Arena {
-	s := &slabs{}
+	s := &slabs{chunks: newChunks()}
 	for class := 1; class < classes; class++ {
 		size, n := classSize(class), 1
 		for n < maxSpanPages && n*pageSize%size > n*pageSize/maxSpanWaste {
 			n++
 		}
-		s.pages[class], s.room[class] = uint8(n), uint16(n*pageSize/size)
+		s.size[class], s.pages[class], s.room[class] = uint32(size), uint8(n), uint16(n*pageSize/size)
 	}
-	s.chunks.all = make([]chunk, 1)
 	return newArena(chunkShift, s)
 }
 
@@ -61,23 +73,31 @@ func classOf(size int) int {
 		return max(1, (size+wordSize-1)/wordSize)
 	}
 	log := bits.Len(uint(size-1)) - 1 // 1<<log < size <= 2<<log
-	quarter := (size - 1) >> (log - 2) & 3
-	return 1 + fineClasses + 4*(log-fineLog) + quarter
+	if log < middleLog {
+		return 1 + fineClasses + 16*(log-fineLog) + (size-1)>>(log-4)&15
+	}
+	return coarseFirst + 4*(log-middleLog) + (size-1)>>(log-2)&3
 }
 
+// classSize is the inverse of classOf: the size of the largest pieces of a class.
 func classSize(class int) int {
-	if class <= fineClasses {
+	switch {
+	case class <= fineClasses:
 		return class * wordSize
+	case class < coarseFirst:
+		class -= 1 + fineClasses
+		return (17 + class%16) << (class/16 + fineLog - 4)
+	default:
+		class -= coarseFirst
+		return (5 + class%4) << (class/4 + middleLog - 2)
 	}
-	class -= 1 + fineClasses
-	return (5 + class%4) << (class/4 + fineLog - 2)
 }
 
 func (s *slabs) sizeOf(n int) int {
 	if n > maxSmall {
 		return roundUp(n, pageSize)
 	}
-	return classSize(classOf(n))
+	return int(s.size[classOf(n)])
 }
 
 func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
@@ -85,9 +105,12 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 		page, err := s.chunks.take(a, size/pageSize)
 		return Ref(page) << pageShift, err
 	}
+	if s.chunks.empty != 0 {
+		s.chunks.tick(a)
+	}
 	class := classOf(size)
-	page := s.open[class]
-	if page == 0 {
+	page := s.open[class].least
+	if page == 0 || s.chunks.hasBefore(page, int(s.pages[class])) {
 		var err error
 		if page, err = s.newSpan(a, class); err != nil {
 			return 0, err
@@ -103,7 +126,7 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 	}
 	sp.used++
 	if sp.used == s.room[class] {
-		s.unlink(page)
+		s.open[class].remove(page)
 	}
 	return ref, nil
 }
@@ -121,7 +144,7 @@ func (s *slabs) newSpan(a *Arena, class int) (uint32, error) {
 	for i := 1; i < n; i++ {
 		s.spans[first+i] = span{back: uint8(i)}
 	}
-	s.link(uint32(first))
+	s.open[class].add(uint32(first))
 	return uint32(first), nil
 }
 
@@ -139,37 +162,14 @@ func (s *slabs) free(a *Arena, ref Ref, size int) {
 	*(*Ref)(a.Ptr(ref)) = sp.free
 	sp.free = ref
 	if sp.used == s.room[sp.class] {
-		s.link(page)
+		s.open[sp.class].add(page)
 	}
 	sp.used--
 	if sp.used == 0 {
-		s.unlink(page)
+		s.open[sp.class].remove(page)
 		n := int(s.pages[sp.class])
 		clear(s.spans[page : int(page)+n])
 		s.chunks.give(a, int(page), n)
-	}
-}
-
-// link puts a span first in the list of its class.
-func (s *slabs) link(page uint32) {
-	sp := &s.spans[page]
-	head := s.open[sp.class]
-	sp.next, sp.prev = head, 0
-	if head != 0 {
-		s.spans[head].prev = page
-	}
-	s.open[sp.class] = page
-}
-
-func (s *slabs) unlink(page uint32) {
-	sp := &s.spans[page]
-	if sp.next != 0 {
-		s.spans[sp.next].prev = sp.prev
-	}
-	if sp.prev != 0 {
-		s.spans[sp.prev].next = sp.next
-	} else {
-		s.open[sp.class] = sp.next
 	}
 }
 
@@ -184,43 +184,34 @@ func (s *slabs) check(a *Arena) error {
 	if err := s.chunks.check(); err != nil {
 		return err
 	}
-	listed, err := s.checkLists()
-	if err != nil {
-		return err
-	}
-	inUse := int64(0)
+	inUse, open := int64(0), 0
 	for page := range s.spans {
 		sp := &s.spans[page]
 		if sp.class == 0 {
 			continue
 		}
-		if listed[uint32(page)] != (sp.used < s.room[sp.class]) {
-			return fmt.Errorf("M5: the span of page %d has %d of %d pieces in use, and is in a list: %v", page, sp.used, s.room[sp.class], listed[uint32(page)])
+		isOpen := sp.used < s.room[sp.class]
+		if set := &s.open[sp.class]; set.has(uint32(page)) != isOpen || isOpen && set.least > uint32(page) {
+			return fmt.Errorf("M5: the span of page %d has %d of %d pieces in use, and is noted as open: %v; the first is %d", page, sp.used, s.room[sp.class], set.has(uint32(page)), set.least)
+		}
+		if isOpen {
+			open++
 		}
 		if err := s.checkSpan(a, page); err != nil {
 			return err
 		}
 		inUse += int64(sp.used) * int64(classSize(int(sp.class)))
 	}
+	for class := range s.open {
+		open -= s.open[class].len()
+	}
+	if open != 0 {
+		return fmt.Errorf("M5: %d pages are noted as spans with a free piece, and are none", -open)
+	}
 	if inUse > a.InUse() || (a.InUse()-inUse)%pageSize != 0 {
 		return fmt.Errorf("M4: %d bytes are in use, and spans count %d", a.InUse(), inUse)
 	}
 	return nil
-}
-
-// checkLists walks the lists of open spans.
-func (s *slabs) checkLists() (map[uint32]bool, error) {
-	listed := map[uint32]bool{}
-	for class, page := range s.open {
-		for prev := uint32(0); page != 0; prev, page = page, s.spans[page].next {
-			sp := &s.spans[page]
-			if int(sp.class) != class || sp.prev != prev || listed[page] {
-				return nil, fmt.Errorf("M5: the span of page %d stands wrong in the list of class %d", page, class)
-			}
-			listed[page] = true
-		}
-	}
-	return listed, nil
 }
 
 // checkSpan verifies that a span has its pages, and that its free pieces lie in

@@ -29,6 +29,7 @@ type chunks struct {
 	vacant []int32 // numbers of chunks without a block
 	empty  int32   // the chunk of which no page is in use, or 0
 	idle   int     // pieces that were taken since there is one
+	spare  int     // free pages that the system does not have
 
 	reserve       []byte // a block that nothing is in, for a chunk (see Arena.Reserve)
 	mayUseReserve bool
@@ -39,6 +40,7 @@ type chunks struct {
 type chunk struct {
 	block []byte
 	free  uint64 // bit i is set if page i is free
+	gone  uint64 // bit i is set if page i is free and the system has its memory
 }
 
 func newChunks() chunks {
@@ -74,6 +76,7 @@ func (c *chunks) take(a *Arena, n int) (page int, err error) {
 		if number, err = c.newChunk(a, chunkPages); err != nil {
 			return 0, err
 		}
+		c.spare += chunkPages
 		c.setFree(number, runMask(chunkPages))
 	}
 	free := c.all[number].free
@@ -81,6 +84,7 @@ func (c *chunks) take(a *Arena, n int) (page int, err error) {
 	if number == c.empty {
 		c.empty = 0
 	}
+	c.spare -= n - c.comeBack(a, number, runMask(n)<<at)
 	c.setFree(number, free&^(runMask(n)<<at))
 	return int(number)*chunkPages + at, nil
 }
@@ -125,7 +129,12 @@ func (c *chunks) give(a *Arena, page, n int) {
 		c.vacate(a, number)
 		return
 	}
-	free := c.all[number].free | runMask(n)<<(page%chunkPages)
+	mask := runMask(n) << (page % chunkPages)
+	free := c.all[number].free | mask
+	c.spare += n
+	if c.spare > fewSpare && int64(c.spare)*pageSize > a.Mapped()/mostSpare {
+		c.letGo(a, number, mask)
+	}
 	if free == runMask(chunkPages) {
 		if c.empty != 0 {
 			c.vacate(a, number)
@@ -193,10 +202,41 @@ func (c *chunks) preferHugePages(number int32) {
 	}
 }
 
+// So many pages, and one part in so many of the memory, may be free. What is free
+// beyond that the system gets back page by page, which costs the chunk its huge
+// page.
+const (
+	fewSpare  = 16
+	mostSpare = 32
+)
+
+// letGo gives the memory of a run of free pages back.
+func (c *chunks) letGo(a *Arena, number int32, mask uint64) {
+	ch := &c.all[number]
+	first, n := bits.TrailingZeros64(mask), bits.OnesCount64(mask)
+	offheap.Discard(ch.block[first*pageSize : (first+n)*pageSize])
+	ch.gone |= mask
+	c.spare -= n
+	a.mapped.Add(-int64(n) * pageSize)
+}
+
+// comeBack notes that free pages are used again, and returns how many of them
+// have to be taken from the system, which is done when they are written to.
+func (c *chunks) comeBack(a *Arena, number int32, mask uint64) (n int) {
+	ch := &c.all[number]
+	n = bits.OnesCount64(ch.gone & mask)
+	ch.gone &^= mask
+	a.mapped.Add(int64(n) * pageSize)
+	return n
+}
+
 // vacate gives the block of a chunk back to the system.
 func (c *chunks) vacate(a *Arena, number int32) {
 	ch := &c.all[number]
-	a.mapped.Add(-int64(len(ch.block)))
+	a.mapped.Add(int64(bits.OnesCount64(ch.gone))*pageSize - int64(len(ch.block)))
+	if len(ch.block) == chunkSize {
+		c.spare -= bits.OnesCount64(runMask(chunkPages) &^ ch.gone)
+	}
 	offheap.Free(ch.block)
 	*ch = chunk{}
 	c.runs[number] = 0
@@ -207,7 +247,12 @@ func (c *chunks) vacate(a *Arena, number int32) {
 
 // check verifies M6, but for the spans.
 func (c *chunks) check() error {
+	spare := 0
 	for number, ch := range c.all {
+		spare += bits.OnesCount64(ch.free &^ ch.gone)
+		if ch.gone&^ch.free != 0 {
+			return fmt.Errorf("M6: pages %x of chunk %d are in use, and given back", ch.gone&^ch.free, number)
+		}
 		if int(c.runs[number]) != longestRun(ch.free) {
 			return fmt.Errorf("M6: chunk %d has a run of %d free pages, and %d are noted", number, longestRun(ch.free), c.runs[number])
 		}
@@ -220,6 +265,9 @@ func (c *chunks) check() error {
 		if (ch.free == runMask(chunkPages)) != (c.empty == int32(number) && number != 0) {
 			return fmt.Errorf("M6: chunk %d is wrongly noted as the empty one; of chunk %d pages %x are free", c.empty, number, ch.free)
 		}
+	}
+	if spare != c.spare {
+		return fmt.Errorf("M6: %d free pages are held, and %d are counted", spare, c.spare)
 	}
 	return nil
 }

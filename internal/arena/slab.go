@@ -9,12 +9,17 @@ import (
 // class. So what is freed serves for pieces of its class at once and, when its
 // whole span is free, for any. Pieces over 128 KiB are runs of their own.
 //
-// A piece is taken from the first span of its class that has a free one, or from
-// a new span if there is room for that in a chunk before. Where what came first
-// dies first, as the state of a join does, other choices (that of the span in
-// which a piece has just become free, say) leave each span in use for ever once
-// there were many pieces: this one lets the last spans run out, and after them
-// the last chunks.
+// What comes together goes into one span, since what came together dies together
+// where first in is first out, as in the state of a join: then spans run out one
+// after another, whatever sizes come next. So a class fills one span at a time,
+// and takes a new one after it, unless so many of its pieces are free that they
+// are half a span and a sixteenth of those in use. Then it fills up the first
+// span that has a free one, or a new one if there is room for that in a chunk
+// before. As new spans are taken from the first free pages, too, the last chunks
+// run out when less is needed than before.
+//
+// Filling up holes whenever there are any mixes ages, and then spans stay in use
+// when other sizes come; that was tried first.
 //
 // After J. Bonwick, "The slab allocator" (1994), and Google's tcmalloc; for the
 // order of addresses M. Johnstone and P. Wilson, "The memory fragmentation
@@ -23,6 +28,9 @@ type slabs struct {
 	chunks chunks
 	spans  []span           // by page number
 	open   [classes]pageSet // first pages of spans with a free piece, by class
+	filled [classes]uint32  // first page of the span that is being filled, or 0
+	used   [classes]int     // pieces in use
+	unused [classes]int     // pieces of spans that are not
 	size   [classes]uint32  // of a piece
 	room   [classes]uint16  // pieces of a span
 	pages  [classes]uint8   // of a span
@@ -51,7 +59,8 @@ const (
 	coarseFirst  = 1 + fineClasses + 16*(middleLog-fineLog)
 	classes      = coarseFirst + 4*(maxSmallLog-middleLog)
 	maxSpanPages = 16
-	maxSpanWaste = 8 // at most one part in so many lies behind a span's last piece
+	maxSpanWaste = 8  // at most one part in so many lies behind a span's last piece
+	mostUnused   = 16 // at most one piece for so many in use is left free, but for a span
 )
 
 // NewSlabs returns an arena that takes memory from the system 2 MiB at a time and
@@ -109,14 +118,17 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 		s.chunks.tick(a)
 	}
 	class := classOf(size)
-	page := s.open[class].least
-	if page == 0 || s.chunks.hasBefore(page, int(s.pages[class])) {
+	page := s.filled[class]
+	if page == 0 || s.spans[page].used == s.room[class] {
 		var err error
-		if page, err = s.newSpan(a, class); err != nil {
+		if page, err = s.spanToFill(a, class); err != nil {
 			return 0, err
 		}
+		s.filled[class] = page
 	}
 	sp := &s.spans[page]
+	s.used[class]++
+	s.unused[class]--
 	ref := sp.free
 	if ref != 0 {
 		sp.free = *(*Ref)(a.Ptr(ref))
@@ -131,6 +143,19 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 	return ref, nil
 }
 
+// spanToFill returns a span of a class that has a free piece.
+func (s *slabs) spanToFill(a *Arena, class int) (page uint32, err error) {
+	page = s.open[class].least
+	if page != 0 && s.unused[class] >= max(int(s.room[class])/2, s.used[class]/mostUnused) && !s.chunks.hasBefore(page, int(s.pages[class])) {
+		return page, nil
+	}
+	first, err := s.newSpan(a, class)
+	if err != nil && page != 0 {
+		return page, nil
+	}
+	return first, err
+}
+
 func (s *slabs) newSpan(a *Arena, class int) (uint32, error) {
 	n := int(s.pages[class])
 	first, err := s.chunks.take(a, n)
@@ -141,6 +166,7 @@ func (s *slabs) newSpan(a *Arena, class int) (uint32, error) {
 		s.spans = append(s.spans, make([]span, chunkPages)...)
 	}
 	s.spans[first] = span{class: uint8(class)}
+	s.unused[class] += int(s.room[class])
 	for i := 1; i < n; i++ {
 		s.spans[first+i] = span{back: uint8(i)}
 	}
@@ -165,8 +191,14 @@ func (s *slabs) free(a *Arena, ref Ref, size int) {
 		s.open[sp.class].add(page)
 	}
 	sp.used--
+	s.used[sp.class]--
+	s.unused[sp.class]++
 	if sp.used == 0 {
 		s.open[sp.class].remove(page)
+		s.unused[sp.class] -= int(s.room[sp.class])
+		if s.filled[sp.class] == page {
+			s.filled[sp.class] = 0
+		}
 		n := int(s.pages[sp.class])
 		clear(s.spans[page : int(page)+n])
 		s.chunks.give(a, int(page), n)

@@ -176,6 +176,10 @@ func (s *Store) Stats() statelab.Stats {
 	return st
 }
 
+// Mapped returns the bytes that records and the index have taken from the system,
+// and the hash table has in use. Stats.Memory is how much of that is in use.
+func (s *Store) Mapped() int64 { return s.records.mem.Mapped() + s.records.groups.bytes() }
+
 // Close implements statelab.Store.
 func (s *Store) Close() error {
 	s.write.Lock()

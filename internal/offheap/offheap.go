@@ -42,9 +42,9 @@ func Free(b []byte) {
 	free(b)
 }
 
-// Discard lets the system have the memory of a block that holds nothing but
-// zeros, and goes on holding them: it may be read at any time, also while it is
-// discarded. It still counts in InUse, as what the block may take.
+// Discard lets the system have the memory of a block, or of whole pages of it.
+// What they held is lost, or stays; zeros stay, and may be read at any time, also
+// while the block is discarded. It still counts in InUse, as what it may take.
 func Discard(b []byte) {
 	if len(b) > 0 {
 		discard(b)

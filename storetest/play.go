@@ -100,6 +100,7 @@ func (p *player) open() error {
 
 // play opens the store, makes all steps, verifies the store and closes it.
 func (p *player) play(steps []step) (f *failure) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // memory outside the heap that is not there any more is a failure with a seed
 	at := 0
 	defer func() {
 		if v := recover(); v != nil { // the store may hold its locks: leave it alone

@@ -49,7 +49,7 @@ func (l *lab) proveBeside(seed uint64, d statelab.Durability) {
 	if f == nil {
 		return
 	}
-	l.shrinkAndFail("beside", seed, st, history, f, 100, func(steps []step) *failure { return playOften(l, st, steps) })
+	l.shrinkAndFail("beside", seed, st, history, f, 60, func(steps []step) *failure { return playOften(l, st, steps) })
 }
 
 // playBeside plays a history while others read.
@@ -134,6 +134,7 @@ func (l *lab) again(seed uint64) string {
 // shrinkAndFail ends the case with a history that fails, shrunk.
 func (l *lab) shrinkAndFail(run string, seed uint64, st setting, steps []step, f *failure, runs int, play func([]step) *failure) {
 	l.Helper()
+	l.Log(fmt.Sprintf("the history of seed %d fails in step %d of %d and is being cut down: %s: %s", seed, f.step+1, len(steps), f.clause, f.text))
 	short, f := shrink(steps, f, runs, play)
 	l.failClause(f.clause, "step %d of %d, %s:\n\t%s\n\tthe history of seed %d, cut down from %d steps to %d, for Replay:\n\n%s%s\n\tagain: %s\n",
 		f.step+1, len(short), lineOf(short, f.step), f.text, seed, len(steps), len(short),

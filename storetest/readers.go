@@ -129,6 +129,7 @@ type reader struct {
 }
 
 func (r *reader) run() {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil { // the store may hold its locks: leave it alone
 			r.failure.CompareAndSwap(nil, failed("C1", "a reader beside the writer: panic: %v\n%s", v, debug.Stack()))

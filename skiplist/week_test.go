@@ -20,13 +20,14 @@ import (
 // are overwritten with other sizes, and some deleted. When the window has passed
 // the timer is deleted and the rest expires.
 func TestAWeekOfChurn(t *testing.T) {
-	for layout, days := range map[Layout]int{LayoutBlocks: 7, LayoutTowers: 2} {
+	ticks := map[Layout]int{LayoutBlocks: 7 * weekDay, LayoutTowers: 2 * weekDay}
+	if testing.Short() { // the default alone, and a few hours beyond the first window
+		ticks = map[Layout]int{LayoutBlocks: weekWindow + weekDay/4}
+	}
+	for layout, n := range ticks {
 		t.Run(layout.String(), func(t *testing.T) {
-			if testing.Short() {
-				days = 1
-			}
 			w := newWeek(t, layout)
-			for range days * weekDay {
+			for range n {
 				w.tick()
 			}
 			t.Logf("%d operations; at worst %.3f times the live bytes were mapped, and %.3f times in use", w.ops, w.worstMapped, w.worstInUse)

@@ -74,7 +74,7 @@ func sourcesOf(t *testing.T, s *Store, r statelab.Range) (layers, tables int) {
 
 func TestProbesOpenOnlyTablesThatMayHoldTheirPrefix(t *testing.T) {
 	o := inline(statelab.DurabilityCheckpoint)
-	o.Prefix = joinPrefix
+	o.Prefix, o.Memory = joinPrefix, 1<<20 // a memtable holds what comes between two Syncs
 	s := open(t, vfs.NewMem(), o)
 	defer shut(t, s)
 	// Three tables with the same bounds, each with join keys of its own.
@@ -340,7 +340,7 @@ func TestDumpDrawsTheLayers(t *testing.T) {
 
 const wantDump = `lsm store /store
 watermark 10, in the tables 10
-memtable: 1 key, 456B
+memtable: 1 key, 480B
 level  bytes  written  moved  dead  never  expiring 10 to 20
     0  629B  629B  0B  37B  0B  | ▂ ▁▂ ▂        █|
 run 5, level 0: 2 records, 328B

@@ -13,12 +13,13 @@ import (
 // passing over it. It is a list of stretches, so that it grows and shrinks
 // without moving what is in it.
 type limbo struct {
-	first *stretch // where the next to go is, unless n is 0
-	last  *stretch // where the next to come goes
-	spare *stretch // one at most, for the next time
-	begin int      // in first
-	end   int      // in last
-	n     int      // how many wait
+	first  *stretch // where the next to go is, unless n is 0
+	last   *stretch // where the next to come goes
+	spare  *stretch // a list, for the next time
+	spares int      // in it, up to maxSpares
+	begin  int      // in first
+	end    int      // in last
+	n      int      // how many wait
 }
 
 // A stretch is 4 KiB of those that wait.
@@ -27,7 +28,13 @@ type stretch struct {
 	next *stretch
 }
 
-const stretchLen = 256
+const (
+	stretchLen = 256
+
+	// maxSpares is what is kept of stretches, 256 KiB: as many as an Advance fills,
+	// so that what dies steadily leaves nothing to the collector.
+	maxSpares = 64
+)
 
 // waiting is something in limbo since a period.
 type waiting struct {
@@ -52,8 +59,11 @@ func (l *limbo) push(w waiting) {
 
 func (l *limbo) extend() {
 	s := l.spare
-	if l.spare = nil; s == nil {
+	if s == nil {
 		s = new(stretch)
+	} else {
+		l.spare, s.next = s.next, nil
+		l.spares--
 	}
 	if l.last == nil {
 		l.first, l.begin = s, 0
@@ -78,7 +88,10 @@ func (l *limbo) pop(period uint64) (w waiting, ok bool) {
 	} else if l.begin == stretchLen {
 		s := l.first
 		l.first, l.begin = s.next, 0
-		s.next, l.spare = nil, s
+		if s.next = nil; l.spares < maxSpares {
+			s.next, l.spare = l.spare, s
+			l.spares++
+		}
 	}
 	return w, true
 }

@@ -1,6 +1,8 @@
 package memstore
 
 import (
+	"slices"
+
 	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/internal/hashdir"
 )
@@ -97,6 +99,7 @@ func (r *records) copyRows(rs *rows, sp *span, v view) (done bool) {
 		} else {
 			refs = r.index.Ascend(refs, at.key, at.edge)
 		}
+		rs.data = slices.Grow(rs.data, r.keyBytes(refs))
 		for _, ref := range refs {
 			at.key = keys.Of(ref)
 			if !sp.contains(at.key, at.down) {
@@ -117,6 +120,16 @@ func (r *records) copyRows(rs *rows, sp *span, v view) (done bool) {
 	}
 	rs.from.key, rs.from.edge = append(rs.from.key[:0], at.key...), at.edge
 	return false
+}
+
+// keyBytes sums up the lengths of records' keys. It looks at all their heads
+// before any is copied, each of which is a miss: so these do not wait for each
+// other.
+func (r *records) keyBytes(refs []arena.Ref) (n int) {
+	for _, ref := range refs {
+		n += int(r.rec(ref).keyLen)
+	}
+	return n
 }
 
 // copyGroup is copyRows, upwards, for a range within a group that is short, and

@@ -31,6 +31,7 @@
 //	K10 The operations of a batch take effect in order and all at once: no reader sees some of them.
 //	K11 Apply copies what it needs: a batch may be Reset and reused as soon as Apply returns, and Put and Append copy key and element into the batch.
 //	K12 What Apply took is visible to every call that begins after it returned.
+//	K13 MultiGet finds what Get of each key would, in the order of the keys and as often as they are asked for; where the store has the ability, all as of one moment.
 //
 // Time
 //

@@ -33,7 +33,8 @@ func recordCases() []testCase {
 		{"K10", "all at once", 0, batchAtomic},
 		{"K11", "the caller's memory is the caller's", 0, applyCopies},
 		{"K12", "visible to all later calls", 0, visibleOnReturn},
-		{"K12", "MultiGet", settled, multiGet},
+		{"K13", "MultiGet", settled, multiGet},
+		{"K13", "MultiGet of many keys", settled, multiGetMany},
 	}
 }
 
@@ -525,6 +526,33 @@ func multiGet(l *lab) {
 	})
 	if want := []string{"c", "34", "a", "1", "d", "", "a", "1"}; err != nil || !slices.Equal(got, want) {
 		l.fail("MultiGet(%q) found %q and %v, want %q", keys, got, err, want)
+	}
+	if err := statelab.MultiGet(s.Store, nil, func(i int, _ []byte) { l.fail("MultiGet of no keys found the key %d", i) }); err != nil {
+		l.fail("MultiGet of no keys: %v", err)
+	}
+}
+
+// multiGetMany asks for more keys than a store looks up at a time, half of which
+// are there, backwards.
+func multiGetMany(l *lab) {
+	const records = 300
+	s := l.open()
+	var keys [][]byte
+	for i := range records {
+		key := fmt.Sprintf("key %03d", i)
+		s.put(key, "value of "+key, never)
+		keys = append(keys, []byte(key), []byte(key+"?"))
+	}
+	slices.Reverse(keys)
+	next := 1
+	err := statelab.MultiGet(s.Store, keys, func(i int, value []byte) {
+		if i != next || string(value) != "value of "+string(keys[i]) {
+			l.fail("MultiGet found %q for key %d, %q; the next that is there is %d", value, i, keys[i], next)
+		}
+		next = i + 2
+	})
+	if err != nil || next != len(keys)+1 {
+		l.fail("MultiGet of %d keys, half of which are there, ended before key %d: %v", len(keys), next, err)
 	}
 }
 

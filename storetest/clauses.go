@@ -22,6 +22,7 @@ func Clauses() []Clause {
 		{"K10", "The operations of a batch take effect in order and all at once: no reader sees some of them."},
 		{"K11", "Apply copies what it needs: a batch may be Reset and reused as soon as Apply returns, and Put and Append copy key and element into the batch."},
 		{"K12", "What Apply took is visible to every call that begins after it returned."},
+		{"K13", "MultiGet finds what Get of each key would, in the order of the keys and as often as they are asked for; where the store has the ability, all as of one moment."},
 		{"T1", "The watermark starts at MinWatermark; Advance to less than the watermark changes nothing and is no error."},
 		{"T2", "The watermark is part of the history: it becomes durable, and comes back on reopening, in its place among the Applies."},
 		{"I1", "An iterator reads the store as of its opening, elements and watermark both, whatever happens afterwards."},

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"path/filepath"
@@ -152,6 +153,33 @@ func (w *wrongStore) Close() error {
 	return w.refStore.Close()
 }
 
+// A manyStore is a reference store that can get several keys at a time.
+type manyStore struct {
+	*refStore
+	multiGet func(s *refStore, keys [][]byte, found func(int, []byte)) error
+}
+
+func (m *manyStore) MultiGet(keys [][]byte, found func(i int, value []byte)) error {
+	m.mu.RLock()
+	closed := m.closed
+	m.mu.RUnlock()
+	if closed {
+		return statelab.ErrClosed
+	}
+	return m.multiGet(m.refStore, keys, found)
+}
+
+// getsMany is a mutant whose MultiGet is wrong.
+func getsMany(multiGet func(*refStore, [][]byte, func(int, []byte)) error) func(string, *statelab.Options) (statelab.Store, error) {
+	return func(dir string, o *statelab.Options) (statelab.Store, error) {
+		s, err := openRef(dir, o)
+		if err != nil {
+			return nil, err
+		}
+		return &manyStore{s.(*refStore), multiGet}, nil
+	}
+}
+
 func mutants() []mutant {
 	return slices.Concat(recordMutants(), iteratorMutants(), durabilityMutants(), failureMutants(), settingMutants())
 }
@@ -279,6 +307,29 @@ func recordMutants() []mutant {
 				}
 				return w.refStore.Apply(&late)
 			}
+		})},
+		{clause: "K13", name: "MultiGet has the order of the records", open: getsMany(func(s *refStore, keys [][]byte, found func(int, []byte)) error {
+			order := make([]int, len(keys))
+			for i := range order {
+				order[i] = i
+			}
+			slices.SortStableFunc(order, func(i, j int) int { return bytes.Compare(keys[i], keys[j]) })
+			for _, i := range order {
+				if value, err := s.Get(nil, keys[i]); err == nil {
+					found(i, value)
+				}
+			}
+			return nil
+		})},
+		{clause: "K13", name: "MultiGet finds a key once", open: getsMany(func(s *refStore, keys [][]byte, found func(int, []byte)) error {
+			seen := map[string]bool{}
+			for i, key := range keys {
+				if value, err := s.Get(nil, key); err == nil && !seen[string(key)] {
+					found(i, value)
+					seen[string(key)] = true
+				}
+			}
+			return nil
 		})},
 		{clause: "T1", name: "time flows back", open: flawed(flawSet{timeFlowsBack: true})},
 		{clause: "T2", name: "the watermark is forgotten", open: flawed(flawSet{losesTime: true})},

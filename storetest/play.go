@@ -186,8 +186,10 @@ func clauseOf(verb string) string {
 		return "K12"
 	case "advance":
 		return "T1"
-	case "get", "multiget", "scan":
+	case "get", "scan":
 		return "K1"
+	case "multiget":
+		return "K13"
 	case "elements":
 		return "K6"
 	case "check":

@@ -48,11 +48,11 @@ func (p *player) multiGet(s step) (*failure, error) {
 	for i, key := range keys {
 		want, ok := p.journal.now().value(string(key))
 		if got, okGot := found[i]; got != want || ok != okGot {
-			return failed("K12", "MultiGet found %s for %s: %v, want %s: %v", quote(got), quote(key), okGot, quote(want), ok), nil
+			return failed("K13", "MultiGet found %s for %s: %v, want %s: %v", quote(got), quote(key), okGot, quote(want), ok), nil
 		}
 	}
 	if last == len(keys) {
-		return failed("K12", "MultiGet did not report in the order of keys"), nil
+		return failed("K13", "MultiGet did not report in the order of keys"), nil
 	}
 	return nil, nil
 }

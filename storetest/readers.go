@@ -239,7 +239,7 @@ func (r *reader) multiGet() *failure {
 		}
 	}
 	if atOnce {
-		return r.fit("MultiGet", "K10", from, func(m *model) bool {
+		return r.fit("MultiGet", "K13", from, func(m *model) bool {
 			for i := range keys {
 				if !one(i)(m) {
 					return false

@@ -47,6 +47,15 @@ func tornMutants() []tornMutant {
 				return err
 			}
 		})},
+		{"many keys are looked up one by one", 0, getsMany(func(s *refStore, keys [][]byte, found func(int, []byte)) error {
+			for i, key := range keys {
+				if value, err := s.Get(nil, key); err == nil {
+					found(i, value)
+				}
+				runtime.Gosched()
+			}
+			return nil
+		})},
 		{"the dead go one by one", 0, calls(func(w *wrongStore) { w.advance = w.sweepSlowly })},
 	}
 }

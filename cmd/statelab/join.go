@@ -25,7 +25,8 @@ commit first. examples/rides.yaml is a FILE, and its fields are listed below.
 
 The flags override fields of FILE. The summary counts what became of every
 event and ends with the SHA-256 of the output; it goes to stdout (to stderr if
-the output does). On a terminal, progress is shown on stderr.
+the output does). Keys with a hundredth or more of the events that this run has read are
+named as hot, once there are 10,000. On a terminal, progress is shown on stderr.
 
 ` + pipeline.Reference
 
@@ -72,6 +73,7 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
 
+	var hot []pipeline.HotKey
 	progress := newProgressLine(stderr)
 	summary, err := pipeline.Run(ctx, def, pipeline.Options{
 		OpenStore: backends.Open,
@@ -79,6 +81,7 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 		Stdin:     os.Stdin,
 		Stdout:    stdout,
 		Progress:  progress.update(),
+		HotKeys:   func(keys []pipeline.HotKey) { hot = keys },
 	})
 	progress.clear()
 	if err != nil {
@@ -87,7 +90,7 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 	if def.Output == "-" {
 		stdout = stderr
 	}
-	return printSummary(stdout, f.summary, def, summary)
+	return printSummary(stdout, f.summary, def, summary, hot)
 }
 
 // definition reads the pipeline file and applies the flags to it.
@@ -138,9 +141,12 @@ func joinError(err error) error {
 	return err
 }
 
-func printSummary(w io.Writer, form string, def *pipeline.Definition, s pipeline.Summary) error {
+func printSummary(w io.Writer, form string, def *pipeline.Definition, s pipeline.Summary, hot []pipeline.HotKey) error {
 	if form == "json" {
-		return json.NewEncoder(w).Encode(s)
+		return json.NewEncoder(w).Encode(struct {
+			pipeline.Summary
+			HotKeys []pipeline.HotKey `json:"hot_keys,omitempty"`
+		}{s, hot})
 	}
 	corrections := ""
 	if s.Corrections > 0 {
@@ -151,6 +157,11 @@ func printSummary(w io.Writer, form string, def *pipeline.Definition, s pipeline
 		right = fmt.Sprintf("right  %d in: %d matched, %d unmatched, %d late, %d waiting\n",
 			s.RightIn, s.MatchedRight, s.UnmatchedRight, s.LateRight, s.WaitingRight)
 	}
+	if len(hot) > 0 {
+		if _, err := fmt.Fprintf(w, "hot keys %s\n", hotKeysText(hot)); err != nil {
+			return err
+		}
+	}
 	_, err := fmt.Fprintf(w, `left   %d in: %d matched, %d unmatched, %d late, %d waiting
 %s%d pairs, %d samples, %d negatives dropped%s; %d rows filtered, %d events rejected
 %s  %s
@@ -158,4 +169,17 @@ func printSummary(w io.Writer, form string, def *pipeline.Definition, s pipeline
 		s.LeftIn, s.MatchedLeft, s.UnmatchedLeft, s.LateLeft, s.WaitingLeft, right,
 		s.Pairs, s.Samples, s.NegativesDropped, corrections, s.Filtered, s.Rejected, def.Output, s.Checksum)
 	return err
+}
+
+// hotKeysText names the first of the hot keys, with their shares.
+func hotKeysText(hot []pipeline.HotKey) string {
+	const most = 5
+	var texts []string
+	for _, h := range hot[:min(len(hot), most)] {
+		texts = append(texts, fmt.Sprintf("%q %.1f%%", h.Key, 100*h.Share))
+	}
+	if len(hot) > most {
+		texts = append(texts, fmt.Sprintf("and %d more", len(hot)-most))
+	}
+	return strings.Join(texts, ", ")
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -313,5 +314,26 @@ func TestProgressText(t *testing.T) {
 	got := progressText(pipeline.Progress{Rows: 1500000, Watermark: 1356998400000000}, 3<<20, 3*time.Second)
 	if want := "1500000 rows, 500000 rows/s, event time 2013-01-01 00:00:00, state 3.0 MiB"; got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestAHotKeyIsNamedInTheSummary(t *testing.T) {
+	var input strings.Builder
+	input.WriteString("id,kind,at\n")
+	for i := range 12_000 {
+		id := "hot"
+		if i%4 > 0 {
+			id = fmt.Sprint(i)
+		}
+		fmt.Fprintf(&input, "%s,view,%d\n", id, i)
+	}
+	files := map[string]string{"p.yaml": views, "in.csv": input.String()}
+	code, stdout, stderr := joinIn(t, files, "-f", "p.yaml", "-partitions", "2")
+	if code != exitDone || !regexp.MustCompile(`^hot keys \["hot"\] 2[3-7]\.\d%\n`).MatchString(stdout) {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
+	}
+	code, stdout, stderr = joinIn(t, files, "-f", "p.yaml", "-summary", "json")
+	if code != exitDone || !strings.Contains(stdout, `"hot_keys":[{"key":["hot"],"share":0.2`) {
+		t.Errorf("exit code %d, %s%s", code, stdout, stderr)
 	}
 }

@@ -84,6 +84,9 @@ func (r *run) due() (due int64, steps bool) { return r.partitions[0].op.DueAt(r.
 
 // take gives a row to its partition, and does what is due after it.
 func (r *run) take(side join.Side, row *source.Row) error {
+	if r.hot != nil {
+		r.hot.row(row)
+	}
 	if err := r.to.add(side, row, &r.order.place); err != nil {
 		return err
 	}

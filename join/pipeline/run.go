@@ -39,6 +39,10 @@ type Options struct {
 	// nil is not.
 	Progress func(Progress)
 
+	// HotKeys is called at the end of a run that has joined anything, with the keys
+	// that make up a hundredth of its events or more, the most frequent first; nil is not.
+	HotKeys func([]HotKey)
+
 	Logger *slog.Logger // for the store
 }
 
@@ -79,6 +83,7 @@ type run struct {
 	order   readingOrder
 	commits commits
 	to      feed
+	hot     *hotKeys // nil if nobody asks
 
 	reporting sync.Mutex
 	rows      atomic.Int64 // read by this run
@@ -107,9 +112,15 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 	if err := r.open(); err != nil {
 		return s, err
 	}
+	if opts.HotKeys != nil {
+		r.hot = newHotKeys()
+	}
 	if !r.finished() {
 		if err := r.join(); err != nil {
 			return s, budgetHint(err)
+		}
+		if r.hot != nil {
+			opts.HotKeys(r.hot.hot(len(def.Inputs[join.Left].Key)))
 		}
 	}
 	s, err = r.publish()

@@ -66,7 +66,7 @@ func (s *Store) startSnapshotIfDue() (*image, error) {
 	if s.snapshot.busy() || s.logLength() <= due {
 		return nil, nil
 	}
-	number, err := s.log.Rotate()
+	number, err := s.log.Cut()
 	if err != nil {
 		return nil, s.failed(err)
 	}
@@ -118,7 +118,11 @@ var errStopped = errors.New("the store is being closed")
 func (s *Store) runSnapshot(img *image) error {
 	defer close(img.done)
 	start := time.Now()
-	bytes, err := s.writeSnapshot(img)
+	err := s.log.Settle() // not holding write, as the cut was made
+	var bytes int64
+	if err == nil {
+		bytes, err = s.writeSnapshot(img)
+	}
 	s.closeView(img.view)
 	if errors.Is(err, errStopped) {
 		return nil

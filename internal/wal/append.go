@@ -64,10 +64,9 @@ func (l *Log) makeRoom(size int) error {
 		case len(l.buffers.current)+size <= bufferSize:
 			return nil
 		case !l.writesBeside():
-			end := l.end
 			l.mu.Unlock()
-			l.writing.Lock()
-			err := l.drain(end)
+			l.startWriting()
+			err := l.drainAll()
 			l.writing.Unlock()
 			l.mu.Lock()
 			if err != nil {
@@ -118,7 +117,7 @@ func (l *Log) add(kind Kind, sum uint32, length int) {
 // appendLarge adds a frame that no buffer holds, without copying its payload.
 // Other appenders wait meanwhile.
 func (l *Log) appendLarge(kind Kind, sum uint32, length int, parts [][]byte) (Pos, error) {
-	l.writing.Lock()
+	l.startWriting()
 	defer l.writing.Unlock()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +125,7 @@ func (l *Log) appendLarge(kind Kind, sum uint32, length int, parts [][]byte) (Po
 		l.mu.Unlock()
 		l.writing.Unlock()
 		_, err := l.Rotate()
-		l.writing.Lock()
+		l.startWriting()
 		l.mu.Lock()
 		if err != nil {
 			return Pos{}, err
@@ -155,6 +154,14 @@ func (l *Log) appendLarge(kind Kind, sum uint32, length int, parts [][]byte) (Po
 		off += int64(len(p))
 	}
 	return Pos{l.segment, l.end}, nil
+}
+
+// drainAll writes all frames that are there at the call. The caller holds writing.
+func (l *Log) drainAll() error {
+	l.mu.Lock()
+	end := l.end
+	l.mu.Unlock()
+	return l.drain(end)
 }
 
 // drain writes the frames that end at or before offset end of the tail, and

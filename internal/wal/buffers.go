@@ -72,6 +72,14 @@ func (b *buffers) next() []byte {
 	return buf
 }
 
+// takeAll takes out all that is to be written, in order.
+func (b *buffers) takeAll() (all [][]byte) {
+	for buf := b.next(); buf != nil; buf = b.next() {
+		all = append(all, buf)
+	}
+	return all
+}
+
 // length returns how many bytes wait to be written.
 func (b *buffers) length() int64 {
 	n := int64(len(b.current))

@@ -19,8 +19,10 @@ func (l *Log) Discard() error { return l.close(l.retreat) }
 // states that in DURABLE.
 func (l *Log) close(settle func() error) error {
 	l.clock.end()
-	l.hold()
-	defer l.letGo()
+	l.lead()
+	defer l.leave()
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	if l.file == nil {
 		return fmt.Errorf("log %s: %w", l.o.Dir, statelab.ErrClosed)
 	}
@@ -28,8 +30,10 @@ func (l *Log) close(settle func() error) error {
 	if err == nil {
 		err = settle()
 	}
-	if end := (Pos{l.segment, l.end}); err == nil && end != l.bound {
-		if err = writeDurable(l.o.FS, l.o.Dir, end, l.o.Meter); err != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil && l.synced != l.bound {
+		if err = writeDurable(l.o.FS, l.o.Dir, l.synced, l.o.Meter); err != nil {
 			err = l.latch.Set(fmt.Errorf("close log %s: %w", l.o.Dir, err))
 		}
 	}
@@ -41,50 +45,50 @@ func (l *Log) close(settle func() error) error {
 	return err
 }
 
-// hold takes leadership and all locks, in their order.
-func (l *Log) hold() {
-	l.lead()
-	l.writing.Lock()
-	l.mu.Lock()
-}
-
-func (l *Log) letGo() {
-	l.mu.Unlock()
-	l.writing.Unlock()
-	l.leave()
-}
-
 // finish writes and syncs all of the tail, and gives back the space that was
-// reserved for more. The caller holds everything.
+// reserved for more. The caller leads and holds writing.
 func (l *Log) finish() error {
+	if err := l.settleCut(); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.drainHolding(); err != nil {
 		return err
 	}
 	end := Pos{l.segment, l.end}
-	if cut := l.end < l.space.Load(); !cut && !l.synced.Before(end) {
+	if l.end >= l.space.Load() && !l.synced.Before(end) {
 		return nil
 	}
 	return l.cut(end)
 }
 
-// retreat cuts the tail at what was synced last. The caller holds everything.
+// retreat cuts the log at what was synced last. The caller leads and holds
+// writing.
 func (l *Log) retreat() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	written := l.end - l.buffers.length()
 	l.buffers.clear()
-	l.end = l.synced.Offset
+	if e := l.ending; e != nil { // nothing of the tail was written
+		written = e.length
+		l.ending = nil
+	}
+	l.startTail(l.synced.Segment, l.synced.Offset)
 	if max(written, l.space.Load()) <= l.end {
 		return nil
 	}
 	return l.cut(l.synced)
 }
 
-// cut ends the tail's file at its end and makes that durable.
+// cut ends the tail's file at a place and makes it durable up to there. The
+// caller leads and holds writing.
 func (l *Log) cut(end Pos) error {
-	if l.space.Load() > l.end {
-		if err := l.file.Truncate(l.end); err != nil {
+	if l.space.Load() > end.Offset {
+		if err := l.file.Truncate(end.Offset); err != nil {
 			return l.fail("cut", err)
 		}
-		l.space.Store(l.end)
+		l.space.Store(end.Offset)
 	}
 	if err := l.file.Sync(); err != nil {
 		return l.fail("sync", err)

@@ -86,19 +86,22 @@ func (l *Log) covered(pos Pos, testify bool) bool {
 	return !Pos{l.segment, l.proved.durable}.Before(pos)
 }
 
-// syncTail writes and syncs the tail as it is at the call, and returns how much
-// that was. Others append meanwhile, and while it is synced also write.
+// syncTail writes and syncs the log as it is at the call, and returns how much of
+// the tail that was. Others append meanwhile, and while it is synced also write.
 func (l *Log) syncTail() (testimony, error) {
-	l.mu.Lock()
-	now := testimony{l.end, l.frames}
-	l.mu.Unlock()
 	l.writing.Lock()
-	err := l.drain(now.durable)
+	err := l.settleCut()
+	l.mu.Lock() // there is no cut while writing is held
+	now := testimony{l.segment, l.end, l.frames}
+	l.mu.Unlock()
+	if err == nil {
+		err = l.drain(now.durable)
+	}
 	l.writing.Unlock()
 	if err != nil {
 		return testimony{}, err
 	}
-	if !l.synced.Before(Pos{l.segment, now.durable}) {
+	if !l.synced.Before(Pos{now.segment, now.durable}) {
 		return now, nil
 	}
 	start := time.Now()
@@ -106,16 +109,22 @@ func (l *Log) syncTail() (testimony, error) {
 		return testimony{}, l.fail("sync", err)
 	}
 	l.queue.took = time.Since(start)
-	l.synced = Pos{l.segment, now.durable}
+	l.synced = Pos{now.segment, now.durable}
 	return now, nil
 }
 
 // testify lets the frames from here on say that the tail was synced as far as
-// now. If more than one frame would wait for a next one that may never come,
-// it writes a mark: so that if this process dies, damage to any frame but the
-// last can be told from a torn end.
+// now, unless it has been cut since. If more than one frame would wait for a next
+// one that may never come, it writes a mark: so that if this process dies,
+// damage to any frame but the last can be told from a torn end.
 func (l *Log) testify(now testimony) error {
+	l.writing.Lock()
+	defer l.writing.Unlock()
 	l.mu.Lock()
+	if l.segment != now.segment {
+		l.mu.Unlock()
+		return nil
+	}
 	l.proved = now
 	silent := now.frames-l.stated.frames > 1 && l.frames == now.frames
 	if silent && len(l.buffers.current)+frameHeaderSize > bufferSize {
@@ -129,8 +138,6 @@ func (l *Log) testify(now testimony) error {
 	if !silent {
 		return nil
 	}
-	l.writing.Lock()
-	defer l.writing.Unlock()
 	return l.drain(end)
 }
 
@@ -182,7 +189,7 @@ func (l *Log) writeFull() {
 			return
 		case <-l.clock.wake:
 		}
-		l.writing.Lock()
+		l.startWriting()
 		l.mu.Lock()
 		end := l.end - int64(len(l.buffers.current))
 		l.mu.Unlock()

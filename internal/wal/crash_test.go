@@ -52,16 +52,20 @@ func (h *history) step(l *Log, i int) error {
 		}
 	}
 	if err == nil && i%3 == 0 { // as a full buffer would
-		l.mu.Lock()
-		err = l.drainHolding()
-		l.mu.Unlock()
+		l.startWriting()
+		err = l.drainAll()
+		l.writing.Unlock()
 	}
 	if err == nil && i%7 == 3 && l.o.Policy == statelab.DurabilityInterval {
 		l.tick()
 		err = l.Err()
 	}
-	if err == nil && i == 17 {
+	switch {
+	case err != nil:
+	case i == 17:
 		_, err = l.Rotate()
+	case i == 8 || i == 13: // settled by what comes later
+		_, err = l.Cut()
 	}
 	return err
 }

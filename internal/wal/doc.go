@@ -14,7 +14,9 @@
 // becomes a spare, a file of which a later segment is made under another
 // name. A frame holds a record of the caller's
 // or one of the log's own notes. Rotating ends a segment and starts the next;
-// only the last one, the tail, is ever appended to. To sync is to make bytes
+// only the last one, the tail, is ever appended to. To cut is the part of that
+// which decides what comes after, and waits for nothing; to settle is the rest,
+// which writes and syncs the segment before and makes the tail's file. To sync is to make bytes
 // durable (vfs clause V1). A log is torn where a crash has kept only some of
 // what was written after the last sync; it is damaged where bytes that were
 // durable are no longer what was written.

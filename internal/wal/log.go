@@ -81,6 +81,7 @@ type Log struct {
 	stated     testimony    // what the last frame stated
 	pending    bool         // the last record is a pending one
 	ended      []ended
+	ending     *ending // the segment before the tail, if what is to be done about it is not; changed holding writing too
 	spares     []spare
 	sealer     sealer
 
@@ -93,8 +94,9 @@ type ended struct {
 	length int64
 }
 
-// A testimony is how far the tail is synced, in bytes and in frames.
+// A testimony is how far a segment is synced, in bytes and in frames.
 type testimony struct {
+	segment uint64
 	durable int64
 	frames  int
 }
@@ -127,6 +129,7 @@ func (l *Log) create(first uint64) error {
 	if err := l.o.FS.Remove(filepath.Join(l.o.Dir, durableName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	l.startTail(first, segmentHeaderSize)
 	return l.begin(first, 0)
 }
 
@@ -192,6 +195,7 @@ func (l *Log) resume(first uint64, t tail) error {
 	}
 	number := first + uint64(last)
 	if t.headerless {
+		l.startTail(number, segmentHeaderSize)
 		return l.begin(number, t.lengths[last-1])
 	}
 	raw, err := l.o.FS.OpenReadWrite(filepath.Join(l.o.Dir, segmentName(number)))
@@ -199,6 +203,7 @@ func (l *Log) resume(first uint64, t tail) error {
 		return err
 	}
 	l.extend(raw, number, t.lengths[last], t.size)
+	l.startTail(number, t.lengths[last])
 	if err = l.settle(t); err == nil {
 		err = l.drain(l.end)
 	}
@@ -271,13 +276,19 @@ func newLog(o Options) *Log {
 	return l
 }
 
-// extend makes a file of so many bytes, durable up to end, the tail.
+// extend makes a file of so many bytes, durable up to end, that of the tail.
 func (l *Log) extend(raw vfs.File, number uint64, end, size int64) {
-	l.file, l.segment = l.o.Meter.File(raw, l.o.Purpose), number
-	l.end, l.body, l.unreserved = end, end, false
+	l.file, l.unreserved = l.o.Meter.File(raw, l.o.Purpose), false
 	l.space.Store(size)
 	l.synced = Pos{number, end}
-	l.frames, l.proved, l.stated = 0, testimony{durable: end}, testimony{durable: end}
+}
+
+// startTail lets frames go to a segment, behind the first so many bytes, which
+// are durable.
+func (l *Log) startTail(number uint64, end int64) {
+	l.segment, l.end, l.body, l.frames = number, end, end, 0
+	l.proved = testimony{segment: number, durable: end}
+	l.stated = l.proved
 	l.pending = false
 }
 
@@ -298,6 +309,9 @@ func (l *Log) Size() int64 {
 	size := l.end
 	for _, s := range l.ended {
 		size += s.length
+	}
+	if l.ending != nil {
+		size += l.ending.length
 	}
 	return size
 }

@@ -8,19 +8,34 @@ import (
 	"slices"
 )
 
+// An ending is what is left to do about a segment that was cut: it is to be
+// written and synced, and then the file of the next one to be made.
+type ending struct {
+	number uint64
+	length int64
+	full   [][]byte // frames that are not written yet
+}
+
 // Rotate ends the tail and begins a new one, and returns its number: all that
 // was appended before is durable, and in segments of lower numbers. A tail
 // without a frame is kept. (W2)
 func (l *Log) Rotate() (uint64, error) {
-	pos, err := l.bodyEnd()
+	number, err := l.Cut()
 	if err == nil {
-		err = l.syncTo(pos, false) // most of the work, while others append
+		err = l.Settle()
 	}
-	if err != nil {
-		return 0, err
-	}
-	l.hold()
-	defer l.letGo()
+	return number, err
+}
+
+// Cut is Rotate for who must not wait for the disk: it only sees to it that what
+// is appended from now on is in another segment. The rest is done by Settle, or
+// whatever else writes or syncs first. Should the segment before still be
+// unsettled, Cut waits for that.
+func (l *Log) Cut() (uint64, error) {
+	l.startWriting()
+	defer l.writing.Unlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if err := l.usable(); err != nil {
 		return 0, err
 	}
@@ -28,23 +43,71 @@ func (l *Log) Rotate() (uint64, error) {
 		return 0, fmt.Errorf("rotate log %s: pending records wait for the one that completes them", l.o.Dir)
 	}
 	if l.end > segmentHeaderSize {
-		if err := l.rotate(); err != nil {
-			return 0, err
-		}
+		l.ending = &ending{l.segment, l.end, l.buffers.takeAll()}
+		l.startTail(l.segment+1, segmentHeaderSize)
+		l.clock.wakeWriter()
 	}
 	return l.segment, nil
 }
 
-// rotate ends the tail. The caller holds everything.
-func (l *Log) rotate() error {
-	if err := l.finish(); err != nil {
+// Settle does what Cut has left to do.
+func (l *Log) Settle() error {
+	l.lead()
+	defer l.leave()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	return l.settleCut()
+}
+
+// startWriting takes writing, when no cut is left to be settled. The caller does
+// not lead.
+func (l *Log) startWriting() {
+	for {
+		l.writing.Lock()
+		if l.ending == nil || l.latch.Err() != nil {
+			return
+		}
+		l.writing.Unlock()
+		_ = l.Settle() // a failure is latched
+	}
+}
+
+// settleCut makes the segment that was cut durable, and the file of the next
+// one. The caller leads and holds writing; others append meanwhile.
+func (l *Log) settleCut() error {
+	e := l.ending
+	if e == nil {
+		return nil
+	}
+	if err := l.latch.Err(); err != nil {
 		return err
 	}
-	old, number, length := l.file, l.segment, l.end
-	if err := l.begin(number+1, length); err != nil {
+	off := e.length
+	for _, buf := range e.full {
+		off -= int64(len(buf))
+	}
+	for len(e.full) > 0 {
+		buf := e.full[0]
+		if err := l.writeAt(buf, off); err != nil {
+			return err
+		}
+		off += int64(len(buf))
+		e.full = e.full[1:]
+		l.mu.Lock()
+		l.buffers.give(buf)
+		l.mu.Unlock()
+	}
+	if err := l.cut(Pos{e.number, e.length}); err != nil {
+		return err
+	}
+	old := l.file
+	if err := l.begin(e.number+1, e.length); err != nil {
 		return l.fail("rotate", err)
 	}
-	l.ended = append(l.ended, ended{number, length})
+	l.mu.Lock()
+	l.ended = append(l.ended, ended{e.number, e.length})
+	l.ending = nil
+	l.mu.Unlock()
 	if err := old.Close(); err != nil {
 		return l.fail("rotate", err)
 	}

@@ -58,8 +58,9 @@ func (l *Log) reserve(end int64) {
 // spares to be worth what they take.
 func (l *Log) isOften() bool { return l.o.Policy != statelab.DurabilityCheckpoint }
 
-// begin creates segment number and makes it the tail, durably. previousLength
-// is that of the segment before it, which must be whole and synced (W2).
+// begin creates segment number, durably, and makes its file the tail's.
+// previousLength is that of the segment before it, which must be whole and
+// synced (W2). The caller leads and holds writing.
 func (l *Log) begin(number uint64, previousLength int64) error {
 	path := filepath.Join(l.o.Dir, segmentName(number))
 	raw, used, err := l.openSpare(path)
@@ -79,6 +80,8 @@ func (l *Log) begin(number uint64, previousLength int64) error {
 	if err != nil {
 		return errors.Join(err, file.Close())
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.extend(raw, number, segmentHeaderSize, max(used.size, segmentHeaderSize))
 	return nil
 }
@@ -86,15 +89,24 @@ func (l *Log) begin(number uint64, previousLength int64) error {
 // openSpare returns the file of a spare, or a new one at path: also if the spare
 // cannot be opened, since nobody depends on it. The next Open finds it again.
 func (l *Log) openSpare(path string) (vfs.File, spare, error) {
-	if len(l.spares) > 0 {
-		s := l.spares[0]
-		l.spares = l.spares[1:]
+	if s, ok := l.takeSpare(); ok {
 		if f, err := l.o.FS.OpenReadWrite(filepath.Join(l.o.Dir, s.name)); err == nil {
 			return f, s, nil
 		}
 	}
 	f, err := l.o.FS.Create(path)
 	return f, spare{}, err
+}
+
+func (l *Log) takeSpare() (spare, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.spares) == 0 {
+		return spare{}, false
+	}
+	s := l.spares[0]
+	l.spares = l.spares[1:]
+	return s, true
 }
 
 // retire removes a segment's file, or keeps it as a spare.
@@ -161,6 +173,9 @@ func (l *Log) Disk() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	size := max(l.end, l.space.Load())
+	if l.ending != nil { // and the tail has no file yet
+		size = max(l.ending.length, l.space.Load())
+	}
 	for _, s := range l.ended {
 		size += s.length
 	}

@@ -17,7 +17,7 @@ type MultiGetStore interface {
 // MultiGet calls found with the index and value of each key that has a live
 // record, in the order of keys, all as of one moment for stores with the
 // ability and each as of its own otherwise. A key may be asked for more than
-// once. value is valid during the call of found, which must not call the store.
+// once. value may be read during the call of found, which must not call the store.
 // If reading fails, MultiGet ends with that error, and found may have been
 // called for some of the keys.
 func MultiGet(s Store, keys [][]byte, found func(i int, value []byte)) error {

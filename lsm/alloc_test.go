@@ -28,6 +28,12 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		i++
 		return key
 	}
+	var some [][]byte // whose blocks stay in the cache
+	for i := range 40 {
+		some = append(some, recordKey(i*joinKeys/40, 0))
+	}
+	found := 0
+	count := func(int, []byte) { found++ }
 	var b statelab.Batch
 	for _, c := range []struct {
 		name string
@@ -41,6 +47,12 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 			}
 		}},
 		{"Get of what is not there", 0, func() { s.Get(buf[:0], append(next(i), 9)) }},
+		{"MultiGet", 0, func() {
+			found = 0
+			if err := s.MultiGet(some, count); err != nil || found != len(some) {
+				t.Fatalf("%d of %d keys, %v", found, len(some), err)
+			}
+		}},
 		{"probe", 0, func() {
 			r := statelab.Range{Lower: next(i % joinKeys)}
 			r.Upper = statelab.AppendSuccessor(key[len(key):], r.Lower)

@@ -72,7 +72,9 @@
 // goes to that block, and to no table that has nothing for it, without a look at
 // filters and indexes. Before it asks the tables one after the other it touches
 // what it will ask, so that it waits for memory once. All blocks, those of
-// indexes and filters too, are read through one cache.
+// indexes and filters too, are read through one cache. MultiGet does so for many
+// keys side by side: it touches memory for all of them before it looks at any, and
+// reads the blocks that they want at the same time (multiget.go).
 //
 // # Why nothing shadowed reappears
 //

@@ -89,7 +89,7 @@ func mayHold(runs []*run, key []byte) bool {
 		if t == nil {
 			continue
 		}
-		if may, err := t.mayHoldKey(hash); may || err != nil {
+		if may, err := t.mayHoldKey(hash, nil); may || err != nil {
 			return true
 		}
 	}

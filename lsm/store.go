@@ -15,8 +15,8 @@ import (
 )
 
 // Store is a log-structured merge tree; the package comment describes it. It
-// implements statelab.Store and the abilities to tell elements apart, to check
-// and to dump itself.
+// implements statelab.Store and the abilities to get many keys at once, to tell
+// elements apart, to check and to dump itself.
 //
 // Locks are taken in the order of the fields below.
 type Store struct {
@@ -81,10 +81,11 @@ type counters struct {
 }
 
 var (
-	_ statelab.Store        = (*Store)(nil)
-	_ statelab.ElementStore = (*Store)(nil)
-	_ statelab.CheckStore   = (*Store)(nil)
-	_ statelab.DumpStore    = (*Store)(nil)
+	_ statelab.Store         = (*Store)(nil)
+	_ statelab.MultiGetStore = (*Store)(nil)
+	_ statelab.ElementStore  = (*Store)(nil)
+	_ statelab.CheckStore    = (*Store)(nil)
+	_ statelab.DumpStore     = (*Store)(nil)
 )
 
 // enter begins a call; exit ends it. Close waits for the calls in between. (C2)

@@ -8,6 +8,7 @@ import "bytes"
 type tableCursor struct {
 	table    *table
 	how      access
+	fetch    *fetch // or nil: see getBlock
 	indexRef blockRef
 	dataRef  blockRef
 	index    blockCursor
@@ -23,7 +24,7 @@ func (c *tableCursor) open(t *table, how access) {
 	c.table, c.how, c.failure = t, how, nil
 	f, err := t.handles(how)
 	if err == nil {
-		err = t.readBlock(f.index, indexBlock, how, &c.indexRef)
+		err = t.getBlock(f.index, indexBlock, how, c.fetch, &c.indexRef)
 	}
 	if err != nil {
 		c.failure = err
@@ -141,7 +142,7 @@ func (c *tableCursor) load() bool {
 
 // loadAt reads the data block at h.
 func (c *tableCursor) loadAt(h blockHandle) bool {
-	if err := c.table.readBlock(h, dataBlock, c.how, &c.dataRef); err != nil {
+	if err := c.table.getBlock(h, dataBlock, c.how, c.fetch, &c.dataRef); err != nil {
 		c.failure = err
 		return false
 	}

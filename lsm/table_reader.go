@@ -92,36 +92,53 @@ const (
 	fromFile               // the cache is passed by: a compaction reads once, and Check wants to see the file
 )
 
+// getBlock gets a block into ref: through f, if it is not nil, else by readBlock.
+func (t *table) getBlock(h blockHandle, kind cache.Kind, how access, f *fetch, ref *blockRef) error {
+	if f != nil {
+		return f.get(t, h, kind, ref)
+	}
+	return t.readBlock(h, kind, how, ref)
+}
+
 // readBlock gets a block into ref.
 func (t *table) readBlock(h blockHandle, kind cache.Kind, how access, ref *blockRef) error {
 	ref.release()
-	if how != fromFile {
-		if b, ok := t.env.cache.Get(cache.Key{File: t.number, Offset: h.offset}, kind); ok {
-			ref.data, ref.pinned = b.Bytes(), b
-			t.tell(h, kind, len(ref.data), statelab.BlockHit)
-			return nil
-		}
-	}
-	if !h.within(t.size - footerSize) {
-		return t.corrupt(int64(h.offset), "block outside the file")
+	if how != fromFile && t.fromCache(h, kind, ref) {
+		return nil
 	}
 	buf := t.env.buffer()
 	defer t.env.putBuffer(buf)
+	b, err := t.readStored(h, buf)
+	if err != nil {
+		return err
+	}
+	return t.restore(b, h, kind, how, ref)
+}
+
+// fromCache gets a block into ref, which holds none, if the cache has it.
+func (t *table) fromCache(h blockHandle, kind cache.Kind, ref *blockRef) bool {
+	b, ok := t.env.cache.Get(cache.Key{File: t.number, Offset: h.offset}, kind)
+	if ok {
+		ref.data, ref.pinned = b.Bytes(), b
+		t.tell(h, kind, len(ref.data), statelab.BlockHit)
+	}
+	return ok
+}
+
+// readStored reads a block from the file into *buf, which the result aliases.
+func (t *table) readStored(h blockHandle, buf *[]byte) (b storedBlock, err error) {
+	if !h.within(t.size - footerSize) {
+		return b, t.corrupt(int64(h.offset), "block outside the file")
+	}
 	stored := resize(buf, int(h.length)+blockTrailerSize)
 	if err := t.readAt(stored, int64(h.offset)); err != nil {
-		return err
+		return b, err
 	}
 	b, damage := splitBlock(stored, h.offset)
 	if damage != "" {
-		return t.corrupt(int64(h.offset), damage)
+		return b, t.corrupt(int64(h.offset), damage)
 	}
-	if err := t.restore(b, h, kind, how, ref); err != nil {
-		return err
-	}
-	if how != fromFile {
-		t.tell(h, kind, len(ref.data), statelab.BlockMiss)
-	}
-	return nil
+	return b, nil
 }
 
 // tell tells whoever wants to know of a look-up of a block of n bytes.
@@ -134,7 +151,8 @@ func (t *table) tell(h blockHandle, kind cache.Kind, n int, event statelab.Block
 	})
 }
 
-// restore decompresses a block into memory of the cache or of ref.
+// restore decompresses a block into memory of the cache or of ref, and tells of it
+// as a miss.
 func (t *table) restore(b storedBlock, h blockHandle, kind cache.Kind, how access, ref *blockRef) (err error) {
 	keep := how == cached && b.length <= t.env.cacheLimit
 	if keep {
@@ -157,6 +175,9 @@ func (t *table) restore(b storedBlock, h blockHandle, kind cache.Kind, how acces
 	if keep {
 		ref.pinned = t.env.cache.Insert(ref.pinned)
 		ref.data = ref.pinned.Bytes()
+	}
+	if how == cached {
+		t.tell(h, kind, len(ref.data), statelab.BlockMiss)
 	}
 	return nil
 }
@@ -207,13 +228,14 @@ func (t *table) handles(how access) (*footer, error) {
 	return &f, nil
 }
 
-// mayHoldKey asks the whole-key filter about the key with this hash.
-func (t *table) mayHoldKey(hash uint64) (bool, error) {
-	f, err := t.handles(cached)
+// mayHoldKey asks the whole-key filter, which f fetches if it is not nil, about the
+// key with this hash.
+func (t *table) mayHoldKey(hash uint64, f *fetch) (bool, error) {
+	at, err := t.handles(cached)
 	if err != nil {
 		return false, err
 	}
-	return t.askFilter(f.keyFilter, hash)
+	return t.askFilter(at.keyFilter, hash, f)
 }
 
 // mayHoldPrefix asks the prefix filter, if the table has one.
@@ -225,12 +247,12 @@ func (t *table) mayHoldPrefix(hash uint64) (bool, error) {
 	if f.prefixFilter == (blockHandle{}) {
 		return true, nil
 	}
-	return t.askFilter(f.prefixFilter, hash)
+	return t.askFilter(f.prefixFilter, hash, nil)
 }
 
-func (t *table) askFilter(h blockHandle, hash uint64) (bool, error) {
+func (t *table) askFilter(h blockHandle, hash uint64, f *fetch) (bool, error) {
 	var ref blockRef
-	if err := t.readBlock(h, filterBlock, cached, &ref); err != nil {
+	if err := t.getBlock(h, filterBlock, cached, f, &ref); err != nil {
 		return false, err
 	}
 	may := filterMayHold(ref.data, hash)

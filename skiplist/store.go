@@ -10,7 +10,7 @@ import (
 const Engine = "skiplist"
 
 // A Store is an open store. It implements statelab.Store and the abilities
-// ElementStore, CheckStore and DumpStore.
+// MultiGetStore, ElementStore, CheckStore and DumpStore.
 type Store struct{ *memstore.Store }
 
 // Open opens the store in dir, making it if it does not exist. o may be nil.
@@ -42,8 +42,9 @@ func Open(dir string, o *Options) (*Store, error) {
 }
 
 var (
-	_ statelab.Store        = (*Store)(nil)
-	_ statelab.ElementStore = (*Store)(nil)
-	_ statelab.CheckStore   = (*Store)(nil)
-	_ statelab.DumpStore    = (*Store)(nil)
+	_ statelab.Store         = (*Store)(nil)
+	_ statelab.MultiGetStore = (*Store)(nil)
+	_ statelab.ElementStore  = (*Store)(nil)
+	_ statelab.CheckStore    = (*Store)(nil)
+	_ statelab.DumpStore     = (*Store)(nil)
 )

@@ -36,6 +36,8 @@ func hotPaths(t *testing.T, s *Store) {
 		upper = []byte("k47")
 		value = []byte("another")
 		none  = []byte("none")
+		keys  = [][]byte{key, none, upper}
+		seen  = func(_ int, value []byte) { buf = append(buf[:0], value...) }
 		time  int64
 	)
 	for name, c := range map[string]struct {
@@ -44,6 +46,7 @@ func hotPaths(t *testing.T, s *Store) {
 	}{
 		"Get":           {0, func() { buf, _ = s.Get(buf[:0], key) }},
 		"Get of none":   {0, func() { buf, _ = s.Get(buf[:0], none) }},
+		"MultiGet of 3": {0, func() { must(t, s.MultiGet(keys, seen)) }},
 		"Put":           {0, func() { b.Reset(); b.Put(key, value, time+5); must(t, s.Apply(&b)) }},
 		"Advance":       {0, func() { time++; must(t, s.Advance(time)) }},
 		"insert, erase": {0, func() { b.Reset(); b.Put(none, value, never); b.Delete(none); must(t, s.Apply(&b)) }},

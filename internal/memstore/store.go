@@ -16,7 +16,7 @@ import (
 )
 
 // A Store is an open store. It implements statelab.Store and, of the optional
-// abilities, ElementStore, CheckStore and DumpStore.
+// abilities, MultiGetStore, ElementStore, CheckStore and DumpStore.
 //
 // Whoever adds to the history, the writer, holds write; so the log has the order
 // in which things take effect. Readers take no lock: they enter an epoch of the

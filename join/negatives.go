@@ -31,15 +31,21 @@ func (n Negatives) LogOddsCorrection() float64 {
 // keepsAll says whether nothing is thinned out.
 func (n Negatives) keepsAll() bool { return n.Keep == 0 || n.Keep == 1 }
 
-// keepsNegative says whether a left event without a pair is emitted: by a hash
-// of (seed, key, sequence). An inner join keeps none.
-func (o *Operator) keepsNegative(e *Event) bool {
-	n := o.spec.Negatives
-	if o.spec.Kind != LeftOuter || n.keepsAll() {
-		return o.spec.Kind == LeftOuter
+// keepsNegative says whether a left event without a pair is emitted. An inner join
+// keeps none.
+func (o *Operator) keepsNegative(e *Event) (keeps bool) {
+	keeps, o.bound = o.spec.keepsNegative(o.bound, e)
+	return keeps
+}
+
+// keepsNegative chooses by a hash of (seed, key, sequence), for which it uses buf.
+func (s *Spec) keepsNegative(buf []byte, e *Event) (keeps bool, _ []byte) {
+	n := s.Negatives
+	if s.Kind != LeftOuter || n.keepsAll() {
+		return s.Kind == LeftOuter, buf
 	}
-	b := binary.LittleEndian.AppendUint64(o.bound[:0], n.Seed)
+	b := binary.LittleEndian.AppendUint64(buf[:0], n.Seed)
 	b = binary.LittleEndian.AppendUint64(b, e.Seq)
-	o.bound = append(b, e.Key...)
-	return xxhash.Sum64(o.bound) < uint64(math.Ldexp(n.Keep, 64))
+	b = append(b, e.Key...)
+	return xxhash.Sum64(b) < uint64(math.Ldexp(n.Keep, 64)), b
 }

@@ -120,17 +120,12 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 		store: store, spec: spec, hooks: hooks, inputs: spec.Kind.Inputs(),
 		watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark},
 		fired:     statelab.MinWatermark, advanced: statelab.MinWatermark,
-		cursor:  []byte{tagTimer},
-		marks:   newMarks(),
-		pending: newPending(),
-		retired: make(map[uint64]struct{}),
-		deletes: statelab.KeepsDead(store),
-	}
-	for side, d := range spec.MaxDisorder {
-		o.disorder[side] = micros(d)
-		if d == Unbounded {
-			o.disorder[side] = -1
-		}
+		cursor:   []byte{tagTimer},
+		marks:    newMarks(),
+		pending:  newPending(),
+		retired:  make(map[uint64]struct{}),
+		deletes:  statelab.KeepsDead(store),
+		disorder: spec.disorders(),
 	}
 	if spec.Correct && o.deletes {
 		return nil, fmt.Errorf("join: corrections over a store that keeps what has died: %w", statelab.ErrUnsupported)

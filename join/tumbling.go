@@ -44,7 +44,9 @@ func (j *tumblingJoin) fire(t timer, _ []byte) error {
 	if s.Rights, err = j.readEvents(s.Rights, Right, key, first, t.time); err != nil {
 		return err
 	}
-	j.count(int64(len(j.lefts)), int64(len(s.Rights)))
+	j.counts.side[Left].waiting -= int64(len(j.lefts))
+	j.counts.side[Right].waiting -= int64(len(s.Rights))
+	j.counts.countWindow(int64(len(j.lefts)), int64(len(s.Rights)))
 	if j.deletes {
 		j.deleteEvents(Left, t.escaped, j.lefts)
 		j.deleteEvents(Right, t.escaped, s.Rights)
@@ -60,10 +62,8 @@ func (j *tumblingJoin) fire(t timer, _ []byte) error {
 	return nil
 }
 
-func (j *tumblingJoin) count(lefts, rights int64) {
-	c := &j.counts
-	c.side[Left].waiting -= lefts
-	c.side[Right].waiting -= rights
+// countWindow counts what became of the events of a key and window.
+func (c *counts) countWindow(lefts, rights int64) {
 	c.pairs += lefts * rights
 	if lefts > 0 && rights > 0 {
 		c.side[Left].matched += lefts

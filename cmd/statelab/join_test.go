@@ -41,16 +41,20 @@ output: {file: out.jsonl}
 
 func TestJoinExample(t *testing.T) {
 	t.Chdir("../..")
+	arguments := [][]string{{"-mode", "batch"}}
 	for _, b := range backends.List() {
+		arguments = append(arguments, []string{"-backend", b.Name})
+	}
+	for _, with := range arguments {
 		output := filepath.Join(t.TempDir(), "samples.jsonl")
-		code, stdout, stderr := runs("join", "-f", "examples/rides.yaml", "-backend", b.Name, "-output", output)
+		code, stdout, stderr := runs(append([]string{"join", "-f", "examples/rides.yaml", "-output", output}, with...)...)
 		want := fmt.Sprintf(`left   40 in: 16 matched, 24 unmatched, 0 late, 0 waiting
 right  33 in: 16 matched, 17 unmatched, 0 late, 0 waiting
 16 pairs, 40 samples, 0 negatives dropped; 73 rows filtered, 0 events rejected
 %s  sha256:fe8e137c2304b145880c65b9f67ec081ea1a737e2d0e91ee1e6740163f18f33f
 `, output)
 		if code != exitDone || stdout != want || stderr != "" {
-			t.Errorf("%s: exit code %d, stderr %q, stdout\n%swant\n%s", b.Name, code, stderr, stdout, want)
+			t.Errorf("%s: exit code %d, stderr %q, stdout\n%swant\n%s", with, code, stderr, stdout, want)
 		}
 	}
 }
@@ -116,6 +120,9 @@ func TestBadJoinsAreAnsweredWithOneLine(t *testing.T) {
 		{views, good, nil, "no pipeline file; give one with -f"},
 		{views, good, []string{"-f", "none.yaml"}, "read pipeline file: open none.yaml: no such file or directory"},
 		{views, good, []string{"-f", "p.yaml", "-summary", "xml"}, `-summary "xml" is neither text nor json`},
+		{views, good, []string{"-f", "p.yaml", "-mode", "fast"}, `-mode "fast" is neither stream nor batch`},
+		{strings.Replace(views, "upper: 10m", "upper: 10m, emit: on_match", 1), good, []string{"-f", "p.yaml", "-mode", "batch"},
+			"p.yaml: mode batch: join: kind left_outer emitted on_match: what is emitted depends on when events arrive; use mode stream"},
 		{views, good, []string{"-f", "p.yaml", "-memory", "much"}, `-memory: "much" is not a size such as 512, 64KiB or 1GiB`},
 		{views, good, []string{"-f", "p.yaml", "-output", "-"}, "p.yaml: state.dir: standard output cannot be taken back after a restart; leave the dir out"},
 		{views, good, []string{"-f", "p.yaml", "-output", "-", "-summary", "json"}, "-summary json goes to standard output, and so does the join's output"},

@@ -109,6 +109,32 @@ func crashesOf(t *testing.T, fsys *vfs.Mem, def *pipeline.Definition) (crashes [
 	}
 }
 
+// wanted is what every run of a join brings forth.
+type wanted struct {
+	output  string
+	summary pipeline.Summary
+}
+
+// checkAfter runs a join again on what every fourth crash has left, and where there was none.
+func checkAfter(t *testing.T, def *pipeline.Definition, crashes []crash, undisturbed *vfs.Mem, want wanted, also func(c crash)) {
+	t.Helper()
+	for i, c := range append(crashes, crash{"no crash", undisturbed}) {
+		if i%4 != 0 && c.fs != undisturbed {
+			continue
+		}
+		got, err := run(c.fs, def)
+		if err != nil {
+			t.Fatalf("%s, after %s: %v", def.State.Backend, c.at, err)
+		}
+		if out := get(t, c.fs, def.Output); out != want.output || got != want.summary {
+			t.Fatalf("%s, after %s: %+v, want %+v\n%s", def.State.Backend, c.at, got, want.summary, firstDifference(out, want.output))
+		}
+		if also != nil {
+			also(c)
+		}
+	}
+}
+
 func firstDifference(got, want string) string {
 	i := 0
 	for i < min(len(got), len(want)) && got[i] == want[i] {

@@ -20,6 +20,7 @@ type Definition struct {
 	Late   string // file of late events; empty drops them
 	State  State
 	Output string // file; "-" is standard output
+	Batch  bool   // sort the input instead of keeping state
 }
 
 // State says where the join keeps its state.
@@ -78,13 +79,16 @@ func (d *Definition) validate() error {
 	if err := d.Spec.Validate(); err != nil {
 		return err
 	}
+	if err := d.validateBatch(); err != nil {
+		return err
+	}
 	if d.Output == "" {
 		return errors.New("output: no file")
 	}
 	if err := d.validatePartitions(); err != nil {
 		return err
 	}
-	if d.State.Dir != "" {
+	if d.State.Dir != "" && !d.Batch {
 		if left.File == "-" || right.File == "-" {
 			return errors.New("state.dir: standard input cannot be read again after a restart; leave the dir out")
 		}

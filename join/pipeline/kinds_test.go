@@ -41,8 +41,7 @@ func pairOfFiles(t *testing.T, joins, state string) (*vfs.Mem, *pipeline.Definit
 func TestNoCrashChangesAByteWhateverIsJoined(t *testing.T) {
 	for _, text := range joins {
 		t.Run(text, func(t *testing.T) {
-			var want string
-			var wantSummary pipeline.Summary
+			var want wanted
 			for _, b := range backends.List() {
 				fsys, def := pairOfFiles(t, text, fmt.Sprintf("{backend: %s, dir: state, memory: 256KiB, checkpoint_every: 2ms}", b.Name))
 				crashes, undisturbed := crashesOf(t, fsys, def)
@@ -50,24 +49,13 @@ func TestNoCrashChangesAByteWhateverIsJoined(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if want == "" {
-					want, wantSummary = get(t, undisturbed, "out.jsonl"), got
+				if want.output == "" {
+					want = wanted{get(t, undisturbed, "out.jsonl"), got}
 				}
-				for i, c := range append(crashes, crash{"no crash", undisturbed}) {
-					if i%4 != 0 && c.fs != undisturbed {
-						continue
-					}
-					got, err := run(c.fs, def)
-					if err != nil {
-						t.Fatalf("%s, after %s: %v", b.Name, c.at, err)
-					}
-					if out := get(t, c.fs, "out.jsonl"); out != want || got != wantSummary {
-						t.Fatalf("%s, after %s: %+v, want %+v\n%s", b.Name, c.at, got, wantSummary, firstDifference(out, want))
-					}
-				}
+				checkAfter(t, def, crashes, undisturbed, want, nil)
 			}
-			if wantSummary.Samples == 0 || wantSummary.MatchedLeft == 0 {
-				t.Errorf("nothing is joined: %+v", wantSummary)
+			if want.summary.Samples == 0 || want.summary.MatchedLeft == 0 {
+				t.Errorf("nothing is joined: %+v", want.summary)
 			}
 		})
 	}

@@ -88,6 +88,9 @@ func (r *run) newPartition(i, of int) *partition {
 // openLayout makes sure that what the state dir holds has as many partitions as
 // there are to be.
 func (r *run) openLayout() (err error) {
+	if err := r.removeBatch(); err != nil {
+		return err
+	}
 	if r.layout, err = readLayout(r.opts.FS, r.dir); err != nil || r.layout.Partitions == 0 && r.count == 1 {
 		return err
 	}

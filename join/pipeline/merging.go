@@ -82,10 +82,8 @@ func (r *run) mergeOutput(i int, partitions []*partition) (state []byte, err err
 func (r *run) beginMerged(i int) (*sink.Part, error) {
 	name := r.outputNames()[i]
 	switch {
-	case name == "-":
-		return sink.Stream(r.opts.Stdout), nil
-	case r.layout.Begun == nil:
-		return sink.Create(r.opts.FS, name)
+	case name == "-" || r.layout.Begun == nil:
+		return r.createOutput(name)
 	case i >= len(r.layout.Begun):
 		return nil, badInput("%s: %s has %d outputs", r.def.Name, layoutFile, len(r.layout.Begun))
 	}

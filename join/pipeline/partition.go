@@ -91,11 +91,8 @@ func (p *partition) openOutputs() error {
 }
 
 func (p *partition) openOutput(name string, note []byte, i int) (*sink.Part, error) {
-	switch {
-	case name == "-":
-		return sink.Stream(p.run.opts.Stdout), nil
-	case note == nil:
-		return sink.Create(p.run.opts.FS, name)
+	if name == "-" || note == nil {
+		return p.run.createOutput(name)
 	}
 	part, err := sink.Resume(p.run.opts.FS, name, partState(note, i))
 	return part, p.run.notResumable(err)

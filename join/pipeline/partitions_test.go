@@ -108,7 +108,7 @@ func TestNoCrashOfPartitionsChangesAByte(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := get(t, one, "out.jsonl")
+			want := wanted{get(t, one, "out.jsonl"), wantSummary}
 			for j, b := range backends.List() {
 				if testing.Short() && (i/5+j)%3 != 0 {
 					continue
@@ -116,17 +116,7 @@ func TestNoCrashOfPartitionsChangesAByte(t *testing.T) {
 				def := partitioned(t, text, fmt.Sprintf("{backend: %s, dir: state, memory: 1MiB, checkpoint_every: 1ms, partitions: 3, durability: %s}",
 					b.Name, durabilities[(i+j)%len(durabilities)]))
 				crashes, undisturbed := crashesOf(t, clean, def)
-				for i, c := range append(crashes, crash{"no crash", undisturbed}) {
-					if i%4 != 0 && c.fs != undisturbed {
-						continue
-					}
-					got, err := run(c.fs, def)
-					if err != nil {
-						t.Fatalf("%s, after %s: %v", b.Name, c.at, err)
-					}
-					if out := get(t, c.fs, "out.jsonl"); out != want || got != wantSummary {
-						t.Fatalf("%s, after %s: %+v, want %+v\n%s", b.Name, c.at, got, wantSummary, firstDifference(out, want))
-					}
+				checkAfter(t, def, crashes, undisturbed, want, func(c crash) {
 					if def.Late != "" && get(t, c.fs, "late.jsonl") != get(t, undisturbed, "late.jsonl") {
 						t.Fatalf("%s, after %s: late events differ", b.Name, c.at)
 					}
@@ -135,7 +125,7 @@ func TestNoCrashOfPartitionsChangesAByte(t *testing.T) {
 							t.Fatalf("%s, after %s: leaves %s", b.Name, c.at, name)
 						}
 					}
-				}
+				})
 			}
 		})
 	}

@@ -12,6 +12,11 @@ import (
 // publish gives the outputs their names, or completes what a crash has left of
 // that. The late events come first: the output under its name says that all is done.
 func (r *run) publish() (s Summary, err error) {
+	if r.batch != nil {
+		s.Summary = r.batch.backlog.Summary()
+		s.Checksum, err = publishAll(r.batch.outputs)
+		return s, err
+	}
 	for _, p := range r.partitions {
 		s.Summary = s.Plus(p.op.Summary())
 	}

@@ -28,9 +28,12 @@ func (a alone) finish(err error) error       { return err }
 
 // join reads both sources to their ends, and has every partition finish.
 func (r *run) join() error {
-	if len(r.partitions) == 1 {
+	switch {
+	case r.batch != nil:
+		r.to = r.batch
+	case len(r.partitions) == 1:
 		r.to = alone{r.partitions[0]}
-	} else {
+	default:
 		r.to = startCrew(r.partitions)
 	}
 	err := r.read()
@@ -80,7 +83,12 @@ func (r *run) read() error {
 }
 
 // due is where timers fire by now, if they do so in steps.
-func (r *run) due() (due int64, steps bool) { return r.partitions[0].op.DueAt(r.order.low()) }
+func (r *run) due() (due int64, steps bool) {
+	if r.batch != nil {
+		return 0, false
+	}
+	return r.partitions[0].op.DueAt(r.order.low())
+}
 
 // take gives a row to its partition, and does what is due after it.
 func (r *run) take(side join.Side, row *source.Row) error {
@@ -127,7 +135,10 @@ func (r *run) pause() error {
 	if r.ctx.Err() == nil {
 		return nil
 	}
-	if !r.resuming {
+	switch {
+	case r.batch != nil:
+		return fmt.Errorf("%w after %d rows; in batch mode the next run begins anew", ErrStopped, r.rows.Load())
+	case !r.resuming:
 		return fmt.Errorf("%w after %d rows; without a state dir the next run begins anew", ErrStopped, r.rows.Load())
 	}
 	if err := r.to.tell(taskCommit, &r.order.place); err != nil {

@@ -77,6 +77,7 @@ type run struct {
 	sources    [2]*source.Source
 	count      int // of partitions
 	partitions []*partition
+	batch      *batch // in batch mode, and then there are no partitions
 	layout     layout
 	lock       io.Closer // of the layout
 
@@ -100,8 +101,8 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 	if opts.FS == nil {
 		opts.FS = vfs.OS
 	}
-	r := &run{ctx: ctx, def: def, opts: opts, dir: def.State.Dir, resuming: def.State.Dir != "", count: def.partitions()}
-	if !r.resuming {
+	r := &run{ctx: ctx, def: def, opts: opts, dir: def.State.Dir, resuming: def.State.Dir != "" && !def.Batch, count: def.partitions()}
+	if r.dir == "" {
 		r.dir = opts.TempDir
 	}
 	defer func() {
@@ -129,7 +130,7 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 
 // finished says whether all partitions have emitted all.
 func (r *run) finished() bool {
-	return !slices.ContainsFunc(r.partitions, func(p *partition) bool { return !p.op.Finished() })
+	return r.batch == nil && !slices.ContainsFunc(r.partitions, func(p *partition) bool { return !p.op.Finished() })
 }
 
 // budgetHint says what to do about a state that does not fit into memory.
@@ -156,6 +157,9 @@ func (r *run) open() error {
 	if err := r.checkOutputDirs(); err != nil {
 		return err
 	}
+	if r.def.Batch {
+		return r.openBatch(schemas)
+	}
 	var err error
 	if r.note, err = r.head(); err != nil {
 		return err
@@ -165,13 +169,25 @@ func (r *run) open() error {
 	}
 	for i := range r.count {
 		p := r.newPartition(i, r.count)
-		p.printer = sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), schemas[join.Left], schemas[join.Right])
+		p.printer = r.newPrinter(schemas)
 		r.partitions = append(r.partitions, p)
 		if err := p.open(); err != nil {
 			return err
 		}
 	}
 	return r.begin()
+}
+
+func (r *run) newPrinter(schemas [2]*row.Schema) *sink.Printer {
+	return sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), schemas[join.Left], schemas[join.Right])
+}
+
+// createOutput begins an output.
+func (r *run) createOutput(name string) (*sink.Part, error) {
+	if name == "-" {
+		return sink.Stream(r.opts.Stdout), nil
+	}
+	return sink.Create(r.opts.FS, name)
 }
 
 // begin goes to the place of the partition that is the furthest behind.
@@ -243,6 +259,9 @@ func (r *run) report(watermark int64) {
 
 // stats are those of the only store, or the sizes of all.
 func (r *run) stats() statelab.Stats {
+	if r.batch != nil {
+		return r.batch.stats()
+	}
 	stats := r.partitions[0].store.Stats()
 	for _, p := range r.partitions[1:] {
 		s := p.store.Stats()
@@ -261,6 +280,9 @@ func (r *run) close() error {
 	}
 	for _, p := range r.partitions {
 		keep(p.close())
+	}
+	if r.batch != nil {
+		keep(r.batch.close())
 	}
 	if r.lock != nil {
 		keep(r.lock.Close())

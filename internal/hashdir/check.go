@@ -37,7 +37,7 @@ func (d *Dir) Check() error {
 		return fmt.Errorf("H5: %d entries in %d buckets, and %d are counted", count, n, d.Len())
 	}
 	for i := n; i>>chunkLog < uint32(d.buckets.used); i++ {
-		if !d.buckets.at(i).empty() {
+		if !d.buckets.isEmpty(i) {
 			return fmt.Errorf("H3: bucket %d is not empty, of %d", i, n)
 		}
 	}
@@ -92,7 +92,7 @@ func (d *Dir) checkSpill(chained map[uint32]bool) error {
 		return fmt.Errorf("H3, H5: %d overflow buckets are in chains, %d in use and %d counted", len(chained), taken, d.spill.inUse.Load())
 	}
 	for number := uint32(0); number>>chunkLog < uint32(d.spill.used); number++ {
-		if !chained[number] && !d.spill.at(number).empty() {
+		if !chained[number] && !d.spill.isEmpty(number) {
 			return fmt.Errorf("H3: overflow bucket %d is free and not empty", number)
 		}
 	}

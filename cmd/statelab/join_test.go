@@ -128,7 +128,7 @@ func TestBadJoinsAreAnsweredWithOneLine(t *testing.T) {
 		{views, good, []string{"-f", "p.yaml", "-output", "-", "-summary", "json"}, "-summary json goes to standard output, and so does the join's output"},
 		{views, good, []string{"-f", "p.yaml", "-backend", "rocks"}, `p.yaml: state.backend: backend spec "rocks": unknown backend rocks; one of `},
 		{views, good, []string{"-f", "p.yaml", "-backend", "skiplist?x=1"}, `p.yaml: state.backend: backend spec "skiplist?x=1": `},
-		{strings.Replace(views, "upper", "uper", 1), good, []string{"-f", "p.yaml"}, `p.yaml:3: join: unknown field "uper"; there are emit, kind, late, lower, negatives, upper`},
+		{strings.Replace(views, "upper", "uper", 1), good, []string{"-f", "p.yaml"}, `p.yaml:3: join: unknown field "uper"; there are bad, emit, kind, late, lower, negatives, upper`},
 		{strings.Replace(views, "in.csv", "no.csv", 1), good, []string{"-f", "p.yaml"}, "no.csv: does not exist"},
 		{views, "", []string{"-f", "p.yaml"}, "in.csv: is empty"},
 		{strings.Replace(views, "key: id", "key: ride", 1), good, []string{"-f", "p.yaml"}, `in.csv: key: no column "ride"; there are id, kind, at`},

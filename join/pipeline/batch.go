@@ -73,11 +73,12 @@ func (r *run) openBatch(schemas [2]*row.Schema) (err error) {
 	hooks := join.BacklogHooks{Append: b.append, Emit: b.emit}
 	if r.def.Late != "" {
 		hooks.Late = func(side join.Side, e *join.Event) error {
-			text, err := b.printer.AppendLate(b.outputs[1].Buffer(), side, e)
+			late := b.outputs[r.def.lateOutput()]
+			text, err := b.printer.AppendLate(late.Buffer(), side, e)
 			if err != nil {
 				return err
 			}
-			return b.outputs[1].Extend(text)
+			return late.Extend(text)
 		}
 	}
 	options := join.BacklogOptions{FS: r.opts.FS, Dir: b.dir, Memory: r.def.State.Memory}
@@ -151,6 +152,12 @@ func (b *batch) add(side join.Side, row *source.Row, _ *place) error {
 	case source.Filtered:
 		return b.backlog.Filter(side)
 	case source.NoKey:
+		return b.backlog.Reject(side)
+	case source.Bad:
+		bad := b.outputs[b.run.def.badOutput()]
+		if err := bad.Extend(sink.AppendBad(bad.Buffer(), side, row.Value)); err != nil {
+			return err
+		}
 		return b.backlog.Reject(side)
 	}
 	return b.backlog.Add(side, event(row))

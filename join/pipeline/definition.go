@@ -18,6 +18,7 @@ type Definition struct {
 	Inputs [2]source.Config // right is zero if the kind has one input
 	Spec   join.Spec
 	Late   string // file of late events; empty drops them
+	Bad    string // file of bad rows; empty: the first one that cannot be read ends the run
 	State  State
 	Output string // file; "-" is standard output
 	Batch  bool   // sort the input instead of keeping state
@@ -118,6 +119,9 @@ func validateInput(side join.Side, c *source.Config) error {
 	if len(c.Columns) > 0 && format != source.CSV && format != "" {
 		return fmt.Errorf("%v.columns: a %s file names its own", side, format)
 	}
+	if c.From > c.To {
+		return fmt.Errorf("%v: from is after to, or to is missing", side)
+	}
 	if c.TimeFormat == "" && format != source.Parquet && format != "" {
 		return fmt.Errorf("%v: no time_format", side)
 	}
@@ -135,7 +139,7 @@ func (d *Definition) inputs() []source.Config { return d.Inputs[:d.Spec.Kind.Inp
 
 // validateOutputs keeps the outputs off the inputs and off each other.
 func (d *Definition) validateOutputs() error {
-	outputs := []struct{ field, file string }{{"output.file", d.Output}, {"join.late.side", d.Late}}
+	outputs := []struct{ field, file string }{{"output.file", d.Output}, {"join.late.side", d.Late}, {"join.bad.side", d.Bad}}
 	for _, o := range outputs {
 		if o.file == "" || o.file == "-" {
 			continue
@@ -152,11 +156,15 @@ func (d *Definition) validateOutputs() error {
 			}
 		}
 	}
-	if d.Late == "-" {
-		return errors.New("join.late.side: late events cannot go to standard output")
-	}
-	if d.Late != "" && filepath.Clean(d.Late) == filepath.Clean(d.Output) {
-		return fmt.Errorf("join.late.side: %s is the output", d.Late)
+	for i, o := range outputs[1:] {
+		if o.file == "-" {
+			return fmt.Errorf("%s: only samples can go to standard output", o.field)
+		}
+		for _, before := range outputs[:i+1] {
+			if o.file != "" && filepath.Clean(o.file) == filepath.Clean(before.file) {
+				return fmt.Errorf("%s: %s is %s", o.field, o.file, before.field)
+			}
+		}
 	}
 	return nil
 }

@@ -33,8 +33,8 @@
 // Standard input cannot be read again and standard output not be taken back, so
 // neither goes with a state dir.
 //
-// A row that cannot be read (a time that is none, too few fields) ends the run:
-// nothing is left out silently. Events that cannot be joined are counted as
+// A row that cannot be read (a time that is none, too few fields) ends the run, unless
+// the definition names a file for bad rows: nothing is left out silently. Events that cannot be joined are counted as
 // rejected: those with a null in their key, and those whose key is over 32 KiB
 // less some 20 bytes, or whose value is over 256 MiB.
 package pipeline

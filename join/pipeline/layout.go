@@ -21,6 +21,7 @@ import (
 //	DIR/0-of-2/              the store of partition 0
 //	DIR/0-of-2.samples.part  its output so far, until it has been merged
 //	DIR/0-of-2.late.part     its late events, if they are kept
+//	DIR/0-of-2.bad.part      its bad rows, likewise
 //	DIR/1-of-2/ ...
 //
 // The layout is written before the first partition is made, and replaced as a whole.
@@ -78,7 +79,7 @@ func (r *run) newPartition(i, of int) *partition {
 	switch {
 	case of > 1:
 		p.ranked = true
-		p.names = []string{name + ".samples", name + ".late"}[:len(p.names)]
+		p.names = r.def.outputNames(name+".samples", name+".late", name+".bad")
 	case r.layout.Partitions == 0:
 		p.dir = r.dir
 	}

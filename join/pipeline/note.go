@@ -26,6 +26,7 @@ import (
 //	41      16    right file: the same
 //	57      40    output: length and SHA-256 so far
 //	97      40    file of late events, if there is one: the same
+//	        40    file of bad rows, if there is one: the same
 //
 // A side that the kind does not have is an empty definition, and a file of zeros.
 const (
@@ -44,6 +45,9 @@ func (r *run) head() ([]byte, error) {
 		note = binary.LittleEndian.AppendUint64(note, hashInput(&r.def.Inputs[i]))
 	}
 	outputs := fmt.Sprintf("%q %q", r.def.Output, r.def.Late)
+	if r.def.Bad != "" {
+		outputs += fmt.Sprintf(" %q", r.def.Bad)
+	}
 	note = binary.LittleEndian.AppendUint64(note, xxhash.Sum64String(outputs))
 	for i := range r.def.Inputs {
 		if i >= len(r.def.inputs()) {
@@ -72,7 +76,11 @@ func hashInput(c *source.Config) uint64 {
 	if format == "" {
 		format = source.FormatOf(c.File)
 	}
-	return xxhash.Sum64String(fmt.Sprintf("%q %q %q %q %q %q", format, c.Columns, where, c.Key, c.Time, c.TimeFormat))
+	text := fmt.Sprintf("%q %q %q %q %q %q", format, c.Columns, where, c.Key, c.Time, c.TimeFormat)
+	if c.To != 0 {
+		text += fmt.Sprintf(" %d %d", c.From, c.To)
+	}
+	return xxhash.Sum64String(text)
 }
 
 // fingerprintBytes is how much of a file's start and end is looked at.
@@ -105,10 +113,7 @@ func appendFingerprint(dst []byte, fsys vfs.FS, name string) ([]byte, error) {
 // compareNote refuses to go on from a note whose fixed part differs from head.
 func (r *run) compareNote(note, head []byte) error {
 	anew := fmt.Sprintf("since the state in %s was made; remove that directory to join anew", r.dir)
-	states := noteStates + sink.StateSize
-	if r.def.Late != "" {
-		states += sink.StateSize
-	}
+	states := noteStates + len(r.outputNames())*sink.StateSize
 	if len(note) < noteStates || note[0] != noteVersion {
 		return badInput("the state in %s was made by another program or version", r.dir)
 	}

@@ -57,6 +57,8 @@ func (p *parse) input(side join.Side) field {
 			"key":          p.texts(&c.Key),
 			"time":         p.text(&c.Time),
 			"time_format":  p.timeFormat(&c.TimeFormat),
+			"from":         p.time(&c.From),
+			"to":           p.time(&c.To),
 			"max_disorder": p.disorder(&p.def.Spec.MaxDisorder[side]),
 		}, "file", "key", "time")
 	}
@@ -159,6 +161,23 @@ func (p *parse) timeFormat(to *source.TimeFormat) field {
 			return p.fault(n, path, "%w", err)
 		}
 		return nil
+	}
+}
+
+// time reads a day or a moment, in UTC unless it says otherwise.
+func (p *parse) time(to *int64) field {
+	return func(n ast.Node, path string) error {
+		text, err := p.scalar(n, path)
+		if err != nil {
+			return err
+		}
+		for _, layout := range []string{time.DateOnly, time.DateTime, time.RFC3339} {
+			if at, err := time.Parse(layout, text); err == nil {
+				*to = at.UnixMicro()
+				return nil
+			}
+		}
+		return p.fault(n, path, "%q is not a time such as 2024-05-01, 2024-05-01 08:00:00 or 2024-05-01T08:00:00Z", text)
 	}
 }
 

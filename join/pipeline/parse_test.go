@@ -183,7 +183,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		line       int
 		text, want string
 	}{
-		{left, "left: {fil: a.csv}", `p.yaml:1: left: unknown field "fil"; there are columns, file, format, key, max_disorder, time, time_format, where`},
+		{left, "left: {fil: a.csv}", `p.yaml:1: left: unknown field "fil"; there are columns, file, format, from, key, max_disorder, time, time_format, to, where`},
 		{left, "lefty: {}", `p.yaml:1: unknown field "lefty"; there are join, left, output, right, state`},
 		{left, "", "p.yaml: no left"},
 		{left, "left: a.csv", `p.yaml:1: left: want a mapping, such as {a: b}, not "a.csv"`},
@@ -213,7 +213,10 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{joins, "join: {kind: inner, lower: 2m, upper: 1m}", "p.yaml: join: lower 2m0s is above upper 1m0s"},
 		{joins, "join: {kind: inner, upper: 1ns}", "p.yaml: join: upper 1ns is not a whole number of microseconds"},
 		{joins, "join: {kind: inner, upper: 1m, emit: always}", `p.yaml:3: join.emit: "always" is not available; there are watermark and on_match`},
-		{joins, "join: {kind: tumbling, upper: 1m}", `p.yaml:3: join: unknown field "upper"; there are kind, late, window`},
+		{joins, "join: {kind: inner, upper: 1m, bad: drop}", `p.yaml:3: join.bad: "drop" is not available; there are stop and {side: FILE}`},
+		{left, "left: {file: a.csv, key: id, time: at, from: soon}", `p.yaml:1: left.from: "soon" is not a time such as 2024-05-01, 2024-05-01 08:00:00 or 2024-05-01T08:00:00Z`},
+		{left, "left: {file: a.csv, key: id, time: at, time_format: unix_s, from: 2024-05-01}", `p.yaml: left: from is after to, or to is missing`},
+		{joins, "join: {kind: tumbling, upper: 1m}", `p.yaml:3: join: unknown field "upper"; there are bad, kind, late, window`},
 		{joins, "join: {kind: tumbling}", "p.yaml:3: join: no window"},
 		{joins, "join: {kind: tumbling, window: 0s}", "p.yaml: join: kind tumbling needs a window"},
 		{joins, "join: {kind: regular, ttl: {left: 1s}}", "p.yaml:3: join.ttl: no right"},
@@ -226,7 +229,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{joins, "join: {kind: inner, upper: 1m, late: {file: x}}", `p.yaml:3: join.late: unknown field "file"; there are corrections, side`},
 		{joins, "join: {kind: inner, upper: 1m, late: {}}", "p.yaml:3: join.late: neither side nor corrections"},
 		{joins, "join: {kind: inner, upper: 1m, late: {corrections: -1s}}", "p.yaml: join: lateness -1s is negative"},
-		{joins, "join: {kind: inner, upper: 1m, late: {side: out.jsonl}}", "p.yaml: join.late.side: out.jsonl is the output"},
+		{joins, "join: {kind: inner, upper: 1m, late: {side: out.jsonl}}", "p.yaml: join.late.side: out.jsonl is output.file"},
 		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 0}}", `p.yaml:3: join.negatives.keep: "0" is not a share, above 0 and at most 1`},
 		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 1, seed: -1}}", `p.yaml:3: join.negatives.seed: "-1" is not a whole number`},
 		{joins, "join: {kind: inner, upper: 1m, negatives: {keep: 0.5}}", "p.yaml: join: kind inner emits no negatives"},

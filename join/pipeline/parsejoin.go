@@ -28,7 +28,7 @@ func (p *parse) join(n ast.Node, path string) error {
 	if known {
 		of := kindFields[p.def.Spec.Kind]
 		maps.DeleteFunc(fields, func(key string, _ field) bool {
-			return key != "kind" && key != "late" && !slices.Contains(of.all, key)
+			return key != "kind" && key != "late" && key != "bad" && !slices.Contains(of.all, key)
 		})
 		required = append(required, of.required...)
 	}
@@ -57,6 +57,7 @@ func (p *parse) joinFields() map[string]field {
 		"lower":     p.duration(&s.Lower),
 		"upper":     p.duration(&s.Upper),
 		"late":      p.late,
+		"bad":       p.bad,
 		"emit":      p.emit,
 		"negatives": p.negatives,
 		"window":    p.duration(&s.Window),
@@ -151,6 +152,17 @@ func (p *parse) late(n ast.Node, path string) error {
 		err = p.fault(n, path, "neither side nor corrections")
 	}
 	return err
+}
+
+// bad is stop, or a mapping that says where bad rows go.
+func (p *parse) bad(n ast.Node, path string) error {
+	if text, err := p.scalar(n, path); err == nil {
+		if text == "stop" {
+			return nil
+		}
+		return p.fault(n, path, "%q is not available; there are stop and {side: FILE}", text)
+	}
+	return p.mapping(n, path, map[string]field{"side": p.file(&p.def.Bad)}, "side")
 }
 
 // defaultLateness is how long a window is.

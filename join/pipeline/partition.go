@@ -149,20 +149,36 @@ func (p *partition) rank(s *join.Sample) *sink.Rank {
 }
 
 func (p *partition) emitLate(side join.Side, e *join.Event) error {
-	buf := p.outputs[1].Buffer()
+	return p.emitRow(p.run.def.lateOutput(), func(dst []byte) ([]byte, error) { return p.printer.AppendLate(dst, side, e) })
+}
+
+// emitRow adds to output i what there is to say of the row that has just arrived.
+func (p *partition) emitRow(i int, appendTo func([]byte) ([]byte, error)) error {
+	buf := p.outputs[i].Buffer()
 	begin := len(buf)
 	if p.ranked {
 		at := p.place()
 		buf = sink.AppendRank(buf, &sink.Rank{Arrival: at.rows()})
 	}
-	buf, err := p.printer.AppendLate(buf, side, e)
+	buf, err := appendTo(buf)
 	if err == nil && p.ranked {
 		err = sink.CloseRank(buf, begin)
 	}
 	if err != nil {
 		return err
 	}
-	return p.outputs[1].Extend(buf)
+	return p.outputs[i].Extend(buf)
+}
+
+// reject takes a bad row.
+func (p *partition) reject(side join.Side, row *source.Row) error {
+	if row.Seq < p.op.Position(side) {
+		return nil
+	}
+	if err := p.op.Reject(side, row.Seq); err != nil {
+		return err
+	}
+	return p.emitRow(p.run.def.badOutput(), func(dst []byte) ([]byte, error) { return sink.AppendBad(dst, side, row.Value), nil })
 }
 
 // appendNote notes where the outputs stand. If what is applied with it may be
@@ -187,6 +203,8 @@ func (p *partition) add(side join.Side, row *source.Row) error {
 		return p.op.Filter(side, row.Seq)
 	case source.NoKey:
 		return p.op.Reject(side, row.Seq)
+	case source.Bad:
+		return p.reject(side, row)
 	}
 	return p.op.Add(side, event(row))
 }

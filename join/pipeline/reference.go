@@ -9,6 +9,8 @@ const Reference = `left, right
   key           [column, ...], as many on both sides, compared in order
   time          the column of the event time
   time_format   a Go layout, unix_s, unix_ms, unix_us or unix_ns; only parquet timestamps need none
+  from, to      times, such as 2024-05-01 or 2024-05-01 08:00:00, within which rows are expected: others are bad; default: all are expected;
+                with to alone, those from 1970-01-01
   max_disorder  how far behind the latest event one may lie without being late, or unbounded; default: 0s
 join
   kind          left_outer, inner, tumbling, regular, temporal, dedup or session; the last two have left alone
@@ -22,6 +24,9 @@ join
   late          drop; {side: FILE}, where late events are then written; (left_outer, inner) {corrections: DURATION}, and
                 events are joined whose windows have passed by less, side for the others; corrections: as long as the
                 window; default: drop
+  bad           what becomes of rows that cannot be read or have no key, or a time that is absurd: stop, at the first that
+                cannot be read or is not within from and to, and the others are counted; or {side: FILE}, where they are
+                written as JSON lines with place and reason, and all are counted as rejected; default: stop
   emit          (left_outer, inner) watermark: a sample is emitted when its window has passed; on_match: a positive as soon as it is one,
                 and again, marked as a correction, for each further right event; default: watermark
   negatives     (left_outer) {keep: SHARE, seed: NUMBER} keeps a share of the samples without a pair; default: all

@@ -144,7 +144,9 @@ func budgetHint(err error) error {
 // open opens everything, the inputs first: a mistake in them leaves no trace.
 func (r *run) open() error {
 	for i := range r.def.inputs() {
-		s, err := source.Open(r.opts.FS, r.opts.Stdin, r.def.Inputs[i])
+		config := r.def.Inputs[i]
+		config.KeepBad = r.def.Bad != ""
+		s, err := source.Open(r.opts.FS, r.opts.Stdin, config)
 		if err != nil {
 			return inputFault(err)
 		}
@@ -222,11 +224,25 @@ func inputFault(err error) error {
 }
 
 func (r *run) outputNames() []string {
-	if r.def.Late == "" {
-		return []string{r.def.Output}
-	}
-	return []string{r.def.Output, r.def.Late}
+	return r.def.outputNames(r.def.Output, r.def.Late, r.def.Bad)
 }
+
+// outputNames returns the names of those outputs that there are.
+func (d *Definition) outputNames(samples, late, bad string) []string {
+	names := []string{samples}
+	if d.Late != "" {
+		names = append(names, late)
+	}
+	if d.Bad != "" {
+		names = append(names, bad)
+	}
+	return names
+}
+
+// lateOutput and badOutput are the indexes of outputs, if there are those.
+func (d *Definition) lateOutput() int { return 1 }
+
+func (d *Definition) badOutput() int { return len(d.outputNames("", "", "")) - 1 }
 
 func (r *run) checkOutputDirs() error {
 	for _, name := range r.outputNames() {

@@ -48,7 +48,7 @@ type rowBatch struct {
 
 func (b *rowBatch) add(side join.Side, row *source.Row, at *place) {
 	m := message{side: side, class: row.Class, time: row.Time, at: *at, begin: len(b.bytes), key: len(b.bytes)}
-	if row.Class == source.Event {
+	if row.Class == source.Event || row.Class == source.Bad {
 		b.bytes = append(b.bytes, row.Key...)
 		m.key = len(b.bytes)
 		b.bytes = append(b.bytes, row.Value...)

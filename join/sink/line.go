@@ -33,6 +33,10 @@ import (
 // a side output is
 //
 //	{"side":"left","key":["k"],"time":1,"row":{...}}
+//
+// and a bad row
+//
+//	{"side":"left","file":"in.csv","at":"line 17","reason":"...","row":...}
 type Printer struct {
 	kind     join.Kind
 	keyParts int
@@ -155,6 +159,12 @@ func (p *Printer) appendPair(dst []byte, left, right *join.Event) ([]byte, error
 func (p *Printer) AppendLate(dst []byte, side join.Side, e *join.Event) ([]byte, error) {
 	dst = append(append(append(dst, `{"side":"`...), side.String()...), `",`...)
 	return p.appendRow(dst, side, e)
+}
+
+// AppendBad appends the line of a bad row, of which members say what is wrong.
+func AppendBad(dst []byte, side join.Side, members []byte) []byte {
+	dst = append(append(append(dst, `{"side":"`...), side.String()...), `",`...)
+	return append(append(dst, members...), '}', '\n')
 }
 
 // appendRow appends the key, time and row of an event, and ends the line.

@@ -95,16 +95,17 @@ func (r *csvReader) read() error {
 	if err == io.EOF {
 		return err
 	}
+	r.record = record
 	if err != nil {
+		r.record = nil
 		return r.explain(err)
 	}
-	r.record = record
 	r.line, _ = r.r.FieldPos(0)
 	switch n := len(r.names); {
 	case r.header && len(record) != n:
-		return fmt.Errorf("%d fields, but the header has %d", len(record), n)
+		return badRow(fmt.Errorf("%d fields, but the header has %d", len(record), n))
 	case len(record) < n:
-		return fmt.Errorf("%d fields, but %d columns are named", len(record), n)
+		return badRow(fmt.Errorf("%d fields, but %d columns are named", len(record), n))
 	}
 	return nil
 }
@@ -119,18 +120,33 @@ func (r *csvReader) explain(err error) error {
 	}
 	r.line, r.failure = parse.Line, false
 	if errors.Is(parse.Err, csv.ErrQuote) || errors.Is(parse.Err, csv.ErrBareQuote) {
-		return fmt.Errorf("column %d: %w", parse.Column, parse.Err)
+		return badRow(fmt.Errorf("column %d: %w", parse.Column, parse.Err))
 	}
-	return parse.Err
+	return badRow(parse.Err)
 }
 
 func (r *csvReader) skip(n uint64) error {
 	for range n {
-		if err := r.read(); err != nil {
+		var bad *rowError
+		if err := r.read(); err != nil && !errors.As(err, &bad) {
 			return err
 		}
 	}
 	return nil
+}
+
+func (r *csvReader) appendRaw(dst []byte) []byte {
+	if r.record == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, '[')
+	for i, field := range r.record {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = row.AppendQuoted(dst, field)
+	}
+	return append(dst, ']')
 }
 
 func (r *csvReader) field(i int) ([]byte, bool, error) {

@@ -59,14 +59,14 @@ func (r *jsonlReader) read() error {
 	if err != nil {
 		return err
 	}
+	r.object = line
 	if !json.Valid(line) {
 		var any json.RawMessage
-		return fmt.Errorf("not JSON: %w", json.Unmarshal(line, &any))
+		return badRow(fmt.Errorf("not JSON: %w", json.Unmarshal(line, &any)))
 	}
 	if line[0] != '{' {
-		return errors.New("not a JSON object")
+		return badRow(errors.New("not a JSON object"))
 	}
-	r.object = line
 	r.findMembers()
 	return nil
 }
@@ -213,6 +213,13 @@ func (r *jsonlReader) field(i int) ([]byte, bool, error) {
 
 func (r *jsonlReader) appendRow(dst []byte) ([]byte, error) {
 	return row.AppendCompact(dst, r.object), nil
+}
+
+func (r *jsonlReader) appendRaw(dst []byte) []byte {
+	if json.Valid(r.object) {
+		return row.AppendCompact(dst, r.object)
+	}
+	return row.AppendQuoted(dst, r.object)
 }
 
 func (r *jsonlReader) where() string { return lineText(r.line, r.failure) }

@@ -234,6 +234,17 @@ func (r *parquetReader) appendRow(dst []byte) ([]byte, error) {
 	return dst, nil
 }
 
+func (r *parquetReader) appendRaw(dst []byte) []byte {
+	value, err := r.appendRow(nil)
+	if err == nil {
+		dst, err = r.schema().AppendJSON(dst, value)
+	}
+	if err != nil { // of what appendRow makes there is none
+		return append(dst, "null"...)
+	}
+	return dst
+}
+
 func (r *parquetReader) where() string {
 	if r.row == 0 {
 		return ""

@@ -20,6 +20,16 @@
 //
 // The time is read by its TimeFormat, to whole microseconds.
 //
+// # Bad rows
+//
+// A row is bad if it cannot be read (it is no JSON, it has too few fields, its time is
+// none), has no key, has a time that is not within From and To, or is beyond what a store can
+// hold. Without KeepBad the first one that cannot be read, or whose time is out of
+// range, is an error. With it the row is Bad, and the source goes on behind
+// it: at the next line, or behind the quote that ends the field where one is missing in a csv file. A
+// row without a key is NoKey, and one that no store can hold an Event, unless KeepBad makes
+// them Bad. A file that is damaged as a whole is an error in any case.
+//
 // A file with no bytes at all (before or after decompression) is refused: it is
 // what a failed export leaves behind. A csv file with nothing but a header, or a
 // parquet file of no rows, is a source without events.
@@ -48,6 +58,8 @@ type Config struct {
 	Key        []string
 	Time       string
 	TimeFormat TimeFormat // zero: a parquet column's own
+	From, To   int64      // µs: rows of other times are bad; To zero: none are
+	KeepBad    bool       // bad rows are passed on, not errors
 }
 
 // A Condition holds for rows whose Column has the text Value.
@@ -90,6 +102,7 @@ const (
 	Event    Class = iota
 	Filtered       // Where does not hold
 	NoKey          // an event with a null in its key
+	Bad            // see KeepBad
 )
 
 // A Row is one row of a source. Its slices are valid until the next one is read.
@@ -98,7 +111,7 @@ type Row struct {
 	Seq   uint64 // its number in the file, from 0
 	Time  int64  // µs since 1970
 	Key   []byte // as join.AppendKeyPart makes it
-	Value []byte // as package row prints it
+	Value []byte // as package row prints it; if it is Bad, members of a JSON object that say what is wrong with it (bad.go)
 }
 
 // An Error says what is wrong with a file, and where.
@@ -135,6 +148,8 @@ type reader interface {
 	appendRow(dst []byte) ([]byte, error)
 	// where says where the current row is, or where reading failed.
 	where() string
+	// appendRaw appends the current row as JSON, as far as it could be read.
+	appendRaw(dst []byte) []byte
 	close() error
 }
 
@@ -240,14 +255,23 @@ func (s *Source) Next(r *Row) error {
 	if err == io.EOF {
 		return err
 	}
-	if err != nil {
+	var bad *rowError
+	readable := err == nil
+	if !readable && !errors.As(err, &bad) {
 		return s.fail(err)
 	}
 	r.Seq = s.seq
 	s.seq++
-	if err := s.fill(r); err != nil {
+	if readable {
+		err = s.fill(r)
+	}
+	if err == nil {
+		return nil
+	}
+	if !s.config.KeepBad || s.input.failed != nil {
 		return s.fail(err)
 	}
+	s.keepBad(r, err)
 	return nil
 }
 
@@ -267,6 +291,9 @@ func (s *Source) fill(r *Row) error {
 	}
 	if null {
 		r.Class = NoKey
+		if s.config.KeepBad {
+			return errors.New("there is a null in its key")
+		}
 		return nil
 	}
 	if r.Time, err = s.readTime(); err != nil {
@@ -276,6 +303,9 @@ func (s *Source) fill(r *Row) error {
 		return err
 	}
 	r.Class, r.Key, r.Value = Event, s.keyBuf, s.valueBuf
+	if e := (join.Event{Key: r.Key, Time: r.Time, Value: r.Value}); s.config.KeepBad && !e.Storable() {
+		return errors.New("its time, its key or its size is beyond what can be stored")
+	}
 	return nil
 }
 
@@ -325,7 +355,11 @@ func (s *Source) readTime() (int64, error) {
 	if null {
 		return 0, errors.New("the time is null")
 	}
-	return s.timeFormat.parse(text)
+	at, err := s.timeFormat.parse(text)
+	if err == nil && s.config.To != 0 && (at < s.config.From || at > s.config.To) {
+		err = fmt.Errorf("%q is not within the times that are expected", text)
+	}
+	return at, err
 }
 
 // Close closes the file.

@@ -17,7 +17,7 @@ func (s *Store) commitPending() error {
 	s.versionMu.Lock()
 	defer s.versionMu.Unlock()
 	v := s.view.Load().version
-	if v == s.durable {
+	if v.number == s.durable.number {
 		return nil
 	}
 	return s.commit(v, s.logStart)
@@ -36,9 +36,8 @@ func (s *Store) commit(v *version, logStart uint64) error {
 		return s.failed.Set(fmt.Errorf("commit: %w", err))
 	}
 	s.files.resize(manifestName(s.manifestNumber), s.manifest.end)
-	v.refs.Add(1)
 	old := s.durable
-	s.durable, s.logStart = v, logStart
+	s.durable, s.logStart = v.keep(), logStart
 	if old != nil {
 		old.unref(s.discard)
 	}

@@ -184,3 +184,36 @@ func TestExtentsShareTheCachesMemory(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A table that only the durable version needs keeps its file, so that a crash
+// finds it, and nothing of it stays in memory.
+func TestOnlyTheFileStaysOfATableThatOnlyACrashWouldBringBack(t *testing.T) {
+	s := filled(t, Options{Options: statelab.Options{Memory: 1 << 20, Durability: statelab.DurabilityCheckpoint}}, 3000)
+	syncNow(t, s)
+	files, extents, before := s.Stats().Files, s.env.extentBytes, s.env.memory()
+	if files < 2 || extents == 0 {
+		t.Fatalf("%d tables with extents of %d bytes show little", files, extents)
+	}
+	if err := s.Advance(statelab.NoExpiry - 1); err != nil {
+		t.Fatal(err)
+	}
+	for s.Stats().Files > 0 { // a flush brings the watermark, by which all are dead
+		put(t, s, "dead at once", "", 0)
+		rotateNow(t, s)
+		if err := s.relieve(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s.env.extentBytes != 0 || s.env.memory() >= before || s.env.cache.Used() != 0 {
+		t.Errorf("extents of %d bytes and %d bytes of cached blocks are left of tables that nobody reads", s.env.extentBytes, s.env.cache.Used())
+	}
+	for tab := range s.durable.tables {
+		if _, err := s.fs.Stat(tab.path()); err != nil {
+			t.Errorf("table %06d, which a crash would need: %v", tab.number, err)
+		}
+		files--
+	}
+	if files != 0 {
+		t.Errorf("the durable version lacks %d tables", files)
+	}
+}

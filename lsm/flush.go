@@ -101,6 +101,7 @@ func mayHold(runs []*run, key []byte) bool {
 // durable first. The caller holds versionMu.
 func (s *Store) install(v *version, flushed []*memtable) error {
 	defer v.unref(s.discard)
+	v.number = s.view.Load().version.number + 1
 	if err := s.prepare(v, flushed); err != nil {
 		return err
 	}
@@ -109,7 +110,6 @@ func (s *Store) install(v *version, flushed []*memtable) error {
 		s.pinned.Add(m.bytes())
 	}
 	s.setView(func(w *view) *view {
-		v.number = w.version.number + 1
 		return newView(w.memtables[:len(w.memtables)-len(flushed)], v)
 	})
 	s.worker.progress()

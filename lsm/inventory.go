@@ -43,6 +43,13 @@ func (v *inventory) total() int64 {
 	return total
 }
 
+// hide lets go of what is in memory of a table that nobody will read any more. Its
+// file may still be needed: the durable version may be an old one.
+func (t *table) hide() {
+	t.env.cache.Drop(t.number)
+	t.env.dropExtents(t)
+}
+
 // discard removes the file of a table that no version holds any more: neither
 // the current one, nor the durable one, nor a reader's.
 func (s *Store) discard(t *table) {
@@ -50,8 +57,6 @@ func (s *Store) discard(t *table) {
 		t.unsynced.Close() // nothing of it is needed any more
 		t.unsynced = nil
 	}
-	s.env.cache.Drop(t.number)
-	s.env.dropExtents(t)
 	if told := s.env.told; told != nil {
 		told(statelab.BlockAccess{File: t.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
 	}

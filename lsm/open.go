@@ -122,8 +122,7 @@ func (s *Store) recover() error {
 		return err
 	}
 	s.versionMu.Lock()
-	s.durable = s.view.Load().version
-	s.durable.refs.Add(1)
+	s.durable = s.view.Load().version.keep()
 	s.versionMu.Unlock()
 	// What was found must stay found (D8), and so it must be durable before
 	// the files of an older state are removed. An edit that no slot counts may

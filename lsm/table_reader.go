@@ -54,6 +54,7 @@ type table struct {
 
 	footer atomic.Pointer[footer] // once read
 	refs   atomic.Int32
+	shown  atomic.Int32 // references of versions that readers may have
 
 	// unsynced is the file as it was written, until it is synced: a failure to
 	// write it back is told to this handle. Guarded by Store.versionMu.

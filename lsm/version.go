@@ -74,6 +74,7 @@ type version struct {
 	watermark int64
 
 	lookouts []lookout // of the tables that have extents
+	kept     bool      // no reader has it: see keep
 }
 
 // newVersion returns a version with one reference.
@@ -82,11 +83,23 @@ func newVersion(runs []*run, watermark int64) *version {
 	v.refs.Store(1)
 	for t := range v.tables {
 		t.refs.Add(1)
+		t.shown.Add(1)
 		if t.extents != nil {
 			v.lookouts = append(v.lookouts, newLookout(t))
 		}
 	}
 	return v
+}
+
+// keep returns a version that holds what v does for the manifest's sake, with one
+// reference: files stay, and nothing else that makes tables quick to read.
+func (v *version) keep() *version {
+	k := &version{runs: v.runs, number: v.number, watermark: v.watermark, kept: true}
+	k.refs.Store(1)
+	for t := range k.tables {
+		t.refs.Add(1)
+	}
+	return k
 }
 
 // tables yields every table, newest run first.
@@ -100,13 +113,16 @@ func (v *version) tables(yield func(*table) bool) {
 	}
 }
 
-// unref gives up a reference. The tables that nobody holds any more are passed
-// to discard.
+// unref gives up a reference. Tables that nobody reads any more are hidden, and
+// those that nobody holds any more are passed to discard.
 func (v *version) unref(discard func(*table)) {
 	if v.refs.Add(-1) > 0 {
 		return
 	}
 	for t := range v.tables {
+		if !v.kept && t.shown.Add(-1) == 0 {
+			t.hide()
+		}
 		if t.refs.Add(-1) == 0 {
 			discard(t)
 		}

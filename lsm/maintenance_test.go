@@ -287,3 +287,37 @@ func readConsistently(t *testing.T, s *Store, writers int) {
 		t.Error(err)
 	}
 }
+
+// The memtable that waits is flushed when the one after it is half full: not
+// before, since what it has may die, and not later, since both are what an
+// iterator may hold.
+func TestTheMemtableThatWaitsIsFlushedWhenTheNextIsHalfFull(t *testing.T) {
+	o := inline(statelab.DurabilityCheckpoint)
+	o.Memory = 4 << 20
+	s := open(t, vfs.NewMem(), o)
+	defer shut(t, s)
+	flushes, most, waited := int64(0), int64(0), 0
+	for i := range 10000 {
+		put(t, s, fmt.Sprintf("k%05d", i), strings.Repeat("v", 300), statelab.NoExpiry)
+		memtables := s.view.Load().memtables
+		total := int64(0)
+		for _, m := range memtables {
+			total += m.bytes()
+		}
+		most = max(most, total)
+		half := memtables[0].bytes() >= s.budget.memtable/2
+		if len(memtables) == 2 {
+			if waited++; half {
+				t.Fatalf("put %d: the memtable waits while the next is of %d bytes, of %d", i, memtables[0].bytes(), s.budget.memtable)
+			}
+		}
+		if f := s.Stats().Flushes; f != flushes {
+			if flushes = f; !half {
+				t.Fatalf("put %d: a flush when the next memtable is of %d bytes, of %d", i, memtables[0].bytes(), s.budget.memtable)
+			}
+		}
+	}
+	if flushes < 3 || waited == 0 || most > o.Memory/4 {
+		t.Errorf("%d flushes; memtables take up to %d bytes, want at most a quarter of %d", flushes, most, o.Memory)
+	}
+}

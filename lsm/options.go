@@ -19,7 +19,7 @@ type Options struct {
 
 	// Segments is into how many segments CompactionWindow cuts the window; zero
 	// is 8. The more there are, the less space is held by what is dead, 1 part in
-	// Segments, and the more runs there are to look into: up to twice as many of
+	// Segments, and the more runs there are to look into: up to six times as many of
 	// each level. How long the window is shows in the expiries of what is stored.
 	Segments int
 
@@ -151,13 +151,14 @@ func (o *Options) resolve() (Options, error) {
 
 // budget is how Options.Memory is shared out, in bytes.
 //
-//	1/8  the active memtable
-//	1/8  the memtable before it, until it is flushed
-//	1/4  flushed memtables that iterators still read (I8)
-//	1/2  cached blocks: data, indexes and filters, each read when it is asked for;
-//	     extents have up to a quarter of it
+//	1/6   the active memtable
+//	1/6   the memtable before it, which is flushed when the active one is half full
+//	1/4   flushed memtables that iterators still read (I8)
+//	5/12  cached blocks: data, indexes and filters, each read when it is asked for;
+//	      extents have up to a quarter of it
 //
-// Memtables are no larger so that an iterator outlives the flush of both.
+// So the memtables of one moment take a quarter, and an iterator outlives the flush
+// of both. The larger they are, the fewer runs there are to look into or to merge.
 type budget struct {
 	memtable int64
 	pinned   int64
@@ -184,9 +185,9 @@ const (
 
 func (o *Options) budget() budget {
 	return budget{
-		memtable: min(o.Memory/8, maxMemtable) - min(o.Memory/128, maxMemtableSlack),
+		memtable: min(o.Memory/6, maxMemtable) - min(o.Memory/128, maxMemtableSlack),
 		pinned:   o.Memory / 4,
-		cache:    o.Memory / 2,
+		cache:    o.Memory / 12 * 5,
 		table:    max(minTableSize, min(o.Memory/8, maxTableSize)),
 	}
 }

@@ -48,8 +48,9 @@ func strategyOf(o *Options, b budget) strategy {
 	case CompactionLazyLeveled:
 		s.choose = lazyLeveled
 	case CompactionWindow:
-		s.choose = func(v *version) choice { return window(v, o.Segments) }
-		s.most = windowPile(o.Segments) + maxRuns/2
+		pile := runsPerSegment * o.Segments
+		s.choose = func(v *version) choice { return window(v, o.Segments, pile) }
+		s.most = pile + maxRuns/2
 		s.pile = func(v *version) int { return countLevel(v.runs, 0) }
 	}
 	return s

@@ -123,7 +123,7 @@ func TestTieredBoundsRunsAndRewriting(t *testing.T) {
 // and how many bytes, as a multiple of what lives.
 func TestPoliciesKeepTheirBoundsOnWindows(t *testing.T) {
 	leveledHere := func(v *version) choice { return leveled(v, levelBase*800) }
-	window8 := func(v *version) choice { return window(v, 8) }
+	window8 := func(v *version) choice { return window(v, 8, 8*runsPerSegment) }
 	for _, c := range []struct {
 		name               string
 		choose             policy
@@ -133,9 +133,9 @@ func TestPoliciesKeepTheirBoundsOnWindows(t *testing.T) {
 		{"window", window8, 4, 0, 5, 1.3},
 		{"window", window8, 8, 0, 9, 1.2},
 		{"window", window8, 16, 0, 17, 1.2},
-		{"window", window8, 40, 1, 25, 1.2},
-		{"window", window8, 200, 1.1, 33, 1.2},
-		{"window", window8, 1000, 2.2, 41, 1.25},
+		{"window", window8, 40, 0, 41, 1.2},
+		{"window", window8, 200, 1, 56, 1.2},
+		{"window", window8, 1000, 1.05, 69, 1.2},
 		{"tiered", tiered, 40, 3.5, 10, 2.5},
 		{"lazyleveled", lazyLeveled, 40, 5, 8, 1.5},
 		{"leveled", leveledHere, 40, 6, 7, 2},

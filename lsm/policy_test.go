@@ -75,7 +75,7 @@ func TestTieredChooses(t *testing.T) {
 
 func TestEverythingIsMergedWhenTombstonesAbound(t *testing.T) {
 	for _, choose := range []policy{tiered, lazyLeveled, func(v *version) choice { return leveled(v, 1000) },
-		func(v *version) choice { return window(v, 8) }} {
+		func(v *version) choice { return window(v, 8, 2*8) }} {
 		testDrawings(t, choose, []drawing{
 			{"4 tombstones over 10 records", `
 				L0  a----z~4
@@ -255,7 +255,7 @@ func TestLazyLeveledChooses(t *testing.T) {
 }
 
 func TestWindowChooses(t *testing.T) {
-	testDrawings(t, func(v *version) choice { return window(v, 2) }, []drawing{
+	testDrawings(t, func(v *version) choice { return window(v, 2, 4) }, []drawing{
 		{"nothing in an empty store", ``, "nothing"},
 		{"nothing with two runs a segment", `
 			watermark 100

@@ -23,9 +23,9 @@ import (
 // current segment, neighbours in age are neighbours in expiry, and a few
 // elements that live for longer, or for ever, do not spoil the order.
 //
-// The policy drops dead tables. Else, if there are more than windowPile runs of
-// a level, it merges those of one segment, which makes a run of the next level.
-// So up to that many flushes a window are never rewritten, the square of it
+// The policy drops dead tables. Else, if there are more runs of a level than may
+// pile up, it merges those of one segment, which makes a run of the next level.
+// So up to that many flushes a window are never rewritten, some times as many
 // once, and what is merged dies at most a segment too late, which costs space of
 // one part in segments of what lives.
 //
@@ -34,11 +34,11 @@ import (
 // all else goes by itself. And if much that is dead is stuck, under a newer
 // table that lives for longer or in one that hides what is older, then that is
 // rewritten.
-func window(v *version, segments int) choice {
+func window(v *version, segments, pile int) choice {
 	if dead := deadTables(v); len(dead) > 0 {
 		return choice{drop: dead}
 	}
-	s := cutWindow(v, segments)
+	s := cutWindow(v, segments, pile)
 	for _, rule := range []func() choice{
 		func() choice { return similar(v, s.over, len(v.runs)) },
 		func() choice { return s.rewriteStuck(v) },
@@ -52,20 +52,23 @@ func window(v *version, segments int) choice {
 	return choice{}
 }
 
-// windowPile is how many runs of a level there may be: as long as each look-up
-// asks the filters of two runs a segment there is nothing to merge.
-func windowPile(segments int) int { return 2 * segments }
+// runsPerSegment is how many runs of a level there may be for each segment before
+// some are merged. To look into one more costs a probe some ten nanoseconds, since
+// extents say where there is nothing; to rewrite an element costs some hundred,
+// and its bytes once more. With six a state of some six times Options.Memory is
+// never rewritten.
+const runsPerSegment = 6
 
 // cut is a window cut into segments.
 type cut struct {
-	segments int
-	ends     []int64 // of each run: when most of it, and of the older ones, is dead
-	length   uint64  // of a segment, in event time
-	over     int     // the runs from here on belong to segments that are over
+	pile   int     // runs of a level that there may be
+	ends   []int64 // of each run: when most of it, and of the older ones, is dead
+	length uint64  // of a segment, in event time
+	over   int     // the runs from here on belong to segments that are over
 }
 
-func cutWindow(v *version, segments int) cut {
-	s := cut{segments: segments, ends: make([]int64, len(v.runs)), over: len(v.runs)}
+func cutWindow(v *version, segments, pile int) cut {
+	s := cut{pile: pile, ends: make([]int64, len(v.runs)), over: len(v.runs)}
 	latest := int64(statelab.MinWatermark)
 	for i := len(v.runs) - 1; i >= 0; i-- {
 		if end := v.runs[i].mostlyDead(); end != statelab.NoExpiry {
@@ -122,7 +125,7 @@ func (s *cut) sameSegment(i, j int) bool {
 // bytes, but of the current segment only if it is the only one.
 func (s *cut) mergeSegment(v *version) choice {
 	for level := maxLevel; level >= 0; level-- {
-		if countLevel(v.runs[:s.over], level) <= windowPile(s.segments) {
+		if countLevel(v.runs[:s.over], level) <= s.pile {
 			continue
 		}
 		best, bestGain := choice{}, 0.0

@@ -92,17 +92,27 @@ func (w *worker) writersWait() bool {
 	return w.waiting > 0
 }
 
-// flushSome flushes the memtable that waits, if it is time: as soon as the one
-// that follows it is half full, so that a writer need not wait for it, and not
+// flushDue says whether it is time to flush the memtable that waits: as soon as the
+// one that follows it is half full, so that a writer need not wait for it, and not
 // earlier, so that what dies young is not written.
+func (s *Store) flushDue() bool {
+	w := s.view.Load()
+	return len(w.immutable()) > 0 && w.memtables[0].bytes() >= s.budget.memtable/2
+}
+
+// flushSoon has it flushed.
+func (s *Store) flushSoon() error {
+	if s.options.Maintenance == statelab.MaintenanceInline {
+		return s.relieve()
+	}
+	s.worker.wake()
+	return nil
+}
+
 func (s *Store) flushSome() {
 	s.flushMu.Lock()
 	defer s.flushMu.Unlock()
-	w := s.view.Load()
-	if s.failed.Err() != nil || len(w.immutable()) == 0 {
-		return
-	}
-	if s.halfFull(w.memtables[0]) || s.worker.writersWait() {
+	if s.failed.Err() == nil && (s.flushDue() || s.worker.writersWait()) {
 		s.flushWaiting() // a failure is latched, and told to the next writer
 	}
 }
@@ -110,8 +120,6 @@ func (s *Store) flushSome() {
 func (s *Store) compactSome() {
 	s.compactAll() // a failure is latched, and told to the next writer
 }
-
-func (s *Store) halfFull(m *memtable) bool { return m.bytes() >= s.budget.memtable/2 }
 
 // flushWaiting flushes the immutable memtables, holding flushMu. Without a log
 // it uses the watermark of now: it becomes durable with a later Sync, whose

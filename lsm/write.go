@@ -28,10 +28,13 @@ func (s *Store) Apply(b *statelab.Batch) error {
 	}
 	pos, err := s.applyLocked(b)
 	s.writeMu.Unlock()
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.commitLog(pos)
 	}
-	return s.commitLog(pos)
+	if err == nil && s.flushDue() {
+		err = s.flushSoon()
+	}
+	return err
 }
 
 func (s *Store) applyLocked(b *statelab.Batch) (logPos, error) {
@@ -50,9 +53,6 @@ func (s *Store) applyLocked(b *statelab.Batch) (logPos, error) {
 		return pos, s.failed.Set(fmt.Errorf("apply: %w", err))
 	}
 	s.seq.Store(seq)
-	if len(w.immutable()) > 0 && s.halfFull(w.memtables[0]) {
-		s.worker.wake()
-	}
 	s.counts.batches.Add(1)
 	s.counts.ops.Add(int64(b.Len()))
 	s.counts.logicalBytes.Add(bytes)

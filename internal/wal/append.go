@@ -1,6 +1,7 @@
 package wal
 
 import (
+	"encoding/binary"
 	"fmt"
 	"hash/crc32"
 	"path/filepath"
@@ -22,16 +23,19 @@ func (l *Log) Append(parts ...[]byte) (Pos, error) { return l.append(KindRecord,
 func (l *Log) AppendPending(parts ...[]byte) (Pos, error) { return l.append(KindPending, parts) }
 
 func (l *Log) append(kind Kind, parts [][]byte) (Pos, error) {
-	length, sum := 0, uint32(0)
+	length := 0
 	for _, p := range parts {
 		length += len(p)
-		sum = crc32.Update(sum, castagnoli, p)
 	}
 	if length > MaxPayload {
 		return Pos{}, fmt.Errorf("append %d bytes to log %s: %w", length, l.o.Dir, statelab.ErrTooLarge)
 	}
 	if length > bufferSize-frameHeaderSize {
-		return l.appendLarge(kind, sum, length, parts)
+		return l.appendLarge(kind, length, parts)
+	}
+	sum := uint32(0) // if full buffers are written beside, who writes them does this too
+	if !l.writesBeside() {
+		sum = sumOf(parts)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -44,6 +48,14 @@ func (l *Log) append(kind Kind, parts [][]byte) (Pos, error) {
 		l.buffers.current = append(l.buffers.current, p...)
 	}
 	return Pos{l.segment, l.end}, nil
+}
+
+// sumOf returns the checksum of the concatenation of parts.
+func sumOf(parts [][]byte) (sum uint32) {
+	for _, p := range parts {
+		sum = crc32.Update(sum, castagnoli, p)
+	}
+	return sum
 }
 
 // makeRoom sees to it that a frame of size bytes can be added to the tail and
@@ -101,10 +113,10 @@ func (l *Log) usable() error {
 	return nil
 }
 
-// add puts the header of a frame into the buffer and takes account of the whole
-// frame.
+// add puts the header of a frame into the buffer, without its checksum, and takes
+// account of the whole frame.
 func (l *Log) add(kind Kind, sum uint32, length int) {
-	l.buffers.current = l.sealer.appendHeader(l.buffers.current, l.segment, l.end,
+	l.buffers.current = appendHeader(l.buffers.current,
 		frameHeader{payloadSum: sum, length: uint32(length), lag: lagOf(l.end, l.proved.durable), kind: kind})
 	l.end += int64(frameHeaderSize + length)
 	l.stated = l.proved
@@ -116,7 +128,7 @@ func (l *Log) add(kind Kind, sum uint32, length int) {
 
 // appendLarge adds a frame that no buffer holds, without copying its payload.
 // Other appenders wait meanwhile.
-func (l *Log) appendLarge(kind Kind, sum uint32, length int, parts [][]byte) (Pos, error) {
+func (l *Log) appendLarge(kind Kind, length int, parts [][]byte) (Pos, error) {
 	l.startWriting()
 	defer l.writing.Unlock()
 	l.mu.Lock()
@@ -141,7 +153,8 @@ func (l *Log) appendLarge(kind Kind, sum uint32, length int, parts [][]byte) (Po
 		return Pos{}, err
 	}
 	off := l.end
-	l.add(kind, sum, length)
+	l.add(kind, sumOf(parts), length)
+	l.sealer.seal(l.buffers.current, l.segment, off)
 	if err := l.writeAt(l.buffers.current, off); err != nil {
 		return Pos{}, err
 	}
@@ -178,9 +191,9 @@ func (l *Log) drain(end int64) error {
 		if off >= end || l.file == nil {
 			return nil
 		}
-		buf := l.buffers.next()
+		buf, segment := l.buffers.next(), l.segment
 		l.mu.Unlock()
-		err := l.writeAt(buf, off)
+		err := l.writeFrames(buf, segment, off)
 		l.mu.Lock()
 		l.buffers.give(buf)
 		if err != nil {
@@ -200,11 +213,33 @@ func (l *Log) drainHolding() error {
 		if buf == nil {
 			return nil
 		}
-		err := l.writeAt(buf, off)
+		err := l.writeFrames(buf, l.segment, off)
 		l.buffers.give(buf)
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// writeFrames writes whole frames to the file of a segment. The caller holds
+// writing.
+func (l *Log) writeFrames(frames []byte, segment uint64, off int64) error {
+	l.seal(frames, segment, off)
+	return l.writeAt(frames, off)
+}
+
+// seal puts into frames the checksums that they lack: their headers', and, if it is
+// not appenders who write, their payloads'. So an appender under DurabilityInterval
+// does no more than copy. The caller holds writing.
+func (l *Log) seal(frames []byte, segment uint64, off int64) {
+	beside := l.writesBeside()
+	for len(frames) > 0 {
+		size := frameHeaderSize + int(binary.LittleEndian.Uint32(frames[8:]))
+		if beside {
+			binary.LittleEndian.PutUint32(frames[4:], crc32.Checksum(frames[frameHeaderSize:size], castagnoli))
+		}
+		l.sealer.seal(frames, segment, off)
+		frames, off = frames[size:], off+int64(size)
 	}
 }
 

@@ -205,6 +205,9 @@ func (l *Log) tick() {
 	if pos, err := l.bodyEnd(); err == nil {
 		_ = l.syncTo(pos, !l.o.Deterministic)
 	}
+	l.mu.Lock()
+	l.buffers.trim()
+	l.mu.Unlock()
 	if l.o.OnTick != nil {
 		l.o.OnTick(start)
 	}

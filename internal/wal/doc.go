@@ -87,7 +87,8 @@
 // next buffers. All whose records it covered go on together, and the first of
 // those it did not leads next: when those who went on have come back, as they do
 // at once where each call follows the last, or when a sync's time has passed. Under DurabilityInterval a goroutine writes full
-// buffers while the clock's sync is under way.
+// buffers, also while the clock's sync is under way. Checksums of headers are
+// computed by whoever writes, those of payloads by that goroutine or the appender.
 //
 // # DURABLE
 //

@@ -133,16 +133,20 @@ func (s *sealer) sum(segment uint64, off int64, fields []byte) uint32 {
 	return crc32.Checksum(s.scratch[:], castagnoli)
 }
 
-// appendHeader appends to dst the header of a frame at offset off.
-func (s *sealer) appendHeader(dst []byte, segment uint64, off int64, h frameHeader) []byte {
-	at := len(dst)
+// appendHeader appends to dst the header of a frame, but for its own checksum,
+// which seal puts there.
+func appendHeader(dst []byte, h frameHeader) []byte {
 	dst = append(dst, 0, 0, 0, 0)
 	dst = binary.LittleEndian.AppendUint32(dst, h.payloadSum)
 	dst = binary.LittleEndian.AppendUint32(dst, h.length)
 	dst = binary.LittleEndian.AppendUint32(dst, h.lag)
-	dst = append(dst, byte(h.kind))
-	binary.LittleEndian.PutUint32(dst[at:], s.sum(segment, off, dst[at+4:]))
-	return dst
+	return append(dst, byte(h.kind))
+}
+
+// seal puts the checksum of a frame's header into it, which frame begins with and
+// which stands at offset off.
+func (s *sealer) seal(frame []byte, segment uint64, off int64) {
+	binary.LittleEndian.PutUint32(frame, s.sum(segment, off, frame[4:]))
 }
 
 // decodeHeader returns the header in b of a frame at offset off, and whether

@@ -14,7 +14,8 @@ func TestDocumentedExampleIsWhatIsWritten(t *testing.T) {
 	b := encodeSegmentHeader(7, 100)
 	h := frameHeader{payloadSum: 0, length: 2, lag: 0, kind: KindRecord}
 	h.payloadSum = checksumOf("hi")
-	b = s.appendHeader(b, 7, segmentHeaderSize, h)
+	b = appendHeader(b, h)
+	s.seal(b[segmentHeaderSize:], 7, segmentHeaderSize)
 	b = append(b, "hi"...)
 	doc, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -50,7 +51,8 @@ func TestSegmentNamesParse(t *testing.T) {
 
 func TestFrameHeaderBelongsToItsPlace(t *testing.T) {
 	var s sealer
-	b := s.appendHeader(nil, 3, 1000, frameHeader{length: 5, lag: lagOf(1000, 40), kind: KindRecord})
+	b := appendHeader(nil, frameHeader{length: 5, lag: lagOf(1000, 40), kind: KindRecord})
+	s.seal(b, 3, 1000)
 	h, ok := s.decodeHeader(b, 3, 1000)
 	if !ok || h.durable(1000) != 40 || h.length != 5 {
 		t.Fatalf("decoded %+v, %v", h, ok)

@@ -83,7 +83,7 @@ type Log struct {
 	ended      []ended
 	ending     *ending // the segment before the tail, if what is to be done about it is not; changed holding writing too
 	spares     []spare
-	sealer     sealer
+	sealer     sealer // the holder of writing's
 
 	clock clock
 }

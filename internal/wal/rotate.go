@@ -88,7 +88,7 @@ func (l *Log) settleCut() error {
 	}
 	for len(e.full) > 0 {
 		buf := e.full[0]
-		if err := l.writeAt(buf, off); err != nil {
+		if err := l.writeFrames(buf, e.number, off); err != nil {
 			return err
 		}
 		off += int64(len(buf))

@@ -164,45 +164,21 @@ func (v *version) touch(key []byte, hash uint64) (touched uint32) {
 	return touched
 }
 
-// extentsShare is the part of the cache's budget, one in so many, that extents
-// may have. The cache has the rest.
+// extentsShare is the part of readers' memory, one in so many, that extents may have.
 const extentsShare = 4
 
 // keepExtents gives a table that was just written its extents, if there is room.
 func (e *tableEnv) keepExtents(t *table, w *tableWriter) {
-	if e.prefix.Len == nil {
-		return
-	}
-	size := extentsSize(len(w.groups), len(w.blocks))
-	e.extentsMu.Lock()
-	defer e.extentsMu.Unlock()
-	if e.extentBytes+size > e.cacheBudget/extentsShare {
+	if e.prefix.Len == nil || !e.charge(extentsSize(len(w.groups), len(w.blocks))) {
 		return
 	}
 	t.extents = makeExtents(w.groups, w.blocks)
-	e.charge(size)
 }
 
 // dropExtents lets go of the extents of a table that nobody reads any more.
 func (e *tableEnv) dropExtents(t *table) {
-	if t.extents == nil {
-		return
+	if t.extents != nil {
+		e.charge(-t.extents.size())
+		t.extents = nil
 	}
-	e.extentsMu.Lock()
-	defer e.extentsMu.Unlock()
-	e.charge(-t.extents.size())
-	t.extents = nil
-}
-
-// charge takes from the cache what extents take.
-func (e *tableEnv) charge(size int64) {
-	e.extentBytes += size
-	e.cache.Resize(e.cacheBudget - e.extentBytes)
-}
-
-// memory returns what cached blocks and extents take, in bytes.
-func (e *tableEnv) memory() int64 {
-	e.extentsMu.Lock()
-	defer e.extentsMu.Unlock()
-	return e.extentBytes + e.cache.Used()
 }

@@ -149,11 +149,11 @@ func TestExtentsShareTheCachesMemory(t *testing.T) {
 			without++
 		}
 	}
-	if s.env.extentBytes != sum || sum > s.budget.cache/extentsShare || with == 0 || without == 0 {
-		t.Errorf("%d tables have extents of %d bytes, %d are counted, and %d tables have none", with, sum, s.env.extentBytes, without)
+	if counted := s.env.memory.extents; counted != sum || sum > s.budget.readers/extentsShare || with == 0 || without == 0 {
+		t.Errorf("%d tables have extents of %d bytes, %d are counted, and %d tables have none", with, sum, counted, without)
 	}
-	if used := s.env.memory(); used > s.budget.cache {
-		t.Errorf("cache and extents take %d bytes of %d", used, s.budget.cache)
+	if use := s.env.memoryUse(); use.total > s.budget.readers || use.cache != s.budget.readers-sum {
+		t.Errorf("readers use %d bytes of %d, and the cache may take %d beside extents of %d", use.total, s.budget.readers, use.cache, sum)
 	}
 	if err := s.Check(); err != nil {
 		t.Error(err)
@@ -164,8 +164,8 @@ func TestExtentsShareTheCachesMemory(t *testing.T) {
 	if s, err = Open("/store", &o); err != nil {
 		t.Fatal(err)
 	}
-	if s.env.extentBytes != 0 {
-		t.Errorf("extents take %d bytes after reopening", s.env.extentBytes)
+	if s.env.memory.extents != 0 {
+		t.Errorf("extents take %d bytes after reopening", s.env.memory.extents)
 	}
 	binary.BigEndian.PutUint64(key[:], 0x9e3779b97f4a7c15)
 	if _, err := s.Get(nil, key[:]); err != nil {
@@ -177,8 +177,8 @@ func TestExtentsShareTheCachesMemory(t *testing.T) {
 	if err := s.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	if s.Stats().Files != 0 || s.env.extentBytes != 0 {
-		t.Errorf("%d tables, extents of %d bytes after all is dead", s.Stats().Files, s.env.extentBytes)
+	if s.Stats().Files != 0 || s.env.memory.extents != 0 {
+		t.Errorf("%d tables, extents of %d bytes after all is dead", s.Stats().Files, s.env.memory.extents)
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
@@ -190,7 +190,7 @@ func TestExtentsShareTheCachesMemory(t *testing.T) {
 func TestOnlyTheFileStaysOfATableThatOnlyACrashWouldBringBack(t *testing.T) {
 	s := filled(t, Options{Options: statelab.Options{Memory: 1 << 20, Durability: statelab.DurabilityCheckpoint}}, 3000)
 	syncNow(t, s)
-	files, extents, before := s.Stats().Files, s.env.extentBytes, s.env.memory()
+	files, extents, before := s.Stats().Files, s.env.memory.extents, s.env.memoryUse().total
 	if files < 2 || extents == 0 {
 		t.Fatalf("%d tables with extents of %d bytes show little", files, extents)
 	}
@@ -204,8 +204,8 @@ func TestOnlyTheFileStaysOfATableThatOnlyACrashWouldBringBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.env.extentBytes != 0 || s.env.memory() >= before || s.env.cache.Used() != 0 {
-		t.Errorf("extents of %d bytes and %d bytes of cached blocks are left of tables that nobody reads", s.env.extentBytes, s.env.cache.Used())
+	if s.env.memory.extents != 0 || s.env.memoryUse().total >= before || s.env.cache.Used() != 0 {
+		t.Errorf("extents of %d bytes and %d bytes of cached blocks are left of tables that nobody reads", s.env.memory.extents, s.env.cache.Used())
 	}
 	for tab := range s.durable.tables {
 		if _, err := s.fs.Stat(tab.path()); err != nil {

@@ -107,7 +107,7 @@ func (s *Store) install(v *version, flushed []*memtable) error {
 	}
 	for _, m := range flushed {
 		m.retired.Store(true)
-		s.pinned.Add(m.bytes())
+		s.env.pin(m.bytes())
 	}
 	s.setView(func(w *view) *view {
 		return newView(w.memtables[:len(w.memtables)-len(flushed)], v)

@@ -190,9 +190,11 @@ func (l *iteratorList) oldest() *iterator {
 }
 
 // boundPinned fails the oldest iterators while flushed memtables that are held
-// only for readers exceed their part of the budget. (I8)
+// only for readers exceed their part of the budget. (I8) The cache makes room for
+// what is within it.
 func (s *Store) boundPinned() {
-	for s.pinned.Load() > s.budget.pinned {
+	defer s.env.makeRoom()
+	for s.env.memoryUse().pinned > s.budget.pinned {
 		it := s.iterators.oldest()
 		if it == nil {
 			return // look-ups and iterations being opened hold the rest, for a moment

@@ -57,13 +57,13 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.env = &tableEnv{
-		files:       newFilePool(s.fs, s.path, &s.meter),
-		cache:       cache.New(cache.Options{Budget: s.budget.cache, Policy: s.options.CachePolicy, Kinds: blockKinds}),
-		cacheBudget: s.budget.cache,
-		cacheLimit:  int(min(s.budget.cache/4, math.MaxInt32)),
-		compressor:  compressor,
-		prefix:      s.options.Prefix,
-		told:        s.options.OnBlockAccess,
+		files:      newFilePool(s.fs, s.path, &s.meter),
+		cache:      cache.New(cache.Options{Budget: s.budget.readers, Policy: s.options.CachePolicy, Kinds: blockKinds}),
+		memory:     readerMemory{budget: s.budget.readers},
+		cacheLimit: int(min(s.budget.readers/6, math.MaxInt32)),
+		compressor: compressor,
+		prefix:     s.options.Prefix,
+		told:       s.options.OnBlockAccess,
 	}
 	s.format = &tableFormat{
 		blockSize:  s.options.BlockSize,

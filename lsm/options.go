@@ -151,18 +151,18 @@ func (o *Options) resolve() (Options, error) {
 
 // budget is how Options.Memory is shared out, in bytes.
 //
-//	1/6   the active memtable
-//	1/6   the memtable before it, which is flushed when the active one is half full
-//	1/4   flushed memtables that iterators still read (I8)
-//	5/12  cached blocks: data, indexes and filters, each read when it is asked for;
-//	      extents have up to a quarter of it
+//	1/6  the active memtable
+//	1/6  the memtable before it, which is flushed when the active one is half full
+//	2/3  readers: cached blocks (data, indexes and filters, each read when it is
+//	     asked for), which give way to up to 1/6 of extents, and to up to 1/4 of
+//	     flushed memtables that iterators still read (I8)
 //
 // So the memtables of one moment take a quarter, and an iterator outlives the flush
 // of both. The larger they are, the fewer runs there are to look into or to merge.
 type budget struct {
 	memtable int64
-	pinned   int64
-	cache    int64
+	readers  int64
+	pinned   int64 // of readers
 	table    int64 // length at which a table file is ended and the next one begun
 }
 
@@ -186,8 +186,8 @@ const (
 func (o *Options) budget() budget {
 	return budget{
 		memtable: min(o.Memory/6, maxMemtable) - min(o.Memory/128, maxMemtableSlack),
+		readers:  o.Memory - o.Memory/3,
 		pinned:   o.Memory / 4,
-		cache:    o.Memory / 12 * 5,
 		table:    max(minTableSize, min(o.Memory/8, maxTableSize)),
 	}
 }

@@ -63,7 +63,6 @@ type Store struct {
 	keepFiles atomic.Bool // closing: what is in no version any more may be in the manifest
 
 	pool   scratchPool
-	pinned atomic.Int64 // bytes of flushed memtables that readers still hold
 	counts counters
 	levels levelCounters
 	files  inventory
@@ -152,7 +151,7 @@ func (s *Store) releaseMemtable(m *memtable) {
 		return
 	}
 	if m.retired.Load() {
-		s.pinned.Add(-m.bytes())
+		s.env.pin(-m.bytes())
 	}
 	m.release()
 }
@@ -224,7 +223,7 @@ func (s *Store) Stats() statelab.Stats {
 	defer s.exit()
 	snap := s.acquire()
 	defer s.release(snap.view)
-	c := &s.counts
+	c, memory := &s.counts, s.env.memoryUse()
 	stats := statelab.Stats{
 		Engine:         Engine,
 		Watermark:      snap.watermark,
@@ -242,15 +241,15 @@ func (s *Store) Stats() statelab.Stats {
 		Levels:         s.levels.stats(snap.view.version),
 		LongestAdvance: time.Duration(c.longestAdvanceNs.Load()),
 		Cache:          s.env.cache.Stats(),
-		CacheBytes:     s.budget.cache,
+		CacheBytes:     memory.cache,
 		CachePolicy:    s.options.CachePolicy.String(),
 		Filter: statelab.FilterStats{
 			Probes:         s.env.filterProbes.Load(),
 			Negatives:      s.env.filterNegatives.Load(),
 			FalsePositives: s.env.filterFalse.Load(),
 		},
-		Pinned: s.pinned.Load(),
-		Memory: s.env.memory() + s.pinned.Load(),
+		Pinned: memory.pinned,
+		Memory: memory.total,
 	}
 	s.meter.Fill(&stats)
 	for _, m := range snap.view.memtables {

@@ -20,10 +20,7 @@ type tableEnv struct {
 	compressor *compressor
 	prefix     statelab.Prefix
 	told       func(statelab.BlockAccess) // may be nil
-
-	extentsMu   sync.Mutex
-	extentBytes int64 // of tables' extents; guarded by extentsMu
-	cacheBudget int64 // of the cache and extents together
+	memory     readerMemory
 
 	buffers sync.Pool // memory for blocks as stored, *[]byte
 

@@ -1,0 +1,65 @@
+package lsm
+
+import "sync"
+
+// readerMemory shares out what readers have: what flushed memtables take that are
+// still read, and extents, the cache does not have.
+//
+//	| pinned memtables | extents | cached blocks                  |
+//	                              <-- give way to the other two -->
+//
+// Mostly no flushed memtable is read any more, and the cache has its place too.
+type readerMemory struct {
+	mu      sync.Mutex
+	budget  int64 // bytes
+	extents int64 // what they take, in bytes
+	pinned  int64 // what those memtables take, in bytes
+}
+
+// charge takes so many bytes for extents, if they may have them.
+func (e *tableEnv) charge(size int64) bool {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	if size > 0 && e.memory.extents+size > e.memory.budget/extentsShare {
+		return false
+	}
+	e.memory.extents += size
+	e.fitCache()
+	return true
+}
+
+// pin counts so many bytes more of flushed memtables that are still read. Most are
+// released at once, so that the cache does not make room before makeRoom.
+func (e *tableEnv) pin(bytes int64) {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	e.memory.pinned += bytes
+	if bytes < 0 {
+		e.fitCache()
+	}
+}
+
+// makeRoom makes the cache give way to what is pinned.
+func (e *tableEnv) makeRoom() {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	e.fitCache()
+}
+
+// fitCache leaves to the cache what the others do not take. The caller holds the lock.
+func (e *tableEnv) fitCache() { e.cache.Resize(e.memory.cache()) }
+
+// cache returns the bytes that blocks may take.
+func (m *readerMemory) cache() int64 { return max(0, m.budget-m.extents-m.pinned) }
+
+// memoryUse is what readers' memory is used for, in bytes.
+type memoryUse struct {
+	pinned, total int64
+	cache         int64 // what blocks may take
+}
+
+func (e *tableEnv) memoryUse() memoryUse {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	return memoryUse{e.memory.pinned, e.memory.pinned + e.memory.extents + e.cache.Used(), e.memory.cache()}
+}

@@ -1,7 +1,5 @@
 package lsm
 
-import "encoding/binary"
-
 // extents finds the block of a table that holds a join key's records, by the
 // hash of the key's group (its prefix, or the key if it has none), so that a
 // probe asks one line of memory a table and reads one block of those that hold
@@ -114,54 +112,7 @@ func (t *table) whereIs(hash uint64) (where blockHandle, may bool) {
 	if t.extents == nil {
 		return blockHandle{}, true
 	}
-	where, may = t.extents.find(hash)
-	t.env.filterProbes.Add(1)
-	if !may {
-		t.env.filterNegatives.Add(1)
-	}
-	return where, may
-}
-
-// wherePrefix asks the table's extents, or else its prefix filter.
-func (t *table) wherePrefix(hash uint64) (where blockHandle, may bool, err error) {
-	if t.extents == nil {
-		may, err = t.mayHoldPrefix(hash)
-		return where, may, err
-	}
-	where, may = t.whereIs(hash)
-	return where, may, nil
-}
-
-// lookout is what it takes to touch the extents of a table: where they are, and
-// between which keys, of which the first 8 bytes will do, the table lies.
-type lookout struct {
-	first, last uint64
-	lines       []extentLine
-}
-
-func newLookout(t *table) lookout {
-	return lookout{headOf(t.first), headOf(t.last), t.extents.lines}
-}
-
-// headOf returns the first 8 bytes of a key as a number, zeros if it ends before.
-func headOf(key []byte) uint64 {
-	var head [8]byte
-	copy(head[:], key)
-	return binary.BigEndian.Uint64(head[:])
-}
-
-// touch reads from all extents that may be asked for a group, whose keys begin as
-// key does, so that the processor waits for memory once and not once for each
-// table. What it returns is to be kept, lest it be left out.
-func (v *version) touch(key []byte, hash uint64) (touched uint32) {
-	head := headOf(key)
-	for i := range v.lookouts {
-		l := &v.lookouts[i]
-		if l.first <= head && head <= l.last {
-			touched ^= l.lines[lineOf(hash, len(l.lines))][0]
-		}
-	}
-	return touched
+	return t.extents.find(hash)
 }
 
 // extentsShare is the part of readers' memory, one in so many, that extents may have.

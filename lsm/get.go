@@ -1,10 +1,6 @@
 package lsm
 
-import (
-	"sync"
-
-	"github.com/statelab/statelab"
-)
+import "sync"
 
 // getter looks a key up. It is reused, so that a look-up allocates nothing.
 type getter struct {
@@ -12,12 +8,14 @@ type getter struct {
 	cursors []*tableCursor // each holds the block of one layer
 	used    int
 
+	env             *tableEnv
 	key, group      []byte
 	hash, groupHash uint64
-	run             int // to look into next
+	near            []int32 // lookouts of tables to look into
+	at              int     // the next of them
 	stage           stage
-	table           *table      // of that run
-	where           blockHandle // in it, if that is known
+	where           blockHandle // in its table, if that is known
+	probes          probes
 
 	fetch   *fetch // shared with look-ups of other keys, or nil: see multiget.go
 	touched uint64 // so that touching is not for nothing
@@ -34,24 +32,24 @@ const (
 )
 
 // begin readies the getter for a key.
-func (g *getter) begin(p statelab.Prefix, key []byte) {
-	g.key, g.hash = key, hashKey(key)
-	g.group, g.groupHash = groupOf(p, key), 0
+func (g *getter) begin(env *tableEnv, key []byte) {
+	g.env, g.key, g.group = env, key, groupOf(env.prefix, key)
+	g.hash = hashKey(key)
 	g.groupHash = g.hash
 	if len(g.group) < len(key) {
 		g.groupHash = hashKey(g.group)
 	}
-	g.run, g.stage = 0, atBounds
+	g.near, g.at, g.stage = g.near[:0], 0, atBounds
 }
 
 // gather folds what the layers hold of key. The result is valid until reset.
-func (g *getter) gather(snap snapshot, key []byte) error {
-	g.begin(snap.view.memtables[0].prefix, key)
+func (g *getter) gather(env *tableEnv, snap snapshot, key []byte) error {
+	g.begin(env, key)
 	g.inMemtables(snap)
 	if g.fold.based {
 		return nil
 	}
-	g.touched = uint64(snap.view.version.touch(key, g.groupHash))
+	g.touch(snap)
 	return g.inTables(snap)
 }
 
@@ -66,11 +64,18 @@ func (g *getter) inMemtables(snap snapshot) {
 	}
 }
 
-// inTables goes on with the runs until one has a base. If that fails with
-// errWanted it can be called again.
+// touch finds the tables that may hold the key.
+func (g *getter) touch(snap snapshot) {
+	near, touched := snap.view.version.near(g.near, g.key, g.key, g.groupHash)
+	g.near = near
+	g.touched ^= uint64(touched)
+}
+
+// inTables goes on with the tables, from newest to oldest, until one has a base. If
+// that fails with errWanted it can be called again.
 func (g *getter) inTables(snap snapshot) error {
-	for runs := snap.view.version.runs; g.run < len(runs) && !g.fold.based; g.run++ {
-		if err := g.inRun(runs[g.run], snap.watermark); err != nil {
+	for ; g.at < len(g.near) && !g.fold.based; g.at++ {
+		if err := g.inTable(&snap.view.version.lookouts[g.near[g.at]], snap.watermark); err != nil {
 			return err
 		}
 		g.stage = atBounds
@@ -78,38 +83,35 @@ func (g *getter) inTables(snap snapshot) error {
 	return nil
 }
 
-// inRun adds what a run holds of the key. It does what is left to do.
-func (g *getter) inRun(r *run, watermark int64) error {
+// inTable adds what a table holds of the key. It does what is left to do.
+func (g *getter) inTable(l *lookout, watermark int64) error {
+	t := l.table
 	if g.stage == atBounds {
-		t := r.find(g.key)
-		if t == nil || t.dead(watermark) && t.bases == 0 {
+		where, may := g.probes.where(t, g.groupHash)
+		if !may || !t.inBounds(g.key, g.key) || t.dead(watermark) && t.bases == 0 {
 			return nil
 		}
-		where, may := t.whereIs(g.groupHash)
-		if !may {
-			return nil
-		}
-		g.table, g.where, g.stage = t, where, atFilter
+		g.where, g.stage = where, atFilter
 	}
 	if g.stage == atFilter {
-		may, err := g.table.mayHoldKey(g.hash, g.fetch)
+		may, err := t.mayHoldKey(g.hash, g.fetch)
 		if err != nil || !may {
 			return err
 		}
 		g.stage = atBlock
 	}
-	return g.inTable()
+	return g.inBlock(t)
 }
 
-// inTable adds what the table holds of the key that its filter lets pass.
-func (g *getter) inTable() error {
+// inBlock adds what the table holds of the key that its filter lets pass.
+func (g *getter) inBlock(t *table) error {
 	if g.used == len(g.cursors) {
 		g.cursors = append(g.cursors, new(tableCursor))
 	}
 	c := g.cursors[g.used]
 	if g.stage == atBlock {
 		c.fetch = g.fetch
-		c.openAt(g.table, g.where)
+		c.openAt(t, g.where)
 		if c.failure != nil {
 			return c.failure
 		}
@@ -118,7 +120,7 @@ func (g *getter) inTable() error {
 	c.failure = nil
 	if !c.find(g.key) {
 		if c.failure == nil {
-			g.table.env.filterFalse.Add(1)
+			t.env.filterFalse.Add(1)
 			c.close()
 		}
 		return c.failure
@@ -133,7 +135,8 @@ func (g *getter) reset() {
 	for _, c := range g.cursors[:min(g.used+1, len(g.cursors))] {
 		c.close()
 	}
-	g.used, g.key, g.group, g.table, g.fetch = 0, nil, nil, nil, nil
+	g.probes.tell(g.env)
+	g.used, g.env, g.key, g.group, g.fetch = 0, nil, nil, nil, nil
 }
 
 // scratchPool keeps what look-ups and iterators work with.

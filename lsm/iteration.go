@@ -13,8 +13,8 @@ type iteration struct {
 	bounds       []byte // memory of lower and upper
 	memtables    []memtableCursor
 	runs         []runCursor
-	tables       []*table      // scratch
-	where        []blockHandle // beside tables: the block that the range lies in, if that is known
+	groups       []tableCursor // over the tables that may hold the group which the range is
+	near         []int32       // scratch
 	touched      uint32        // so that touching is not for nothing
 	merge        merger
 	place        place
@@ -46,17 +46,15 @@ func (in *iteration) setBounds(r statelab.Range) {
 
 // open makes a source of each layer that may hold a live record of the range.
 func (in *iteration) open(s *Store) error {
-	in.memtables, in.runs = in.memtables[:0], in.runs[:0]
+	in.memtables, in.runs, in.groups = in.memtables[:0], in.runs[:0], in.groups[:0]
 	if in.upper != nil && bytes.Compare(in.lower, in.upper) >= 0 {
 		in.merge.reset()
 		return nil
 	}
-	memtables, runs := in.view.memtables, in.view.version.runs
-	in.memtables = grow(in.memtables, len(memtables))
-	in.runs = grow(in.runs, len(runs))
 	prefix := in.wholePrefix(s.options.Prefix)
 	hash := hashKey(prefix)
-	for i, m := range memtables {
+	in.memtables = grow(in.memtables, len(in.view.memtables))
+	for i, m := range in.view.memtables {
 		c := &in.memtables[i]
 		if prefix == nil {
 			c.open(m, in.seq)
@@ -67,20 +65,14 @@ func (in *iteration) open(s *Store) error {
 			in.merge.sources = append(in.merge.sources, c)
 		}
 	}
+	var err error
 	if prefix != nil {
-		in.touched = in.view.version.touch(in.lower, hash)
-	}
-	for i, r := range runs {
-		if err := in.worthOpening(r, i == len(runs)-1, prefix != nil, hash); err != nil {
-			return err
-		}
-		if len(in.tables) > 0 {
-			in.runs[i].openAt(in.tables, in.where)
-			in.merge.sources = append(in.merge.sources, &in.runs[i])
-		}
+		err = in.openGroup(s.env, hash)
+	} else {
+		in.openRuns()
 	}
 	in.merge.reset()
-	return nil
+	return err
 }
 
 // grow returns s with length n and what its memory held before.
@@ -91,29 +83,56 @@ func grow[T any](s []T, n int) []T {
 	return s[:n]
 }
 
-// worthOpening puts into in.tables the tables of r that bounds, expiry, and
-// extents or prefix filter do not exclude. An all-dead table still counts if it
-// hides what is older.
-func (in *iteration) worthOpening(r *run, oldest, hasPrefix bool, prefixHash uint64) error {
-	in.tables, in.where = in.tables[:0], in.where[:0]
-	for _, t := range r.overlapping(in.lower, in.upper) {
-		if t.dead(in.watermark) && (oldest || t.bases == 0) {
+// openGroup makes a source of each table that may hold records of the group with a
+// hash, which the range is.
+func (in *iteration) openGroup(env *tableEnv, hash uint64) error {
+	v := in.view.version
+	in.near, in.touched = v.near(in.near[:0], in.lower, in.upper, hash)
+	in.groups = grow(in.groups, len(in.near))
+	var p probes
+	defer p.tell(env)
+	for n, i := range in.near {
+		l := &v.lookouts[i]
+		where, may := p.where(l.table, hash)
+		if !may || !l.table.inBounds(in.lower, in.upper) || in.needless(l.table, l.oldest) {
 			continue
 		}
-		var where blockHandle
-		if hasPrefix {
-			at, may, err := t.wherePrefix(prefixHash)
-			if err != nil {
+		if l.lines == nil {
+			if may, err := l.table.mayHoldPrefix(hash); err != nil {
 				return err
-			}
-			if !may {
+			} else if !may {
 				continue
 			}
-			where = at
 		}
-		in.tables, in.where = append(in.tables, t), append(in.where, where)
+		c := &in.groups[n]
+		c.openAt(l.table, where)
+		in.merge.sources = append(in.merge.sources, c)
 	}
 	return nil
+}
+
+// needless says whether a table has nothing that lives, nor hides anything that may.
+func (in *iteration) needless(t *table, oldest bool) bool {
+	return t.dead(in.watermark) && (oldest || t.bases == 0)
+}
+
+// openRuns makes a source of each run, of the tables that bounds and expiry do not
+// exclude.
+func (in *iteration) openRuns() {
+	runs := in.view.version.runs
+	in.runs = grow(in.runs, len(runs))
+	for i, r := range runs {
+		c := &in.runs[i]
+		c.begin(cached)
+		for _, t := range r.overlapping(in.lower, in.upper) {
+			if !in.needless(t, i == len(runs)-1) {
+				c.add(t)
+			}
+		}
+		if len(c.tables) > 0 {
+			in.merge.sources = append(in.merge.sources, c)
+		}
+	}
 }
 
 // wholePrefix returns the prefix that all keys of the range share, if the range

@@ -307,8 +307,8 @@ func TestEveryFlippedByteOfATableIsFound(t *testing.T) {
 		}
 		for _, e := range entries {
 			g := new(getter)
-			g.begin(statelab.Prefix{}, []byte(e.key))
-			if err := g.inRun(newRun(1, 0, []*table{damaged}), statelab.MinWatermark); err == nil {
+			g.begin(b.env, []byte(e.key))
+			if err := g.inTable(&lookout{table: damaged}, statelab.MinWatermark); err == nil {
 				if got := string(g.fold.appendValue(nil, 0)); len(g.fold.elements) != 1 || got != e.value {
 					t.Fatalf("byte %d of %d flipped: %q is %q, want %q", i, len(good), e.key, got, e.value)
 				}

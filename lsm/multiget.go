@@ -41,7 +41,7 @@ func (s *Store) MultiGet(keys [][]byte, found func(i int, value []byte)) error {
 	defer s.pool.putManyGetter(g)
 	for at := 0; at < len(keys); at += manyAtOnce {
 		some := keys[at:min(at+manyAtOnce, len(keys))]
-		if err := g.gather(snap, some); err != nil {
+		if err := g.gather(s.env, snap, some); err != nil {
 			return err
 		}
 		for i := range some {
@@ -56,12 +56,11 @@ func (s *Store) MultiGet(keys [][]byte, found func(i int, value []byte)) error {
 
 // gather folds what the layers hold of up to manyAtOnce keys. The results are
 // valid until reset.
-func (g *manyGetter) gather(snap snapshot, keys [][]byte) error {
-	prefix := snap.view.memtables[0].prefix
+func (g *manyGetter) gather(env *tableEnv, snap snapshot, keys [][]byte) error {
 	g.used = len(keys)
 	all := g.keys[:g.used]
 	for i, key := range keys {
-		all[i].begin(prefix, key)
+		all[i].begin(env, key)
 		all[i].fetch = &g.fetch
 	}
 	for _, m := range snap.view.memtables {
@@ -75,7 +74,7 @@ func (g *manyGetter) gather(snap snapshot, keys [][]byte) error {
 		}
 	}
 	for _, one := range g.waiting {
-		one.touched ^= uint64(snap.view.version.touch(one.key, one.groupHash))
+		one.touch(snap)
 	}
 	for {
 		left := g.waiting[:0]

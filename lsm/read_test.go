@@ -65,8 +65,11 @@ func sourcesOf(t *testing.T, s *Store, r statelab.Range) (layers, tables int) {
 	defer it.Close()
 	for _, src := range it.(*iterator).iteration.merge.sources {
 		layers++
-		if c, ok := src.(*runCursor); ok {
+		switch c := src.(type) {
+		case *runCursor:
 			tables += len(c.tables)
+		case *tableCursor:
+			tables++
 		}
 	}
 	return layers, tables

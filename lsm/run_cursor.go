@@ -4,7 +4,6 @@ package lsm
 // is a source.
 type runCursor struct {
 	tables []*table
-	where  []blockHandle // as in tableCursor.openAt; may be shorter than tables
 	how    access
 	at     int // index of the open table, or -1
 	cursor tableCursor
@@ -12,15 +11,13 @@ type runCursor struct {
 
 // open takes tables, in the order of their keys; the slice stays the caller's.
 func (c *runCursor) open(tables []*table, how access) {
-	c.tables, c.where, c.how, c.at = append(c.tables[:0], tables...), c.where[:0], how, -1
+	c.begin(how)
+	c.tables = append(c.tables, tables...)
 }
 
-// openAt is open for a range of which it is known in which block of each table
-// it lies, for those whose handle is not zero.
-func (c *runCursor) openAt(tables []*table, where []blockHandle) {
-	c.open(tables, cached)
-	c.where = append(c.where, where...)
-}
+// begin takes no tables; add takes one whose keys follow those of the others.
+func (c *runCursor) begin(how access) { c.tables, c.how, c.at = c.tables[:0], how, -1 }
+func (c *runCursor) add(t *table)     { c.tables = append(c.tables, t) }
 
 func (c *runCursor) close() {
 	c.cursor.close()
@@ -37,11 +34,7 @@ func (c *runCursor) to(i int) bool {
 		return false
 	}
 	if i != c.at || c.cursor.failure != nil {
-		if i < len(c.where) {
-			c.cursor.openAt(c.tables[i], c.where[i])
-		} else {
-			c.cursor.open(c.tables[i], c.how)
-		}
+		c.cursor.open(c.tables[i], c.how)
 		c.at = i
 	}
 	return true

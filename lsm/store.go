@@ -176,7 +176,7 @@ func (s *Store) Get(dst, key []byte) ([]byte, error) {
 	defer s.release(snap.view)
 	g := s.pool.getter()
 	defer s.pool.putGetter(g)
-	if err := g.gather(snap, key); err != nil {
+	if err := g.gather(s.env, snap, key); err != nil {
 		return dst, fmt.Errorf("get key %.32x: %w", key, err)
 	}
 	if !g.fold.anyLive(snap.watermark) {
@@ -195,7 +195,7 @@ func (s *Store) Elements(key []byte, yield func(element []byte, expireAt int64) 
 	defer s.release(snap.view)
 	g := s.pool.getter()
 	defer s.pool.putGetter(g)
-	if err := g.gather(snap, key); err != nil {
+	if err := g.gather(s.env, snap, key); err != nil {
 		return fmt.Errorf("elements of key %.32x: %w", key, err)
 	}
 	found := false

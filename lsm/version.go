@@ -73,7 +73,7 @@ type version struct {
 	// dead: whoever reads this version or recovers it has at least this one. (L4)
 	watermark int64
 
-	lookouts []lookout // of the tables that have extents
+	lookouts []lookout // of all tables, newest run first
 	kept     bool      // no reader has it: see keep
 }
 
@@ -81,11 +81,11 @@ type version struct {
 func newVersion(runs []*run, watermark int64) *version {
 	v := &version{runs: runs, watermark: watermark}
 	v.refs.Store(1)
-	for t := range v.tables {
-		t.refs.Add(1)
-		t.shown.Add(1)
-		if t.extents != nil {
-			v.lookouts = append(v.lookouts, newLookout(t))
+	for i, r := range runs {
+		for _, t := range r.tables {
+			t.refs.Add(1)
+			t.shown.Add(1)
+			v.lookouts = append(v.lookouts, newLookout(t, i == len(runs)-1))
 		}
 	}
 	return v

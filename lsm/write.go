@@ -205,7 +205,7 @@ func (s *Store) requireRecordRoom(b *statelab.Batch) error {
 func (s *Store) liveBytes(snap snapshot, key []byte) (int64, error) {
 	g := s.pool.getter()
 	defer s.pool.putGetter(g)
-	err := g.gather(snap, key)
+	err := g.gather(s.env, snap, key)
 	return g.fold.liveBytes(snap.watermark), err
 }
 

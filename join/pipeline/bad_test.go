@@ -96,7 +96,7 @@ func TestOutputsAreApart(t *testing.T) {
 	for joins, want := range map[string]string{
 		"{kind: inner, upper: 1us, bad: {side: out.jsonl}}":                        "p.yaml: join.bad.side: out.jsonl is output.file",
 		"{kind: inner, upper: 1us, bad: {side: x.jsonl}, late: {side: ./x.jsonl}}": "p.yaml: join.bad.side: x.jsonl is join.late.side",
-		"{kind: inner, upper: 1us, bad: {side: left.csv}}":                         "p.yaml: join.bad.side: left.csv: csv output is not available yet; only JSON lines are",
+		"{kind: inner, upper: 1us, bad: {side: left.csv}}":                         "p.yaml: join.bad.side: left.csv: csv output is not available; JSON lines are, and parquet for samples",
 		"{kind: inner, upper: 1us, bad: {side: \"-\"}}":                            "p.yaml: join.bad.side: only samples can go to standard output",
 	} {
 		if err := definition(t, joins, temporary).Validate(); fmt.Sprint(err) != want {

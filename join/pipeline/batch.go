@@ -10,7 +10,6 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/join"
-	"github.com/statelab/statelab/join/row"
 	"github.com/statelab/statelab/join/sink"
 	"github.com/statelab/statelab/join/source"
 	"github.com/statelab/statelab/vfs"
@@ -39,7 +38,8 @@ type batch struct {
 	backlog *join.Backlog
 	printer *sink.Printer
 	outputs []*sink.Part
-	samples int64 // joined or emitted
+	to      sink.Adder // of the samples
+	samples int64      // joined or emitted
 }
 
 // validateBatch refuses what batch mode cannot do.
@@ -54,7 +54,7 @@ func (d *Definition) validateBatch() error {
 }
 
 // openBatch opens the sorter and the outputs.
-func (r *run) openBatch(schemas [2]*row.Schema) (err error) {
+func (r *run) openBatch() (err error) {
 	b := &batch{run: r, dir: filepath.Join(r.dir, batchDir)}
 	r.batch = b
 	if err := r.refuseState(); err != nil {
@@ -69,7 +69,7 @@ func (r *run) openBatch(schemas [2]*row.Schema) (err error) {
 	if err := removeRuns(r.opts.FS, b.dir); err != nil {
 		return err
 	}
-	b.printer = r.newPrinter(schemas)
+	b.printer = r.newPrinter()
 	hooks := join.BacklogHooks{Append: b.append, Emit: b.emit}
 	if r.def.Late != "" {
 		hooks.Late = func(side join.Side, e *join.Event) error {
@@ -92,6 +92,7 @@ func (r *run) openBatch(schemas [2]*row.Schema) (err error) {
 		}
 		b.outputs = append(b.outputs, part)
 	}
+	b.to = r.newAdder(0, b.outputs[0])
 	r.order = newReadingOrder(&r.def.Spec, place{watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark}})
 	return nil
 }
@@ -167,7 +168,10 @@ func (b *batch) tell(t task, _ *place) error {
 	if t != taskFinish {
 		return nil
 	}
-	return b.backlog.Finish()
+	if err := b.backlog.Finish(); err != nil {
+		return err
+	}
+	return b.to.Close()
 }
 
 func (b *batch) finish(err error) error { return err }
@@ -176,14 +180,14 @@ func (b *batch) append(dst []byte, s *join.Sample) ([]byte, error) {
 	if err := b.pause("joining"); err != nil {
 		return dst, err
 	}
-	return b.printer.AppendSample(dst, s)
+	return b.run.appendSample(b.printer, dst, s)
 }
 
-func (b *batch) emit(lines []byte) error {
+func (b *batch) emit(sample []byte) error {
 	if err := b.pause("emitting"); err != nil {
 		return err
 	}
-	return b.outputs[0].Extend(append(b.outputs[0].Buffer(), lines...))
+	return b.to.Add(sample)
 }
 
 // pause reports progress now and then, and stops if the context says so.

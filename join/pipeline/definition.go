@@ -20,8 +20,9 @@ type Definition struct {
 	Late   string // file of late events; empty drops them
 	Bad    string // file of bad rows; empty: the first one that cannot be read ends the run
 	State  State
-	Output string // file; "-" is standard output
-	Batch  bool   // sort the input instead of keeping state
+	Output string        // file; "-" is standard output
+	Format source.Format // of the output; zero: by its name, or JSON lines
+	Batch  bool          // sort the input instead of keeping state
 }
 
 // State says where the join keeps its state.
@@ -137,6 +138,14 @@ func (d *Definition) partitions() int { return max(d.State.Partitions, 1) }
 // inputs returns those of the kind, right last.
 func (d *Definition) inputs() []source.Config { return d.Inputs[:d.Spec.Kind.Inputs()] }
 
+// writesParquet says whether samples are to be a parquet file.
+func (d *Definition) writesParquet() bool {
+	if d.Format == "" {
+		return source.FormatOf(d.Output) == source.Parquet
+	}
+	return d.Format == source.Parquet
+}
+
 // validateOutputs keeps the outputs off the inputs and off each other.
 func (d *Definition) validateOutputs() error {
 	outputs := []struct{ field, file string }{{"output.file", d.Output}, {"join.late.side", d.Late}, {"join.bad.side", d.Bad}}
@@ -145,8 +154,9 @@ func (d *Definition) validateOutputs() error {
 			continue
 		}
 		switch format := source.FormatOf(o.file); {
+		case o.file == d.Output && d.writesParquet():
 		case format != "" && format != source.JSONL:
-			return fmt.Errorf("%s: %s: %s output is not available yet; only JSON lines are", o.field, o.file, format)
+			return fmt.Errorf("%s: %s: %s output is not available; JSON lines are, and parquet for samples", o.field, o.file, format)
 		case filepath.Ext(o.file) == ".gz" || filepath.Ext(o.file) == ".zst":
 			return fmt.Errorf("%s: %s: compressed output is not available yet", o.field, o.file)
 		}

@@ -88,7 +88,7 @@ func (r *run) beginWith(old []*partition) (begun []outputState, err error) {
 			begun = append(begun, newOutputState(partState(old[0].op.Note(), i)))
 			continue
 		}
-		state, err := r.mergeOutput(i, old)
+		state, err := r.mergeBegun(i, old)
 		if err != nil {
 			return nil, err
 		}
@@ -97,13 +97,40 @@ func (r *run) beginWith(old []*partition) (begun []outputState, err error) {
 	return begun, nil
 }
 
+// mergeBegun merges output i of old partitions into what the output begins with. A parquet
+// file cannot be gone on with, so that its samples remain records.
+func (r *run) mergeBegun(i int, old []*partition) (state []byte, err error) {
+	if i > 0 || !r.def.writesParquet() {
+		return r.mergeOutput(i, old)
+	}
+	part, err := sink.Create(r.opts.FS, r.begunName(r.count))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if cerr := part.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	err = r.withRanked(i, old, func(readers []*sink.RankedReader) error { return sink.MergeRanked(part, readers) })
+	if err == nil {
+		err = part.Sync()
+	}
+	if err != nil {
+		return nil, r.notResumable(err)
+	}
+	return part.AppendState(nil), nil
+}
+
 // obsolete names what the state dir holds of so many partitions.
 func (r *run) obsolete(was int) ([]string, error) {
 	names, err := r.opts.FS.List(r.dir)
 	if err != nil {
 		return nil, err
 	}
-	isOld := func(name string) bool { return partitionsOf(name) == was }
+	isOld := func(name string) bool {
+		return partitionsOf(name) == was || strings.HasPrefix(name, filepath.Base(r.begunName(was))+".")
+	}
 	if r.layout.Partitions == 0 { // all is of the store of the only partition, but for what there is of a layout
 		isOld = func(name string) bool {
 			return partitionsOf(name) == 0 && name != layoutLock && name != layoutFile+layoutNew

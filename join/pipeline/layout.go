@@ -24,6 +24,11 @@ import (
 //	DIR/0-of-2.bad.part      its bad rows, likewise
 //	DIR/1-of-2/ ...
 //
+// Samples that are to be a parquet file have the same layout if there is one partition. What was
+// emitted before such a join was divided anew lies, as records, in
+//
+//	DIR/begun-of-2.samples.part
+//
 // The layout is written before the first partition is made, and replaced as a whole.
 // A join of several partitions that is divided anew into one keeps it in 0-of-1.
 const (
@@ -77,7 +82,7 @@ func (r *run) newPartition(i, of int) *partition {
 	name := r.partitionName(i, of)
 	p := &partition{run: r, dir: name, shares: of, names: r.outputNames()}
 	switch {
-	case of > 1:
+	case r.merges(of):
 		p.ranked = true
 		p.names = r.def.outputNames(name+".samples", name+".late", name+".bad")
 	case r.layout.Partitions == 0:
@@ -86,13 +91,22 @@ func (r *run) newPartition(i, of int) *partition {
 	return p
 }
 
+// merges says whether the outputs of so many partitions have to be merged.
+func (r *run) merges(partitions int) bool { return partitions > 1 || r.def.writesParquet() }
+
+// begunName is where samples lie that are to be a parquet file and were emitted before
+// the join was divided among so many partitions.
+func (r *run) begunName(of int) string {
+	return filepath.Join(r.dir, fmt.Sprintf("begun-of-%d.samples", of))
+}
+
 // openLayout makes sure that what the state dir holds has as many partitions as
 // there are to be.
 func (r *run) openLayout() (err error) {
 	if err := r.removeBatch(); err != nil {
 		return err
 	}
-	if r.layout, err = readLayout(r.opts.FS, r.dir); err != nil || r.layout.Partitions == 0 && r.count == 1 {
+	if r.layout, err = readLayout(r.opts.FS, r.dir); err != nil || r.layout.Partitions == 0 && !r.merges(r.count) {
 		return err
 	}
 	if err := r.makeDir(); err != nil {
@@ -111,6 +125,9 @@ func (r *run) openLayout() (err error) {
 	if was == 0 {
 		if was, err = r.oldPartitions(); err != nil {
 			return err
+		}
+		if was == 1 && r.def.writesParquet() {
+			return r.outputChanged()
 		}
 	}
 	switch was {

@@ -82,7 +82,7 @@ func (r *run) mergeOutput(i int, partitions []*partition) (state []byte, err err
 func (r *run) beginMerged(i int) (*sink.Part, error) {
 	name := r.outputNames()[i]
 	switch {
-	case name == "-" || r.layout.Begun == nil:
+	case name == "-" || r.layout.Begun == nil || i == 0 && r.def.writesParquet():
 		return r.createOutput(name)
 	case i >= len(r.layout.Begun):
 		return nil, badInput("%s: %s has %d outputs", r.def.Name, layoutFile, len(r.layout.Begun))
@@ -95,7 +95,18 @@ func (r *run) beginMerged(i int) (*sink.Part, error) {
 }
 
 // mergeInto merges output i of partitions.
-func (r *run) mergeInto(dst *sink.Part, i int, partitions []*partition) (err error) {
+func (r *run) mergeInto(dst *sink.Part, i int, partitions []*partition) error {
+	to := r.newAdder(i, dst)
+	err := r.withRanked(i, partitions, func(readers []*sink.RankedReader) error { return sink.Merge(to, readers) })
+	if err != nil {
+		return err
+	}
+	return to.Close()
+}
+
+// withRanked opens the records of output i of partitions, and those that were emitted
+// before there were these.
+func (r *run) withRanked(i int, partitions []*partition, do func([]*sink.RankedReader) error) (err error) {
 	var readers []*sink.RankedReader
 	defer func() {
 		for _, reader := range readers {
@@ -115,7 +126,22 @@ func (r *run) mergeInto(dst *sink.Part, i int, partitions []*partition) (err err
 		}
 		readers = append(readers, reader)
 	}
-	return sink.Merge(dst, readers)
+	if i == 0 && r.def.writesParquet() && r.layout.Begun != nil {
+		reader, err := r.openBegun()
+		if err != nil {
+			return err
+		}
+		readers = append(readers, reader)
+	}
+	return do(readers)
+}
+
+func (r *run) openBegun() (*sink.RankedReader, error) {
+	state, err := r.layout.Begun[0].appendTo(nil)
+	if err != nil {
+		return nil, badInput("%s: %s: %w", r.def.Name, layoutFile, err)
+	}
+	return sink.OpenRanked(r.opts.FS, r.begunName(r.layout.Partitions), state)
 }
 
 // finalState returns the state of output i of a partition that emits no more.
@@ -145,11 +171,16 @@ func (r *run) completeMerged() (checksum string, err error) {
 
 // removeParts removes the outputs of the partitions, which are merged.
 func (r *run) removeParts() error {
+	var names []string
 	for _, p := range r.partitions {
-		for _, name := range p.names {
-			if err := sink.Remove(r.opts.FS, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
+		names = append(names, p.names...)
+	}
+	if r.def.writesParquet() {
+		names = append(names, r.begunName(r.layout.Partitions))
+	}
+	for _, name := range names {
+		if err := sink.Remove(r.opts.FS, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil

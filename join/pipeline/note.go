@@ -45,6 +45,9 @@ func (r *run) head() ([]byte, error) {
 		note = binary.LittleEndian.AppendUint64(note, hashInput(&r.def.Inputs[i]))
 	}
 	outputs := fmt.Sprintf("%q %q", r.def.Output, r.def.Late)
+	if r.def.writesParquet() {
+		outputs += " parquet"
+	}
 	if r.def.Bad != "" {
 		outputs += fmt.Sprintf(" %q", r.def.Bad)
 	}
@@ -112,7 +115,7 @@ func appendFingerprint(dst []byte, fsys vfs.FS, name string) ([]byte, error) {
 
 // compareNote refuses to go on from a note whose fixed part differs from head.
 func (r *run) compareNote(note, head []byte) error {
-	anew := fmt.Sprintf("since the state in %s was made; remove that directory to join anew", r.dir)
+	anew := r.anew()
 	states := noteStates + len(r.outputNames())*sink.StateSize
 	if len(note) < noteStates || note[0] != noteVersion {
 		return badInput("the state in %s was made by another program or version", r.dir)
@@ -127,7 +130,16 @@ func (r *run) compareNote(note, head []byte) error {
 		}
 	}
 	if string(note[noteOutputs:noteFiles]) != string(head[noteOutputs:noteFiles]) || len(note) != states {
-		return badInput("%s: the output has changed %s", r.def.Name, anew)
+		return r.outputChanged()
 	}
 	return nil
+}
+
+func (r *run) outputChanged() error {
+	return badInput("%s: the output has changed %s", r.def.Name, r.anew())
+}
+
+// anew says what to do about a state that was made for something else.
+func (r *run) anew() string {
+	return fmt.Sprintf("since the state in %s was made; remove that directory to join anew", r.dir)
 }

@@ -79,7 +79,7 @@ func (p *parse) state(n ast.Node, path string) error {
 func (p *parse) output(n ast.Node, path string) error {
 	return p.mapping(n, path, map[string]field{
 		"file":   p.file(&p.def.Output),
-		"format": p.only("jsonl"),
+		"format": p.outputFormat,
 	})
 }
 
@@ -254,16 +254,15 @@ func (p *parse) checkpointEvery(n ast.Node, path string) error {
 	return nil
 }
 
-// only reads a field of which one value is available so far.
-func (p *parse) only(value string) field {
-	return func(n ast.Node, path string) error {
-		text, err := p.scalar(n, path)
-		if err != nil {
-			return err
-		}
-		if text != value {
-			return p.fault(n, path, "%q is not available yet; only %s is", text, value)
-		}
-		return nil
+// outputFormat is jsonl or parquet.
+func (p *parse) outputFormat(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
 	}
+	p.def.Format = source.Format(text)
+	if p.def.Format != source.JSONL && p.def.Format != source.Parquet {
+		return p.fault(n, path, "%q is not available; there are %v and %v", text, source.JSONL, source.Parquet)
+	}
+	return nil
 }

@@ -17,14 +17,14 @@ func noEnv(string) (string, bool) { return "", false }
 
 const complete = `
 left:   {file: "${DATA}/rides.csv.gz", format: csv, columns: [ride, event, at, other], where: {event: START, other: 06},
-         key: [ride, other], time: at, time_format: "2006-01-02 15:04:05", max_disorder: 10s}
+         key: [ride, other], time: at, time_format: "2006-01-02 15:04:05", from: 2024-05-01, to: 2024-05-01T01:00:00+01:00, max_disorder: 10s}
 right:
   file: clicks.jsonl
   key: [id, 7]
   time: ts
   time_format: unix_ms
   max_disorder: unbounded
-join:   {kind: left_outer, lower: -1s, upper: 20m, late: {side: late.jsonl}, emit: watermark, negatives: {keep: 0.1, seed: 42}}
+join:   {kind: left_outer, lower: -1s, upper: 20m, late: {side: late.jsonl}, bad: {side: bad.jsonl}, emit: watermark, negatives: {keep: 0.1, seed: 42}}
 state:  {backend: "lsm?compaction=window", dir: state, memory: 64MiB, durability: interval, checkpoint_every: 10s, partitions: 1}
 output: {file: samples.jsonl, format: jsonl}
 `
@@ -42,6 +42,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 				File: "/data/rides.csv.gz", Format: source.CSV, Columns: []string{"ride", "event", "at", "other"},
 				Where: []source.Condition{{Column: "event", Value: "START"}, {Column: "other", Value: "06"}},
 				Key:   []string{"ride", "other"}, Time: "at", TimeFormat: "2006-01-02 15:04:05",
+				From: 1714521600e6, To: 1714521600e6,
 			},
 			{File: "clicks.jsonl", Key: []string{"id", "7"}, Time: "ts", TimeFormat: source.UnixMS},
 		},
@@ -50,12 +51,12 @@ func TestEveryFieldIsRead(t *testing.T) {
 			MaxDisorder: [2]time.Duration{10 * time.Second, join.Unbounded},
 			Negatives:   join.Negatives{Keep: 0.1, Seed: 42},
 		},
-		Late: "late.jsonl",
+		Late: "late.jsonl", Bad: "bad.jsonl",
 		State: State{
 			Backend: "lsm?compaction=window", Dir: "state", Memory: 64 << 20,
 			Durability: statelab.DurabilityInterval, CheckpointEvery: 10 * time.Second, Partitions: 1,
 		},
-		Output: "samples.jsonl",
+		Output: "samples.jsonl", Format: source.JSONL,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
@@ -233,9 +234,9 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 0}}", `p.yaml:3: join.negatives.keep: "0" is not a share, above 0 and at most 1`},
 		{joins, "join: {kind: left_outer, upper: 1m, negatives: {keep: 1, seed: -1}}", `p.yaml:3: join.negatives.seed: "-1" is not a whole number`},
 		{joins, "join: {kind: inner, upper: 1m, negatives: {keep: 0.5}}", "p.yaml: join: kind inner emits no negatives"},
-		{output, "output: {file: out.parquet}", "p.yaml: output.file: out.parquet: parquet output is not available yet"},
+		{output, "output: {file: out.csv}", "p.yaml: output.file: out.csv: csv output is not available; JSON lines are, and parquet for samples"},
 		{output, "output: {file: out.jsonl.gz}", "p.yaml: output.file: out.jsonl.gz: compressed output is not available yet"},
-		{output, "output: {file: out, format: parquet}", `p.yaml:4: output.format: "parquet" is not available yet; only jsonl is`},
+		{output, "output: {file: out, format: csv}", `p.yaml:4: output.format: "csv" is not available; there are jsonl and parquet`},
 		{output, "output: {}", "p.yaml: output: no file"},
 		{output, "", "p.yaml: output: no file"},
 		{output, "output: {file: x}\nstate: {partitions: 0}", `p.yaml:5: state.partitions: "0" is not a whole number from 1 to 1024`},

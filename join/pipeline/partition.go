@@ -14,8 +14,8 @@ import (
 // A partition joins the events of its key groups: it has a store, an operator and
 // outputs of its own, and commits by itself. It belongs to one goroutine at a time.
 //
-// The only partition of a join writes the outputs as they are to be. One of
-// several writes records with the ranks of their lines, to be merged.
+// The only partition of a join writes the outputs as they are to be. One of several, and
+// the only one if samples are to be parquet, writes records with ranks, to be merged.
 type partition struct {
 	run     *run
 	dir     string   // of the store
@@ -124,7 +124,7 @@ func (p *partition) emit(s *join.Sample) error {
 	if p.ranked {
 		buf = sink.AppendRank(buf, p.rank(s))
 	}
-	buf, err := p.printer.AppendSample(buf, s)
+	buf, err := p.run.appendSample(p.printer, buf, s)
 	if err == nil && p.ranked {
 		err = sink.CloseRank(buf, begin)
 	}

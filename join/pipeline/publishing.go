@@ -24,7 +24,7 @@ func (r *run) publish() (s Summary, err error) {
 		return s, fmt.Errorf("all have finished, but %d left and %d right events wait: %w", s.WaitingLeft, s.WaitingRight, join.ErrInconsistent)
 	}
 	switch p := r.partitions[0]; {
-	case len(r.partitions) > 1:
+	case r.merges(len(r.partitions)):
 		s.Checksum, err = r.publishMerged()
 	case p.outputs != nil:
 		s.Checksum, err = publishAll(p.outputs)

@@ -39,8 +39,8 @@ state
   partitions    how many stores to divide the keys among, from 1 to 1024, each with a goroutine of its own; default: 1;
                 a join that was stopped goes on with any other number
 output
-  file          what to write, as JSON lines; - is standard output
-  format        jsonl
+  file          what to write; - is standard output
+  format        jsonl or parquet; default: by the name, else jsonl
 
 Durations are written 10s, 1h30m or -5m. Names of files and directories are
 relative to the working directory, and ${NAME} in them is an environment variable.

@@ -73,6 +73,7 @@ type run struct {
 	resuming bool   // a state dir was given, so commits are worth their cost
 	ctx      context.Context
 	note     []byte // the head of every partition's
+	schemas  [2]*row.Schema
 
 	sources    [2]*source.Source
 	count      int // of partitions
@@ -152,15 +153,14 @@ func (r *run) open() error {
 		}
 		r.sources[i] = s
 	}
-	var schemas [2]*row.Schema
 	for i := range r.def.inputs() {
-		schemas[i] = r.sources[i].Schema()
+		r.schemas[i] = r.sources[i].Schema()
 	}
 	if err := r.checkOutputDirs(); err != nil {
 		return err
 	}
 	if r.def.Batch {
-		return r.openBatch(schemas)
+		return r.openBatch()
 	}
 	var err error
 	if r.note, err = r.head(); err != nil {
@@ -171,7 +171,7 @@ func (r *run) open() error {
 	}
 	for i := range r.count {
 		p := r.newPartition(i, r.count)
-		p.printer = r.newPrinter(schemas)
+		p.printer = r.newPrinter()
 		r.partitions = append(r.partitions, p)
 		if err := p.open(); err != nil {
 			return err
@@ -180,8 +180,24 @@ func (r *run) open() error {
 	return r.begin()
 }
 
-func (r *run) newPrinter(schemas [2]*row.Schema) *sink.Printer {
-	return sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), schemas[join.Left], schemas[join.Right])
+func (r *run) newPrinter() *sink.Printer {
+	return sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), r.schemas[join.Left], r.schemas[join.Right])
+}
+
+// newAdder returns what takes the samples, or with i above 0 the lines, of output i in their order.
+func (r *run) newAdder(i int, part *sink.Part) sink.Adder {
+	if i > 0 || !r.def.writesParquet() {
+		return sink.Lines{Part: part}
+	}
+	return sink.NewParquet(part, r.def.Spec, len(r.def.Inputs[join.Left].Key), r.schemas)
+}
+
+// appendSample appends what newAdder's Add takes.
+func (r *run) appendSample(printer *sink.Printer, dst []byte, s *join.Sample) ([]byte, error) {
+	if r.def.writesParquet() {
+		return sink.Pack(dst, s)
+	}
+	return printer.AppendSample(dst, s)
 }
 
 // createOutput begins an output.

@@ -1,36 +1,10 @@
 package row
 
 import (
-	"encoding/binary"
 	"math"
 	"strconv"
 	"unicode/utf8"
 )
-
-// appendNumber appends the number that row begins with, after its head.
-func appendNumber(dst, row []byte, head uint64) (_, rest []byte, ok bool) {
-	switch head {
-	case headInt:
-		if v, n := binary.Varint(row); n > 0 {
-			return strconv.AppendInt(dst, v, 10), row[n:], true
-		}
-	case headUint:
-		if v, n := binary.Uvarint(row); n > 0 {
-			return strconv.AppendUint(dst, v, 10), row[n:], true
-		}
-	case headFloat:
-		if len(row) >= 4 {
-			v := math.Float32frombits(binary.LittleEndian.Uint32(row))
-			return appendJSONFloat(dst, float64(v), 32), row[4:], true
-		}
-	case headDouble:
-		if len(row) >= 8 {
-			v := math.Float64frombits(binary.LittleEndian.Uint64(row))
-			return appendJSONFloat(dst, v, 64), row[8:], true
-		}
-	}
-	return dst, nil, false
-}
 
 // appendJSONFloat appends v in the spelling of ECMAScript, which encoding/json
 // follows too, or as a string if JSON has no such number.

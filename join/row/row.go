@@ -31,6 +31,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"strconv"
 )
 
 const (
@@ -78,18 +79,52 @@ func AppendString[S string | []byte](dst []byte, v S) []byte {
 
 // A Schema prints rows.
 type Schema struct {
+	columns []Column
 	members [][]byte // `"name":` of each column, quoted
 	objects bool     // rows are JSON objects
 }
 
-// Table returns the schema of rows with these columns.
+// A Column is what is known of a field of a table's rows, any of which may be null.
+type Column struct {
+	Name string
+	Type Type
+}
+
+// Type is what the fields of a column are.
+type Type uint8
+
+const (
+	String Type = iota
+	Bool
+	Int
+	Uint
+	Float
+	Double
+	Millis // Int: milliseconds since 1970
+	Micros // Int: microseconds
+	Nanos  // Int: nanoseconds
+)
+
+// Table returns the schema of rows with these columns, all of them strings.
 func Table(names []string) *Schema {
-	s := &Schema{}
-	for _, name := range names {
-		s.members = append(s.members, append(AppendQuoted(nil, name), ':'))
+	columns := make([]Column, len(names))
+	for i, name := range names {
+		columns[i].Name = name
+	}
+	return Typed(columns)
+}
+
+// Typed returns the schema of rows with these columns.
+func Typed(columns []Column) *Schema {
+	s := &Schema{columns: columns}
+	for _, c := range columns {
+		s.members = append(s.members, append(AppendQuoted(nil, c.Name), ':'))
 	}
 	return s
 }
+
+// Columns returns those of a table, and false if rows are JSON objects.
+func (s *Schema) Columns() ([]Column, bool) { return s.columns, !s.objects }
 
 // Objects returns the schema of rows that are JSON objects.
 func Objects() *Schema { return &Schema{objects: true} }
@@ -123,24 +158,24 @@ func (s *Schema) AppendJSON(dst, row []byte) ([]byte, error) {
 
 // appendField appends the first field of row as JSON and returns the rest.
 func appendField(dst, row []byte) (_, rest []byte, ok bool) {
-	head, n := binary.Uvarint(row)
-	if n <= 0 {
+	f, rest, ok := CutField(row)
+	switch {
+	case !ok:
 		return dst, nil, false
+	case f.Null:
+		return append(dst, "null"...), rest, true
 	}
-	row = row[n:]
-	switch head {
-	case headNull:
-		return append(dst, "null"...), row, true
-	case headFalse:
-		return append(dst, "false"...), row, true
-	case headTrue:
-		return append(dst, "true"...), row, true
-	case headInt, headUint, headFloat, headDouble:
-		return appendNumber(dst, row, head)
+	switch f.Type {
+	case Bool:
+		return strconv.AppendBool(dst, f.Bool), rest, true
+	case Int:
+		return strconv.AppendInt(dst, f.Int, 10), rest, true
+	case Uint:
+		return strconv.AppendUint(dst, f.Uint, 10), rest, true
+	case Float:
+		return appendJSONFloat(dst, f.Double, 32), rest, true
+	case Double:
+		return appendJSONFloat(dst, f.Double, 64), rest, true
 	}
-	size := head - headString
-	if size > uint64(len(row)) {
-		return dst, nil, false
-	}
-	return AppendQuoted(dst, row[:size]), row[size:], true
+	return AppendQuoted(dst, f.Bytes), rest, true
 }

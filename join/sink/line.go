@@ -2,7 +2,6 @@ package sink
 
 import (
 	"errors"
-	"math"
 	"strconv"
 
 	"github.com/statelab/statelab/join"
@@ -49,7 +48,7 @@ type Printer struct {
 // parts and whose rows these schemas print.
 func NewPrinter(spec join.Spec, keyParts int, left, right *row.Schema) *Printer {
 	p := &Printer{kind: spec.Kind, keyParts: keyParts, schemas: [2]*row.Schema{left, right}}
-	if c := spec.Negatives.LogOddsCorrection(); c != 0 && !math.IsInf(c, 0) {
+	if c := logOdds(spec); c != 0 {
 		p.logOdds = row.AppendFloatText([]byte(`,"log_odds_correction":`), c, 64)
 	}
 	return p

@@ -6,9 +6,25 @@ import (
 	"io"
 )
 
-// Merge appends the lines of parts to dst in the order of their ranks, which no two of
+// Merge adds what parts hold to dst in the order of their ranks, which no two of
 // different parts may share.
-func Merge(dst *Part, parts []*RankedReader) error {
+func Merge(dst Adder, parts []*RankedReader) error {
+	return merge(parts, func(r *RankedReader) error { return dst.Add(r.lines()) })
+}
+
+// MergeRanked makes one part of several, whose records keep their ranks.
+func MergeRanked(dst *Part, parts []*RankedReader) error {
+	return merge(parts, func(r *RankedReader) error {
+		begin := len(dst.Buffer())
+		buf := append(AppendRank(dst.Buffer(), &r.rank), r.lines()...)
+		if err := CloseRank(buf, begin); err != nil {
+			return err
+		}
+		return dst.Extend(buf)
+	})
+}
+
+func merge(parts []*RankedReader, add func(*RankedReader) error) error {
 	var heads mergeHeap
 	for _, r := range parts {
 		switch err := r.next(); {
@@ -22,7 +38,7 @@ func Merge(dst *Part, parts []*RankedReader) error {
 	heap.Init(&heads)
 	for len(heads) > 0 {
 		first := heads[0]
-		if err := dst.Extend(append(dst.Buffer(), first.lines()...)); err != nil {
+		if err := add(first); err != nil {
 			return err
 		}
 		switch err := first.next(); {

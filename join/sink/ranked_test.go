@@ -84,7 +84,7 @@ func TestMergeIsInTheOrderOfRanks(t *testing.T) {
 		}
 		var got bytes.Buffer
 		out := Stream(&got)
-		if err := Merge(out, readers); err != nil {
+		if err := Merge(Lines{out}, readers); err != nil {
 			t.Fatal(err)
 		}
 		if err := out.Flush(); err != nil {
@@ -110,7 +110,7 @@ func TestADamagedPartIsNotMerged(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := Merge(Stream(io.Discard), []*RankedReader{reader}); !errors.Is(err, ErrNotResumable) {
+			if err := Merge(Lines{Stream(io.Discard)}, []*RankedReader{reader}); !errors.Is(err, ErrNotResumable) {
 				t.Errorf("byte %d, cut %v: %v", at, cut, err)
 			}
 			if err := reader.Close(); err != nil {

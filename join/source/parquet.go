@@ -119,7 +119,38 @@ func (r *parquetReader) timeFormat(i int, given TimeFormat) (TimeFormat, error) 
 	return "", fmt.Errorf("column %s is a timestamp in the format %s, not %s", r.names[i], unit, given)
 }
 
-func (r *parquetReader) schema() *row.Schema { return row.Table(r.names) }
+func (r *parquetReader) schema() *row.Schema {
+	columns := make([]row.Column, len(r.names))
+	for i, name := range r.names {
+		columns[i] = row.Column{Name: name, Type: r.columns[i].rowType()}
+	}
+	return row.Typed(columns)
+}
+
+// rowType is the type of the column in rows.
+func (c parquetColumn) rowType() row.Type {
+	switch c.kind {
+	case parquet.ByteArray:
+		return row.String
+	case parquet.Boolean:
+		return row.Bool
+	case parquet.Float:
+		return row.Float
+	case parquet.Double:
+		return row.Double
+	}
+	switch {
+	case c.unsigned:
+		return row.Uint
+	case c.unit == UnixMS:
+		return row.Millis
+	case c.unit == UnixUS:
+		return row.Micros
+	case c.unit == UnixNS:
+		return row.Nanos
+	}
+	return row.Int
+}
 
 func (r *parquetReader) read() (err error) {
 	defer recovered(&err)

@@ -15,9 +15,9 @@ import (
 // memtable holds the newest part of the history in memory: records with all
 // their versions (memtable_record.go), the skip list's index in blocks, which
 // has their order, and a hash table that finds those of a join key
-// (memtable_groups.go). All of it lies in arenas, off the Go heap: records in one
-// that gives back all at once, what finds them in one of slabs, unless the
-// memtable is small.
+// (memtable_groups.go). All of it lies in arenas, off the Go heap: records in one,
+// which gives back all at once, and what leads to them in another, where pieces that
+// were replaced serve again. Their pages come from the memtables before.
 //
 // One writer at a time adds to the active memtable, under the store's write
 // lock; after its rotation a memtable does not change. Readers take no lock. They
@@ -34,8 +34,7 @@ type memtable struct {
 	epoch  epoch.Domain
 	limbo  limbo
 
-	recycles bool // what leads to records is used again when it was replaced
-	refs     atomic.Int32
+	refs atomic.Int32
 
 	// elementBytes bounds from above what the memtable adds to any record, in
 	// bytes. Only the writer uses it.
@@ -54,25 +53,20 @@ type memtable struct {
 	nextSegment uint64
 }
 
-// memtableChunk is what a memtable takes from the system at a time, in bytes.
+// What memtables take from the system at a time, in bytes.
 const (
-	minMemtableChunk = 4 << 10
-	maxMemtableChunk = 1 << 20
-
-	// minRecycling is the size from which on a memtable has an arena of slabs.
-	// Those take 2 MiB at a time, which would cost a smaller one more than leaving
-	// what was replaced until it goes.
-	minRecycling = 4 << 20
+	minMemtablePage = 4 << 10
+	maxMemtablePage = 1 << 20
 )
 
-func newMemtable(limit int64, prefix statelab.Prefix) (*memtable, error) {
-	chunk := max(minMemtableChunk, min(limit/8, maxMemtableChunk))
-	m := &memtable{mem: arena.NewBump(int(chunk)), prefix: prefix}
-	if m.recycles = limit >= minRecycling; m.recycles {
-		m.way = arena.NewSlabs()
-	} else {
-		m.way = arena.NewBump(int(chunk))
-	}
+// memtablePages returns where memtables that are full at so many bytes get their
+// pages. Those of two are kept, which is what there is when readers hold none.
+func memtablePages(limit int64) *arena.Pages {
+	return arena.NewPages(int(max(minMemtablePage, min(limit/16, maxMemtablePage))), 2*limit)
+}
+
+func newMemtable(pages *arena.Pages, prefix statelab.Prefix) (*memtable, error) {
+	m := &memtable{mem: arena.NewBump(pages), way: arena.NewBump(pages), prefix: prefix}
 	m.keys = memstore.KeysAfter(m.mem, memRecordHead)
 	if err := m.begin(); err != nil {
 		m.release()
@@ -108,9 +102,6 @@ type retired struct {
 
 // Retire implements memstore.Retirer.
 func (m *memtable) Retire(ref arena.Ref, size int) {
-	if !m.recycles {
-		return
-	}
 	m.limbo = append(m.limbo, retired{ref, size, m.epoch.Period()})
 }
 
@@ -149,7 +140,8 @@ func (m *memtable) add(seq uint64, ops statelab.OpReader) (int64, error) {
 // part of it, what is left half done is of a sequence that is never published.
 func (m *memtable) addOne(seq uint64, op statelab.Op) error {
 	group := groupOf(m.prefix, op.Key)
-	if ref := m.findIn(group, hashKey(group), op.Key); ref != 0 {
+	hash := hashKey(group)
+	if ref := m.findIn(group, hash, op.Key); ref != 0 {
 		return m.addVersion(ref, seq, op)
 	}
 	ref, err := m.newRecord(seq, op)
@@ -159,7 +151,7 @@ func (m *memtable) addOne(seq uint64, op statelab.Op) error {
 	if err := m.index.Insert(ref); err != nil {
 		return err
 	}
-	err = m.addToGroup(ref)
+	err = m.addToGroup(ref, group, hash)
 	m.reuse()
 	return err
 }
@@ -186,9 +178,8 @@ func (m *memtable) loadWith(more int64) int64 {
 }
 
 // recordOverhead is what a record takes in a memtable besides key and element,
-// in bytes: its head of 32, 4 for alignment, and on average 18 in the index, or
-// four times that where nothing is used again.
-const recordOverhead = 110
+// in bytes: its head of 32, 4 for alignment, and on average 20 in the index.
+const recordOverhead = 56
 
 // advanceLoad is what an Advance takes in the log, in bytes.
 const advanceLoad = 32

@@ -140,12 +140,10 @@ func (m *memtable) members(dst []arena.Ref, group []byte, hash uint64) ([]arena.
 	return dst, true
 }
 
-// addToGroup takes in a new record. The only error is that there is no memory,
-// and nothing is changed then.
-func (m *memtable) addToGroup(ref arena.Ref) error {
+// addToGroup takes a new record into its group. The only error is that there is no
+// memory, and nothing is changed then.
+func (m *memtable) addToGroup(ref arena.Ref, group []byte, hash uint64) error {
 	key := m.keys.Of(ref)
-	group := groupOf(m.prefix, key)
-	hash := hashKey(group)
 	p, s := m.group(group, hash)
 	switch mark := slotMark(s); {
 	case s == 0:

@@ -74,8 +74,10 @@ func (m *memtable) newRecord(seq uint64, op statelab.Op) (arena.Ref, error) {
 	r := m.record(ref)
 	r.set(seq, op)
 	r.older.Store(uint32(ref))
+	r.chain.Store(0)
 	r.keyLen, r.links = uint16(len(op.Key)), uint8(links)
 	p := unsafe.Pointer(r)
+	clear(arena.Slice(p, memRecordHead, memLinkSize*links))
 	copy(arena.Slice(p, keyAt, len(op.Key)), op.Key)
 	copy(arena.Slice(p, keyAt+len(op.Key), len(op.Value)), op.Value)
 	return ref, nil

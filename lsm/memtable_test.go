@@ -19,7 +19,8 @@ var slashPrefix = statelab.Prefix{Name: "slash", Len: func(key []byte) int { ret
 // newTestMemtable returns a memtable that is checked at the end of the test.
 func newTestMemtable(t *testing.T, limit int64, prefix statelab.Prefix) *memtable {
 	t.Helper()
-	m, err := newMemtable(limit, prefix)
+	pages := memtablePages(limit)
+	m, err := newMemtable(pages, prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,6 +29,7 @@ func newTestMemtable(t *testing.T, limit int64, prefix statelab.Prefix) *memtabl
 			t.Error(err)
 		}
 		m.release()
+		pages.Release()
 	})
 	return m
 }
@@ -137,7 +139,7 @@ func sameWalk(t *testing.T, m *memtable, group []byte, keys []string) {
 // Readers see, of each key, what was there as of their sequence, while groups
 // grow long, slots are made anew and blocks are replaced beside them.
 func TestAMemtableIsReadBesideItsWriter(t *testing.T) {
-	m := newTestMemtable(t, minRecycling, slashPrefix)
+	m := newTestMemtable(t, 4<<20, slashPrefix)
 	rounds := 20000
 	if testing.Short() {
 		rounds = 4000

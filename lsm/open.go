@@ -72,6 +72,7 @@ func (s *Store) begin() error {
 		prefix:     s.options.Prefix,
 		compressor: compressor,
 	}
+	s.pages = memtablePages(s.budget.memtable)
 	s.worker.prepare()
 	if s.dir.Fresh {
 		err = s.create()
@@ -181,7 +182,7 @@ func (s *Store) show(st *state) error {
 		}
 		runs = append(runs, newRun(r.id, r.level, tables))
 	}
-	m, err := newMemtable(s.budget.memtable, s.options.Prefix)
+	m, err := newMemtable(s.pages, s.options.Prefix)
 	if err != nil {
 		return err
 	}
@@ -334,6 +335,9 @@ func (s *Store) shut() error {
 	}
 	if w := s.view.Load(); w != nil {
 		s.release(w)
+	}
+	if s.pages != nil {
+		s.pages.Release()
 	}
 	s.keepFiles.Store(true)
 	if s.durable != nil {

@@ -343,7 +343,7 @@ func TestDumpDrawsTheLayers(t *testing.T) {
 
 const wantDump = `lsm store /store
 watermark 10, in the tables 10
-memtable: 1 key, 480B
+memtable: 1 key, 456B
 level  bytes  written  moved  dead  never  expiring 10 to 20
     0  629B  629B  0B  37B  0B  | ▂ ▁▂ ▂        █|
 run 5, level 0: 2 records, 328B

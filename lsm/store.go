@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/internal/latch"
 	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/storedir"
@@ -62,6 +63,7 @@ type Store struct {
 	logHead   [9]byte     // guarded by writeMu
 	keepFiles atomic.Bool // closing: what is in no version any more may be in the manifest
 
+	pages  *arena.Pages // of memtables
 	pool   scratchPool
 	counts counters
 	levels levelCounters

@@ -136,7 +136,7 @@ func (s *Store) lockToWrite(size int64) error {
 // rotate makes the active memtable immutable and begins another, holding
 // writeMu.
 func (s *Store) rotate() error {
-	fresh, err := newMemtable(s.budget.memtable, s.options.Prefix)
+	fresh, err := newMemtable(s.pages, s.options.Prefix)
 	if err != nil {
 		return err
 	}

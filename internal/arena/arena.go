@@ -15,7 +15,7 @@
 //
 // Three allocators share this naming, and so all that is built on it:
 //
-//	NewBump   cuts pieces one after another and gives back all at once
+//	NewBump   cuts pieces one after another and gives pages back all at once
 //	NewSlabs  gives back single pieces, and pages that have become empty
 //	NewHeap   makes each piece an object of the Go heap: the reference that the others are judged against
 //
@@ -23,7 +23,7 @@
 //
 //	M1  Ref 0 is no piece.
 //	M2  A piece is aligned to 8 bytes, contiguous, and stays where it is until it is freed.
-//	M3  What a piece holds at first is undefined, except that NewBump's are zero.
+//	M3  What a piece holds at first is undefined.
 //	M4  InUse is the sum of the sizes handed out and not freed, each as SizeOf rounds it up.
 //	M5  Pages of a span hold pieces of one size; a span is in its size's set of open ones if and only if it has a free piece.
 //	M6  Each page of a chunk is free or in one span; the length of a chunk's longest run of free pages is noted.
@@ -104,7 +104,8 @@ func (a *Arena) Alloc(n int) (Ref, error) {
 }
 
 // Free gives back a piece that was allocated with n bytes. Using it afterwards
-// is a fault. An arena made by NewBump keeps it until Release.
+// is a fault. An arena made by NewBump has no use for it but as a piece of the same
+// size.
 func (a *Arena) Free(ref Ref, n int) {
 	size := a.from.sizeOf(n)
 	a.from.free(a, ref, size)

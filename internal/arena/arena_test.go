@@ -12,7 +12,7 @@ import (
 
 // makers are the arenas that every test runs on.
 var makers = map[string]func() *Arena{
-	"bump":  func() *Arena { return NewBump(4096) },
+	"bump":  func() *Arena { return NewBump(NewPages(4096, 0)) },
 	"slabs": NewSlabs,
 	"heap":  NewHeap,
 }
@@ -101,7 +101,7 @@ func TestPiecesKeepWhatIsWritten(t *testing.T) {
 func TestFreedPiecesAreUsedAgain(t *testing.T) {
 	onEachArena(t, func(t *testing.T, a *Arena) {
 		if _, ok := a.from.(*bump); ok {
-			return // it keeps freed pieces until Release
+			return // it uses them for pieces of their size only
 		}
 		rnd := rand.New(rand.NewPCG(3, 4))
 		var pieces []piece
@@ -312,5 +312,50 @@ func TestCheckNamesWhatIsBroken(t *testing.T) {
 			t.Errorf("%s: Check says %v, want %s", name, err, c.want)
 		}
 		a.Release()
+	}
+}
+
+// A bump arena uses a freed piece for the next of its size, and its pages serve for
+// the next arena, as far as they are kept.
+func TestBumpArenasUsePiecesAndPagesAgain(t *testing.T) {
+	const page = 4096
+	before := offheap.InUse()
+	pages := NewPages(page, 3*page)
+	for round := range 3 {
+		a := NewBump(pages)
+		var kept, freed []piece
+		for i := range 2000 {
+			kept = append(kept, newPiece(t, a, 1+i%20, byte(i)))
+			large := newPiece(t, a, page/2+i, byte(i))
+			p := newPiece(t, a, 100+8*(i%3), byte(i))
+			large.verify(t, a)
+			a.Free(large.ref, large.size)
+			if freed = append(freed, p); len(freed) > 30 {
+				freed[0].verify(t, a)
+				a.Free(freed[0].ref, freed[0].size)
+				freed = freed[1:]
+			}
+		}
+		for _, p := range append(kept, freed...) {
+			p.verify(t, a)
+		}
+		if most := int64(2000*16 + 60*120 + 2*page); a.Mapped() > most {
+			t.Errorf("round %d: %d bytes are mapped, want at most %d: freed pieces are not used again", round, a.Mapped(), most)
+		}
+		a.Release()
+		if got := offheap.InUse() - before; got != 3*page {
+			t.Errorf("round %d: %d bytes are kept, want %d", round, got, 3*page)
+		}
+	}
+	taken := offheap.InUse()
+	a := NewBump(pages)
+	newPiece(t, a, 10, 1)
+	if offheap.InUse() != taken {
+		t.Error("an arena does not take a page that is there")
+	}
+	a.Release()
+	pages.Release()
+	if got := offheap.InUse(); got != before {
+		t.Errorf("%d bytes are left after all was released", got-before)
 	}
 }

@@ -17,6 +17,8 @@ type memtableCursor struct {
 	room  []arena.Ref
 	at    int  // the one that the cursor stands on
 	whole bool // there are no others
+
+	touched byte // so that touching is not for nothing
 }
 
 // A cursor takes a few records first, since most scans are short, and more when
@@ -112,7 +114,20 @@ func (c *memtableCursor) ascend(key []byte, after bool, n int) bool {
 	g := c.m.epoch.Enter()
 	c.refs = c.m.index.Ascend(c.room[:0:n], key, after)
 	c.m.epoch.Leave(g)
+	if n == moreRefs {
+		c.touch()
+	}
 	return c.stand(0)
+}
+
+// touch reads from all records that were taken, so that the processor waits for
+// memory some times and not for each: neighbours in the order of keys lie anywhere.
+func (c *memtableCursor) touch() {
+	for _, ref := range c.refs {
+		if key := c.m.keys.Of(ref); len(key) > 0 {
+			c.touched ^= key[len(key)-1]
+		}
+	}
 }
 
 // descend takes up to n records before key and stands on the last.

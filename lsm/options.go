@@ -45,6 +45,9 @@ const (
 	// CacheClock gives up the first block in order of arrival that was not used
 	// since it was last considered.
 	CacheClock = cache.Clock
+	// CacheS3FIFO keeps what was used more than once since it came, or comes back
+	// soon, from what is used once: scans take little else along.
+	CacheS3FIFO = cache.S3FIFO
 )
 
 // Compaction names a policy of compaction.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/cache"
 	"github.com/statelab/statelab/storetest"
 )
 
@@ -36,7 +37,7 @@ func TestStore(t *testing.T) {
 // nothing of tables and with fewer crashes and histories: they share all code
 // but a function that reads figures and what carries out its choices. Who wants
 // more asks for it with -storetest.seeds and -storetest.points. With -short each
-// policy has one of the durabilities.
+// policy has one of the durabilities. Each comes with another policy of the cache.
 func TestStoreUnderEachPolicy(t *testing.T) {
 	const elsewhere = "does not depend on the policy of compaction: see TestStore"
 	waived := map[string]string{}
@@ -62,7 +63,7 @@ func TestStoreUnderEachPolicy(t *testing.T) {
 		}
 		t.Run(c.String(), func(t *testing.T) {
 			storetest.Run(t, storetest.Config{
-				Open:         opener(Options{Compaction: c, Segments: 2}),
+				Open:         opener(Options{Compaction: c, Segments: 2, CachePolicy: CachePolicy(i % len(cache.PolicyNames()))}),
 				Durabilities: durabilities,
 				Waive:        waived,
 				Effort:       e,

@@ -17,7 +17,8 @@ type entry struct {
 	chain        arena.Ref    // next entry of the table's chain
 	older, newer arena.Ref    // neighbours in the policy's list
 	shard        uint8
-	marked       bool // the policy's
+	uses         uint8 // the policy's
+	inMain       bool  // the policy's
 }
 
 const headerSize = int(unsafe.Sizeof(entry{}))

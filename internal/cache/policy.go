@@ -15,10 +15,15 @@ const (
 	// Clock gives up the first block in order of arrival that was not used
 	// since it was last considered (Corbató, 1968). A hit costs it one store.
 	Clock
+	// S3FIFO lets what is new pass through a short queue first, and only what was
+	// used more than once there, or comes back soon after it was given up, into the
+	// long one (Yang and others, "FIFO queues are all you need for cache eviction",
+	// SOSP 2023). So a scan takes little else along. A hit costs one store.
+	S3FIFO
 )
 
 // PolicyNames returns the names of the policies, by value.
-func PolicyNames() []string { return []string{"lru", "clock"} }
+func PolicyNames() []string { return []string{"lru", "clock", "s3fifo"} }
 
 func (p Policy) String() string {
 	if names := PolicyNames(); int(p) < len(names) {
@@ -47,6 +52,8 @@ func newPolicy(p Policy, a *arena.Arena) policy {
 		return &lru{l}
 	case Clock:
 		return &clock{l}
+	case S3FIFO:
+		return &s3fifo{small: l, main: l}
 	}
 	panic(fmt.Sprintf("cache: unknown %v", p))
 }
@@ -56,6 +63,7 @@ type list struct {
 	arena          *arena.Arena
 	oldest, newest arena.Ref
 	n              int
+	bytes          int64 // of blocks and headers
 }
 
 func (l *list) next() arena.Ref { return l.oldest }
@@ -71,6 +79,7 @@ func (l *list) push(ref arena.Ref) {
 	}
 	l.newest = ref
 	l.n++
+	l.bytes += int64(headerSize) + int64(e.size)
 }
 
 func (l *list) unlink(ref arena.Ref) {
@@ -86,6 +95,15 @@ func (l *list) unlink(ref arena.Ref) {
 		l.newest = e.older
 	}
 	l.n--
+	l.bytes -= int64(headerSize) + int64(e.size)
+}
+
+// renew makes an entry of the list the newest.
+func (l *list) renew(ref arena.Ref) {
+	if ref != l.newest {
+		l.unlink(ref)
+		l.push(ref)
+	}
 }
 
 func (l *list) pinned(ref arena.Ref) bool { return entryOf(l.arena, ref).refs.Load() > 1 }
@@ -96,12 +114,7 @@ type lru struct{ list }
 func (p *lru) added(ref arena.Ref)   { p.push(ref) }
 func (p *lru) removed(ref arena.Ref) { p.unlink(ref) }
 
-func (p *lru) hit(ref arena.Ref) {
-	if ref != p.newest {
-		p.unlink(ref)
-		p.push(ref)
-	}
-}
+func (p *lru) hit(ref arena.Ref) { p.renew(ref) }
 
 // victim takes entries with handles, which are in use now, for just used.
 func (p *lru) victim() arena.Ref {
@@ -110,7 +123,7 @@ func (p *lru) victim() arena.Ref {
 		if !p.pinned(ref) {
 			return ref
 		}
-		p.hit(ref)
+		p.renew(ref)
 	}
 	return 0
 }
@@ -121,19 +134,18 @@ type clock struct{ list }
 
 func (p *clock) added(ref arena.Ref)   { p.push(ref) }
 func (p *clock) removed(ref arena.Ref) { p.unlink(ref) }
-func (p *clock) hit(ref arena.Ref)     { entryOf(p.arena, ref).marked = true }
+func (p *clock) hit(ref arena.Ref)     { entryOf(p.arena, ref).uses = 1 }
 
 // victim goes round twice at most: the first time may only take marks away.
 func (p *clock) victim() arena.Ref {
 	for range 2 * p.n {
 		ref := p.oldest
 		e := entryOf(p.arena, ref)
-		if !e.marked && !p.pinned(ref) {
+		if e.uses == 0 && !p.pinned(ref) {
 			return ref
 		}
-		e.marked = false
-		p.unlink(ref)
-		p.push(ref)
+		e.uses = 0
+		p.renew(ref)
 	}
 	return 0
 }

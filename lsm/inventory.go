@@ -48,6 +48,9 @@ func (v *inventory) total() int64 {
 func (t *table) hide() {
 	t.env.cache.Drop(t.number)
 	t.env.dropExtents(t)
+	if told := t.env.told; told != nil {
+		told(statelab.BlockAccess{File: t.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
+	}
 }
 
 // discard removes the file of a table that no version holds any more: neither
@@ -56,9 +59,6 @@ func (s *Store) discard(t *table) {
 	if t.unsynced != nil {
 		t.unsynced.Close() // nothing of it is needed any more
 		t.unsynced = nil
-	}
-	if told := s.env.told; told != nil {
-		told(statelab.BlockAccess{File: t.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
 	}
 	s.env.files.forget(t.number)
 	s.remove(tableName(t.number))

@@ -59,6 +59,9 @@ func (x *memoryIndex) Find(key []byte) arena.Ref {
 	return item.ref
 }
 
+// Seek implements memstore.Index.
+func (x *memoryIndex) Seek(key []byte) arena.Ref { return x.Find(key) }
+
 // Ascend implements memstore.Index.
 func (x *memoryIndex) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
 	x.mu.RLock()

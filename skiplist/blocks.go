@@ -70,6 +70,8 @@ type blocks struct {
 	// What follows is the writer's.
 	bytes   int64 // of blocks that are not retired
 	path    path
+	sought  []byte // the key that path leads to
+	placed  bool   // whether it does
 	left    draft
 	right   draft
 	made    []uint32    // blocks, by the change under way
@@ -160,15 +162,41 @@ func (x *blocks) Find(key []byte) arena.Ref {
 	for b.level > 0 {
 		b = x.at(b.ref(x.floor(b, key)).Load())
 	}
+	return x.findIn(b, key)
+}
+
+// Seek implements memstore.Index: it remembers the way, as long as no block is
+// replaced.
+func (x *blocks) Seek(key []byte) arena.Ref {
+	x.goTo(key)
+	return x.findIn(x.path[0].b, key)
+}
+
+// goTo makes x.path the way to the block on level 0 that key belongs to.
+func (x *blocks) goTo(key []byte) {
+	if x.placed && string(x.sought) == string(key) {
+		return
+	}
+	x.descend(key, &x.path)
+	x.sought, x.placed = append(x.sought[:0], key...), true
+}
+
+// findIn returns the record of key in a block on level 0, or 0.
+func (x *blocks) findIn(b *block, key []byte) arena.Ref {
 	if b.side(key) != 0 {
 		return 0
 	}
 	n, ordered := b.counts()
 	h := headOf(key, int(b.prefixLen))
 	heads := b.heads(n)
-	for i := below(heads[:ordered], h); i < ordered && heads[i] == h; i++ {
-		if ref := arena.Ref(b.ref(i).Load()); ref != 0 && bytes.Equal(x.keys.Of(ref), key) {
-			return ref
+	from := below(heads[:ordered], h)
+	to := alike(heads[:ordered], from, h)
+	for i := x.notBelow(b, from, to, key); i < to; i++ {
+		if ref := arena.Ref(b.ref(i).Load()); ref != 0 {
+			if bytes.Equal(x.keys.Of(ref), key) {
+				return ref
+			}
+			break
 		}
 	}
 	for i := ordered; i < n; i++ {
@@ -179,6 +207,27 @@ func (x *blocks) Find(key []byte) arena.Ref {
 		}
 	}
 	return 0
+}
+
+// notBelow returns the place of key among entries of a block on level 0, from the
+// low-th to before the high-th, whose heads are like its own, and which are in
+// order: no entry before it that is not removed has a key >= key, and none after
+// it one below.
+func (x *blocks) notBelow(b *block, low, high int, key []byte) int {
+	for low < high {
+		mid := int(uint(low+high) / 2)
+		at, ref := mid, arena.Ref(b.ref(mid).Load())
+		for ref == 0 && at+1 < high {
+			at++
+			ref = arena.Ref(b.ref(at).Load())
+		}
+		if ref != 0 && bytes.Compare(x.keys.Of(ref), key) < 0 {
+			low = at + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
 }
 
 // floor returns the last entry of a block above level 0 with a key <= key. If
@@ -193,11 +242,16 @@ func (x *blocks) floor(b *block, key []byte) int {
 	}
 	h := headOf(key, int(b.prefixLen))
 	heads := b.heads(n)
-	i := 1 + below(heads[1:], h)
-	for i < n && heads[i] == h && bytes.Compare(x.leader(b, i), key) <= 0 {
-		i++
+	low := 1 + below(heads[1:], h)
+	// Entries with heads like the key's are those of its own join key, as a rule.
+	for high := alike(heads, low, h); low < high; {
+		if mid := int(uint(low+high) / 2); bytes.Compare(x.leader(b, mid), key) <= 0 {
+			low = mid + 1
+		} else {
+			high = mid
+		}
 	}
-	return i - 1
+	return low - 1
 }
 
 // leader returns the key of an entry above level 0, which leads the block below.

@@ -13,7 +13,7 @@ func (x *blocks) Insert(ref arena.Ref) error {
 		return err
 	}
 	key := x.keys.Of(ref)
-	x.descend(key, &x.path)
+	x.goTo(key)
 	if h := x.height(key); h > 0 {
 		return x.insertLeader(key, uint32(ref), h)
 	}
@@ -169,16 +169,23 @@ func (x *blocks) spareOf(d *draft) int {
 
 // Replace implements memstore.Index.
 func (x *blocks) Replace(old, new arena.Ref) {
-	x.descend(x.keys.Of(old), &x.path)
-	x.refOf(old).Store(uint32(new))
+	key := x.keys.Of(old)
+	x.goTo(key)
+	x.refOf(old, key).Store(uint32(new))
 }
 
-// refOf returns where the block on the path refers to a record.
-func (x *blocks) refOf(ref arena.Ref) *atomic.Uint32 {
+// refOf returns where the block on the path refers to a record of a key.
+func (x *blocks) refOf(ref arena.Ref, key []byte) *atomic.Uint32 {
 	b := x.path[0].b
-	n, _ := b.counts()
-	refs := b.refs(n)
-	for i := range refs {
+	n, ordered := b.counts()
+	heads, refs := b.heads(n), b.refs(n)
+	h := headOf(key, int(b.prefixLen))
+	for i := below(heads[:ordered], h); i < ordered && heads[i] == h; i++ {
+		if refs[i].Load() == uint32(ref) {
+			return &refs[i]
+		}
+	}
+	for i := ordered; i < n; i++ {
 		if refs[i].Load() == uint32(ref) {
 			return &refs[i]
 		}
@@ -189,20 +196,20 @@ func (x *blocks) refOf(ref arena.Ref) *atomic.Uint32 {
 // Remove implements memstore.Index.
 func (x *blocks) Remove(ref arena.Ref) {
 	key := x.keys.Of(ref)
-	x.descend(key, &x.path)
+	x.goTo(key)
 	if h := x.height(key); h > 0 {
 		x.removeLeader(ref, h)
 	} else {
-		x.removeFollower(ref)
+		x.removeFollower(ref, key)
 	}
 	x.length.Add(-1)
 }
 
 // removeFollower removes a key of height 0. If most of its block's entries are
 // removed ones, the block is made anew; should there be no memory it stays.
-func (x *blocks) removeFollower(ref arena.Ref) {
+func (x *blocks) removeFollower(ref arena.Ref, key []byte) {
 	const few = 8
-	x.refOf(ref).Store(0)
+	x.refOf(ref, key).Store(0)
 	b := x.path[0].b
 	b.removed++
 	n, _ := b.counts()

@@ -3,6 +3,7 @@ package skiplist
 import (
 	"bytes"
 	"math/bits"
+	"sort"
 
 	"github.com/statelab/statelab/internal/arena"
 )
@@ -99,12 +100,7 @@ func (x *blocks) search(d *draft, key []byte) int {
 		return len(d.entries)
 	}
 	h := headOf(key, len(d.prefix))
-	for i, e := range d.entries {
-		if e.head > h || e.head == h && bytes.Compare(x.keys.Of(arena.Ref(e.ref)), key) > 0 {
-			return i
-		}
-	}
-	return len(d.entries)
+	return sort.Search(len(d.entries), func(i int) bool { return !x.isBefore(d.entries[i], h, key, true) })
 }
 
 // insert puts an entry for key before the i-th.
@@ -245,6 +241,7 @@ func (x *blocks) free(ref uint32) {
 
 // commit retires the blocks that have been replaced.
 func (x *blocks) commit() {
+	x.placed = x.placed && len(x.changed) == 0
 	for _, ref := range x.changed {
 		size := x.at(uint32(ref)).size()
 		x.bytes -= int64(x.mem.SizeOf(size))

@@ -134,6 +134,15 @@ func below(heads []uint64, h uint64) int {
 	return at + int(count)
 }
 
+// alike returns how far the heads that are h go on from the i-th, and are those
+// of all that are h if those before it are less.
+func alike(heads []uint64, i int, h uint64) int {
+	for i < len(heads) && heads[i] == h {
+		i++
+	}
+	return i
+}
+
 // commonLen returns how many bytes a and b have in common from their first on.
 func commonLen(a, b []byte) int {
 	n := min(len(a), len(b))

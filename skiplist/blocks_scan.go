@@ -13,12 +13,7 @@ func (x *blocks) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
 	b := p[0].b
 	var w leafWalk
 	for w.start(x, b, key, after); ; w.startFirst(x, b) {
-		for ref := w.next(x); ref != 0; ref = w.next(x) {
-			if len(dst) == cap(dst) {
-				return dst
-			}
-			dst = append(dst, ref)
-		}
+		dst = w.take(x, dst)
 		if b = x.step(&p, 1); b == nil || len(dst) == cap(dst) {
 			return dst
 		}
@@ -129,25 +124,48 @@ func (w *leafWalk) start(x *blocks, b *block, key []byte, after bool) {
 	w.enter(x, b)
 	h := headOf(key, int(b.prefixLen))
 	heads := b.heads(w.ordered)
-	isBefore := func(e entry) bool {
-		if e.head != h {
-			return e.head < h
-		}
-		order := bytes.Compare(x.keys.Of(arena.Ref(e.ref)), key)
-		return order < 0 || after && order == 0
-	}
-	for w.i = below(heads, h); w.i < w.ordered && heads[w.i] == h; w.i++ {
-		if e := w.at(w.i); e.ref != 0 && !isBefore(e) {
+	from := below(heads, h)
+	to := alike(heads, from, h)
+	w.i = x.notBelow(b, from, to, key)
+	for i := w.i; after && i < to; i++ {
+		if ref := arena.Ref(b.ref(i).Load()); ref != 0 {
+			if bytes.Equal(x.keys.Of(ref), key) {
+				w.i = i + 1
+			}
 			break
 		}
 	}
-	for w.j = 0; w.j < len(w.rest) && isBefore(w.rest[w.j]); w.j++ {
+	for w.j = 0; w.j < len(w.rest) && x.isBefore(w.rest[w.j], h, key, after); w.j++ {
 	}
+}
+
+// isBefore says whether an entry has a key < key, or <= key, whose head is h.
+func (x *blocks) isBefore(e entry, h uint64, key []byte, orSame bool) bool {
+	if e.head != h {
+		return e.head < h
+	}
+	order := bytes.Compare(x.keys.Of(arena.Ref(e.ref)), key)
+	return order < 0 || orSame && order == 0
 }
 
 // at returns one of the entries that are in order.
 func (w *leafWalk) at(i int) entry {
 	return entry{w.b.heads(i + 1)[i], w.b.ref(i).Load()}
+}
+
+// take appends to dst, as far as its capacity goes, the refs of the entries that
+// follow.
+func (w *leafWalk) take(x *blocks, dst []arena.Ref) []arena.Ref {
+	for w.j < len(w.rest) && len(dst) < cap(dst) {
+		dst = append(dst, w.next(x))
+	}
+	refs := w.b.refs(w.ordered)
+	for i := w.i; i < len(refs) && len(dst) < cap(dst); i++ {
+		if ref := arena.Ref(refs[i].Load()); ref != 0 {
+			dst = append(dst, ref)
+		}
+	}
+	return dst
 }
 
 // next steps over an entry that is not removed and returns its ref, or zero at

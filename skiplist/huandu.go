@@ -55,6 +55,9 @@ func (x *huanduIndex) Find(key []byte) arena.Ref {
 	return 0
 }
 
+// Seek implements memstore.Index.
+func (x *huanduIndex) Seek(key []byte) arena.Ref { return x.Find(key) }
+
 // Ascend implements memstore.Index.
 func (x *huanduIndex) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
 	x.mu.RLock()

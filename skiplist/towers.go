@@ -115,6 +115,9 @@ func (t *towers) Find(key []byte) arena.Ref {
 	return 0
 }
 
+// Seek implements memstore.Index.
+func (t *towers) Seek(key []byte) arena.Ref { return t.Find(key) }
+
 // Ascend implements memstore.Index.
 func (t *towers) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
 	ref, found := t.seek(key, nil)

@@ -33,6 +33,7 @@ type groups struct {
 	dir    *hashdir.Dir
 	keys   Keys
 	prefix func(key []byte) int // nil: each record is a group
+	last   sought               // the writer's
 }
 
 const (
@@ -42,7 +43,7 @@ const (
 
 func newGroups(keys Keys, prefix func(key []byte) int) (groups, error) {
 	dir, err := hashdir.New()
-	return groups{dir, keys, prefix}, err
+	return groups{dir: dir, keys: keys, prefix: prefix}, err
 }
 
 func (g *groups) on() bool { return g.dir != nil }
@@ -70,21 +71,62 @@ func (g *groups) of(key []byte) []byte {
 	return key
 }
 
-// isIn says whether a record is of a group.
-func (g *groups) isIn(ref arena.Ref, group []byte) bool {
+// isIn says whether a record is of a group. If the group's prefix is known to be
+// whole, all that begins with it is.
+func (g *groups) isIn(ref arena.Ref, group []byte, whole bool) bool {
 	key := g.keys.Of(ref)
-	return bytes.HasPrefix(key, group) && len(g.of(key)) == len(group)
+	return bytes.HasPrefix(key, group) && (whole || len(key) == len(group) || len(g.of(key)) == len(group))
+}
+
+// A seat is where the table has a key's group.
+type seat struct {
+	hash  uint64
+	size  int // of what all keys of the group begin with
+	entry hashdir.Entry
+}
+
+// seatOf looks a key's group up. The entry is zero if it has no records.
+func (g *groups) seatOf(key []byte) seat {
+	group := g.of(key)
+	hash := hashdir.Hash(group)
+	return seat{hash, len(group), g.entry(hash, group, len(group) < len(key))}
 }
 
 // entry returns the entry of a group, or the zero one.
-func (g *groups) entry(hash uint64, group []byte) hashdir.Entry {
+func (g *groups) entry(hash uint64, group []byte, whole bool) hashdir.Entry {
 	p := g.dir.Probe(hash)
 	for e := p.Next(); e.Ref != 0; e = p.Next() {
-		if g.isIn(e.Ref, group) {
+		if g.isIn(e.Ref, group, whole) {
 			return e
 		}
 	}
 	return hashdir.Entry{}
+}
+
+// sought is the writer's last look-up, while it holds.
+type sought struct {
+	key   []byte
+	seat  seat
+	holds bool
+}
+
+// seek is find for the writer, who may add or replace a record of the key next.
+func (g *groups) seek(key []byte) (ref arena.Ref, long bool) {
+	g.last.seat = g.seatOf(key)
+	g.last.key, g.last.holds = append(g.last.key[:0], key...), true
+	return g.findFrom(g.last.seat.entry, key)
+}
+
+// seatToChange returns the seat of a key's group for the writer, who is going to
+// change it.
+func (g *groups) seatToChange(key []byte) seat {
+	last := &g.last
+	if last.holds && string(last.key) == string(key) {
+		last.holds = false
+		return last.seat
+	}
+	last.holds = false
+	return g.seatOf(key)
 }
 
 func (g *groups) next(ref arena.Ref) arena.Ref {
@@ -97,8 +139,10 @@ func (g *groups) setNext(ref, next arena.Ref) {
 
 // find returns the record of key, or 0, unless the group is long.
 func (g *groups) find(key []byte) (ref arena.Ref, long bool) {
-	group := g.of(key)
-	e := g.entry(hashdir.Hash(group), group)
+	return g.findFrom(g.seatOf(key).entry, key)
+}
+
+func (g *groups) findFrom(e hashdir.Entry, key []byte) (ref arena.Ref, long bool) {
 	if e.Mark == longMark {
 		return 0, true
 	}
@@ -162,9 +206,8 @@ func (g *groups) before(first arena.Ref, key []byte) (prev, next arena.Ref) {
 // is changed then.
 func (g *groups) add(ref arena.Ref) error {
 	key := g.keys.Of(ref)
-	group := g.of(key)
-	hash := hashdir.Hash(group)
-	e := g.entry(hash, group)
+	at := g.seatToChange(key)
+	hash, e := at.hash, at.entry
 	switch {
 	case e.Ref == 0:
 		return g.dir.Insert(hash, hashdir.Entry{Ref: ref, Mark: 1})
@@ -188,9 +231,8 @@ func (g *groups) add(ref arena.Ref) error {
 // replace puts a record in the place of one with the same key.
 func (g *groups) replace(old, ref arena.Ref) {
 	key := g.keys.Of(ref)
-	group := g.of(key)
-	hash := hashdir.Hash(group)
-	e := g.entry(hash, group)
+	at := g.seatToChange(key)
+	hash, e := at.hash, at.entry
 	g.setNext(ref, g.next(old))
 	if e.Ref == old {
 		g.dir.Update(hash, old, hashdir.Entry{Ref: ref, Mark: e.Mark})
@@ -203,13 +245,12 @@ func (g *groups) replace(old, ref arena.Ref) {
 // remove takes a record out that is not in the index any more.
 func (g *groups) remove(ref arena.Ref, x Index) {
 	key := g.keys.Of(ref)
-	group := g.of(key)
-	hash := hashdir.Hash(group)
-	e := g.entry(hash, group)
+	at := g.seatToChange(key)
+	hash, e := at.hash, at.entry
 	switch {
 	case e.Mark == longMark:
 		if e.Ref == ref {
-			g.relead(hash, ref, group, x)
+			g.relead(hash, ref, key[:at.size], x)
 		}
 	case e.Ref != ref:
 		prev, _ := g.before(e.Ref, key)
@@ -228,7 +269,7 @@ func (g *groups) relead(hash uint64, old arena.Ref, group []byte, x Index) {
 	var buf [maxChain + 1]arena.Ref
 	refs := x.Ascend(buf[:0], group, false)
 	n := 0
-	for n < len(refs) && g.isIn(refs[n], group) {
+	for n < len(refs) && g.isIn(refs[n], group, true) {
 		n++
 	}
 	switch {
@@ -265,7 +306,7 @@ func (g *groups) check(x Index) error {
 		}
 		n := 0
 		for ref := e.Ref; ref != 0 && n <= maxChain; ref = g.next(ref) {
-			if !g.isIn(ref, group) || x.Find(g.keys.Of(ref)) != ref {
+			if !g.isIn(ref, group, false) || x.Find(g.keys.Of(ref)) != ref {
 				return fmt.Errorf("R10: the chain of %x has a record that is not in the index or of another group", group)
 			}
 			n++

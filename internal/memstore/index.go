@@ -10,7 +10,7 @@ import (
 // arena that this package makes and frees; they carry their keys, and links
 // that are the index's own (see Keys).
 //
-// Thread safety: there is one writer, which is who calls Insert, Replace,
+// Thread safety: there is one writer, which is who calls Seek, Insert, Replace,
 // Remove and Check. Beside it any number of readers may call Find, Ascend and
 // Descend, each within an epoch (package epoch). They take no lock that the
 // writer holds for longer than one call. What a reader must find are the records
@@ -29,6 +29,9 @@ type Index interface {
 	// does not fill dst there are no more.
 	Descend(dst []arena.Ref, key []byte, fromEnd bool) []arena.Ref
 
+	// Seek is Find for the writer, who may go on to Insert or Replace the record of
+	// the same key: it may remember the way there.
+	Seek(key []byte) arena.Ref
 	// Links returns how many links the record of key must have. It is the same
 	// for a key each time.
 	Links(key []byte) int

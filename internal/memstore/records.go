@@ -68,6 +68,17 @@ func (r *records) find(key []byte) arena.Ref {
 	return r.index.Find(key)
 }
 
+// seek is find for the writer, who may go on to put a record of key in or in the
+// place of the one that is there.
+func (r *records) seek(key []byte) arena.Ref {
+	if r.groups.on() {
+		if ref, long := r.groups.seek(key); !long {
+			return ref
+		}
+	}
+	return r.index.Seek(key)
+}
+
 // insert puts a record in whose key is not there. If it fails, readers may have
 // come to the record.
 func (r *records) insert(ref arena.Ref) error {
@@ -137,7 +148,7 @@ func (r *records) prepare(ops statelab.OpReader) error {
 }
 
 func (r *records) prepareStep(op statelab.Op, seq uint64) error {
-	old := r.find(op.Key)
+	old := r.seek(op.Key)
 	if op.Kind != statelab.OpDelete && !statelab.Expired(op.ExpireAt, r.watermark.Load()) {
 		if op.Kind == statelab.OpAppend && old != 0 && r.takesMore(old) {
 			return r.prepareAppend(old, op, seq)

@@ -183,7 +183,7 @@ func (g *groups) build(refs []arena.Ref) error {
 	for len(refs) > 0 {
 		group := g.of(g.keys.Of(refs[0]))
 		n := 1
-		for n < len(refs) && g.isIn(refs[n], group) {
+		for n < len(refs) && g.isIn(refs[n], group, false) {
 			n++
 		}
 		e := hashdir.Entry{Ref: refs[0], Mark: uint8(min(n, longMark))}

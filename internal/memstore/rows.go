@@ -136,7 +136,7 @@ func (r *records) keyBytes(refs []arena.Ref) (n int) {
 // says whether it is.
 func (r *records) copyGroup(rs *rows, sp *span, group []byte, v view) (short bool) {
 	g := &r.groups
-	e := g.entry(hashdir.Hash(group), group)
+	e := g.entry(hashdir.Hash(group), group, true)
 	if e.Mark == longMark {
 		return false
 	}

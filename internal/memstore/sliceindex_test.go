@@ -34,6 +34,8 @@ func (x *sliceIndex) Find(key []byte) arena.Ref {
 	return 0
 }
 
+func (x *sliceIndex) Seek(key []byte) arena.Ref { return x.Find(key) }
+
 func (x *sliceIndex) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
 	x.mu.RLock()
 	defer x.mu.RUnlock()

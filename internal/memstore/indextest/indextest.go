@@ -160,6 +160,7 @@ func (m *model) insert(key string) {
 	if m.refs[key] != 0 {
 		return
 	}
+	m.look(key)
 	ref := m.record(key)
 	if err := m.x.Insert(ref); err != nil {
 		m.Fatal(err)
@@ -173,6 +174,7 @@ func (m *model) insert(key string) {
 func (m *model) replace(at int) {
 	m.Helper()
 	key := m.keys[at]
+	m.look(key)
 	old, ref := m.refs[key], m.record(key)
 	for i := range m.of.Links(ref) {
 		m.of.Link(ref, i).Store(0xdeadbeef)
@@ -185,10 +187,23 @@ func (m *model) replace(at int) {
 func (m *model) remove(at int) {
 	key := m.keys[at]
 	ref := m.refs[key]
+	m.look(key)
 	m.x.Remove(ref)
 	m.free(ref)
 	delete(m.refs, key)
 	m.keys = slices.Delete(m.keys, at, at+1)
+}
+
+// look may look a key up as a writer does before he changes its record, or another
+// one, or both in either order.
+func (m *model) look(key string) {
+	m.Helper()
+	keys := []string{key, m.key(), key}
+	for _, key := range keys[:m.rnd.IntN(4)] {
+		if got := m.x.Seek([]byte(key)); got != m.refs[key] {
+			m.Fatalf("Seek(%x) is record %d, want %d", key, got, m.refs[key])
+		}
+	}
 }
 
 func (m *model) compare() {

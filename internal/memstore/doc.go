@@ -56,7 +56,9 @@
 // An iterator over a range with two bounds that holds few records, as a probe of
 // a join does, copies them all when it is opened, in one epoch, and holds
 // nothing. Another one opens a view, and copies some records at a time, in an
-// epoch each.
+// epoch each; what it has copied by then it keeps, if nothing has changed since.
+// What moves is a cursor, which others use again when the iterator is closed; the
+// iterator itself is not used again, so that a call after its Close harms nobody.
 //
 // With Options.Hash there is a hash table over join keys beside the index, for
 // which it is not asked then; see groups.go.

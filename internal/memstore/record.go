@@ -112,6 +112,12 @@ func (e *element) value() []byte {
 	return arena.Slice(unsafe.Pointer(e), e.valueAt(), int(e.size))
 }
 
+// keyAndFirst returns the key and the bytes of the first element, which is there.
+// They alias the arena.
+func (rec *record) keyAndFirst() []byte {
+	return arena.Slice(unsafe.Pointer(rec), rec.valueAt()-int(rec.keyLen), int(rec.keyLen)+int(rec.size))
+}
+
 // pieceSize returns the size of the piece that e begins.
 func (e *element) pieceSize() int {
 	if e.kind == withoutAny {

@@ -80,7 +80,7 @@ const (
 	// readAtATime is how many records are looked at in one epoch, so that what
 	// is dead need not wait for long readers.
 	readAtATime = 1000
-	refsAtATime = 16
+	refsAtATime = 64
 )
 
 // copyRows copies, within an epoch, the records of a span that the view sees,
@@ -88,46 +88,90 @@ const (
 // if not, it has moved rs.from so that it can be called again in another epoch.
 // Downwards the rows are in descending order.
 func (r *records) copyRows(rs *rows, sp *span, v view) (done bool) {
-	keys, at := r.keys(), rs.from
+	at := rs.from
 	want := min(sp.records-len(rs.at)+1, len(rs.refs))
 	for looked := 0; looked < readAtATime; want = len(rs.refs) {
 		// If the view did not see enough of what seemed to do, there may be many
 		// more that it does not see.
-		refs := rs.refs[:0:want]
+		found := rs.refs[:0:want]
 		if at.down {
-			refs = r.index.Descend(refs, at.key, at.edge)
+			found = r.index.Descend(found, at.key, at.edge)
 		} else {
-			refs = r.index.Ascend(refs, at.key, at.edge)
+			found = r.index.Ascend(found, at.key, at.edge)
 		}
-		rs.data = slices.Grow(rs.data, r.keyBytes(refs))
-		for _, ref := range refs {
-			at.key = keys.Of(ref)
-			if !sp.contains(at.key, at.down) {
-				rs.end(at.down)
-				return true
-			}
-			if len(rs.at) > 0 && (len(rs.at) >= sp.records || len(rs.data) >= sp.bytes) {
-				return true
-			}
-			r.copyRow(rs, ref, at.key, v)
+		refs := found[:r.countIn(sp, found, at.down)]
+		if r.copySome(rs, sp, refs, v) < len(refs) {
+			return true
 		}
-		if len(refs) < cap(refs) {
+		if len(refs) < want {
 			rs.end(at.down)
 			return true
 		}
 		looked += len(refs)
-		at.edge = !at.down
+		at.key, at.edge = r.keys().Of(refs[want-1]), !at.down
 	}
 	rs.from.key, rs.from.edge = append(rs.from.key[:0], at.key...), at.edge
 	return false
 }
 
-// keyBytes sums up the lengths of records' keys. It looks at all their heads
-// before any is copied, each of which is a miss: so these do not wait for each
-// other.
-func (r *records) keyBytes(refs []arena.Ref) (n int) {
+// countIn returns how many of the records that a look-up has found, from the
+// first on, are in the range. Mostly all are, and that is known from the last.
+func (r *records) countIn(sp *span, refs []arena.Ref, down bool) int {
+	n := len(refs)
+	if n == 0 || sp.contains(r.keys().Of(refs[n-1]), down) {
+		return n
+	}
+	low, step := 0, 1 // those before low are in the range, refs[n-1] is not
+	for low+step < n && sp.contains(r.keys().Of(refs[low+step-1]), down) {
+		low += step
+		step *= 2
+	}
+	high := min(low+step, n) - 1
+	for low < high {
+		if mid := (low + high) / 2; sp.contains(r.keys().Of(refs[mid]), down) {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return low
+}
+
+// copySome copies records of the range until the span is full, and returns how
+// many it has looked at.
+func (r *records) copySome(rs *rows, sp *span, refs []arena.Ref, v view) int {
+	data := slices.Grow(rs.data, min(r.bytesOf(refs), sp.bytes))
+	at := slices.Grow(rs.at, min(len(refs), sp.records))
+	n := 0
+	for ; n < len(refs) && (len(at) == 0 || len(at) < sp.records && len(data) < sp.bytes); n++ {
+		rec := r.rec(refs[n])
+		if !rec.isSimple(refs[n], v) {
+			rs.data, rs.at = data, at
+			r.copyRow(rs, refs[n], v)
+			data, at = rs.data, rs.at
+			continue
+		}
+		key := len(data)
+		data = append(data, rec.keyAndFirst()...)
+		at = append(at, row{key, key + int(rec.keyLen), len(data)})
+	}
+	rs.data, rs.at = data, at
+	return n
+}
+
+// isSimple says whether the record ref is one that the view sees, and is of one
+// element, as most are: then key and value lie one after the other in one piece.
+func (rec *record) isSimple(ref arena.Ref, v view) bool {
+	return rec.newest() == ref && !rec.ended() && v.sees(&rec.element)
+}
+
+// bytesOf sums up the lengths of records' keys and first elements. It looks at
+// all their heads before any is copied, each of which is a miss: so these do not
+// wait for each other.
+func (r *records) bytesOf(refs []arena.Ref) (n int) {
 	for _, ref := range refs {
-		n += int(r.rec(ref).keyLen)
+		rec := r.rec(ref)
+		n += int(rec.keyLen) + int(rec.size)
 	}
 	return n
 }
@@ -140,19 +184,19 @@ func (r *records) copyGroup(rs *rows, sp *span, group []byte, v view) (short boo
 	if e.Mark == longMark {
 		return false
 	}
+	refs := rs.refs[:0]
 	for ref := e.Ref; ref != 0; ref = g.next(ref) {
 		key := r.keys().Of(ref)
 		if !sp.contains(key, false) {
 			break
 		}
-		if len(rs.data) >= sp.bytes {
-			return true
-		}
 		if string(key) >= string(sp.lower) {
-			r.copyRow(rs, ref, key, v)
+			refs = append(refs, ref)
 		}
 	}
-	rs.end(false)
+	if r.copySome(rs, sp, refs, v) == len(refs) {
+		rs.end(false)
+	}
 	return true
 }
 
@@ -174,7 +218,8 @@ func (rs *rows) end(down bool) {
 }
 
 // copyRow adds a record, if the view sees anything of it.
-func (r *records) copyRow(rs *rows, ref arena.Ref, key []byte, v view) {
+func (r *records) copyRow(rs *rows, ref arena.Ref, v view) {
+	key := r.keys().Of(ref)
 	start := len(rs.data)
 	data, ok := r.appendValue(append(rs.data, key...), ref, v)
 	if !ok {

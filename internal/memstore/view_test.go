@@ -87,6 +87,32 @@ func TestViewsTooFarBehindAreGivenUp(t *testing.T) {
 
 // TestIteratorOpenedBeforeABatchTakesEffect opens an iterator while the log
 // writes a batch.
+// What is behind a closed iterator serves others, of which it must know nothing.
+func TestAClosedIteratorStaysClosed(t *testing.T) {
+	s := openTest(t, vfs.NewMem(), func(*Options) {})
+	for _, key := range []string{"a", "b", "c"} {
+		put(t, s, key, "value", never)
+	}
+	for _, r := range []statelab.Range{{}, {Lower: []byte("a"), Upper: []byte("d")}} {
+		old, err := s.Iter(r)
+		must(t, err)
+		old.First()
+		must(t, old.Close())
+		it, err := s.Iter(r)
+		must(t, err)
+		it.Last()
+		must(t, old.Close())
+		if old.First() || old.Last() || old.Next() || old.Prev() || old.SeekGE(nil) || old.SeekLT([]byte("z")) ||
+			old.Key() != nil || old.Value() != nil || old.Err() != nil {
+			t.Error("an iterator goes on after its Close")
+		}
+		if string(it.Key()) != "c" || it.Next() || !it.Prev() || string(it.Key()) != "c" {
+			t.Errorf("an iterator stands on %q, moved by one that was closed before", it.Key())
+		}
+		must(t, it.Close())
+	}
+}
+
 func TestIteratorOpenedBeforeABatchTakesEffect(t *testing.T) {
 	g := newGate(vfs.NewMem())
 	s := openTest(t, g, func(o *Options) { o.Durability = statelab.DurabilityInterval })

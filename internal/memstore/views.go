@@ -183,3 +183,22 @@ func (vs *views) nextOrphans() bool {
 func (v *openView) String() string {
 	return fmt.Sprintf("view of batch %d at watermark %d holds %d bytes", v.seq, v.watermark, v.bytes)
 }
+
+// openView opens a view of the present for the store itself, holding write.
+func (s *Store) openView() *openView {
+	v := new(openView)
+	s.records.open(v, true)
+	return v
+}
+
+// closeView closes a view, and reclaims some of what it held if nobody else is
+// busy writing.
+func (s *Store) closeView(v *openView) {
+	if !s.records.close(v) || !s.write.TryLock() {
+		return
+	}
+	if !s.closed.Load() {
+		s.records.reap(reapPerAdvance)
+	}
+	s.write.Unlock()
+}

@@ -39,7 +39,8 @@ type joinFlags struct {
 	file, summary                     string
 	backend, stateDir, memory, output string
 	mode                              string // stream or batch
-	partitions                        int    // 0 overrides nothing
+	metrics, log, logLevel            string
+	partitions                        int // 0 overrides nothing
 }
 
 func runJoin(args []string, stdout, stderr io.Writer) int {
@@ -52,6 +53,9 @@ func runJoin(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.memory, "memory", "", "memory `budget` of the backend, such as 64MiB")
 	line.IntVar(&f.partitions, "partitions", 0, "`number` of partitions")
 	line.StringVar(&f.mode, "mode", "stream", "`mode`: stream, or batch, which sorts bounded input instead of keeping state")
+	line.StringVar(&f.metrics, "metrics", "", "`address`, such as localhost:9108, at which /metrics tells Prometheus how the join is doing")
+	line.StringVar(&f.log, "log", "", "`form` of what is logged to stderr: text or json; nothing is, by default")
+	line.StringVar(&f.logLevel, "log-level", "info", "`level` of what is logged: info, or debug, which has commits and what stores do")
 	line.StringVar(&f.output, "output", "", "output `file`; - is standard output")
 	_, err := line.parse(args, 0, 0)
 	if err == nil {
@@ -69,6 +73,15 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 	if err := backends.Validate(def.State.Backend); err != nil {
 		return badInput("%s: state.backend: %w", def.Name, err)
 	}
+	log, err := newJoinLogger(f.log, f.logLevel, stderr)
+	if err != nil {
+		return err
+	}
+	server, err := serveMetrics(f.metrics, log)
+	if err != nil {
+		return err
+	}
+	defer server.close()
 	temp, err := os.MkdirTemp("", "statelab-join-")
 	if err != nil {
 		return err
@@ -81,12 +94,17 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 
 	var hot []pipeline.HotKey
 	progress := newProgressLine(stderr)
+	if log != nil {
+		progress = newProgressLine(io.Discard) // or the two would write over each other
+	}
 	summary, err := pipeline.Run(ctx, def, pipeline.Options{
 		OpenStore: backends.Open,
 		TempDir:   temp,
 		Stdin:     os.Stdin,
 		Stdout:    stdout,
 		Progress:  progress.update(),
+		Monitor:   server.monitor,
+		Logger:    log,
 		HotKeys:   func(keys []pipeline.HotKey) { hot = keys },
 	})
 	progress.clear()

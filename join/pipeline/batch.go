@@ -39,7 +39,11 @@ type batch struct {
 	printer *sink.Printer
 	outputs []*sink.Part
 	to      sink.Adder // of the samples
-	samples int64      // joined or emitted
+
+	reporter reporter
+	delays   delays
+	added    int64 // rows
+	samples  int64 // joined or emitted
 }
 
 // validateBatch refuses what batch mode cannot do.
@@ -92,6 +96,7 @@ func (r *run) openBatch() (err error) {
 		}
 		b.outputs = append(b.outputs, part)
 	}
+	b.delays = newDelays(&r.def.Spec)
 	b.to = r.newAdder(0, b.outputs[0])
 	r.order = newReadingOrder(&r.def.Spec, place{watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark}})
 	return nil
@@ -149,6 +154,9 @@ func (r *run) removeBatch() error {
 }
 
 func (b *batch) add(side join.Side, row *source.Row, _ *place) error {
+	if b.added++; b.added%progressRows == 0 {
+		b.publish()
+	}
 	switch row.Class {
 	case source.Filtered:
 		return b.backlog.Filter(side)
@@ -171,7 +179,16 @@ func (b *batch) tell(t task, _ *place) error {
 	if err := b.backlog.Finish(); err != nil {
 		return err
 	}
+	b.publish()
 	return b.to.Close()
+}
+
+// publish says how far it is, to whoever asks.
+func (b *batch) publish() {
+	b.reporter.set(func(s *status) {
+		s.Summary, s.watermark, s.delays = b.backlog.Summary(), b.run.order.watermark, b.delays
+		s.held, s.spilled = b.backlog.Held()
+	})
 }
 
 func (b *batch) finish(err error) error { return err }
@@ -180,6 +197,7 @@ func (b *batch) append(dst []byte, s *join.Sample) ([]byte, error) {
 	if err := b.pause("joining"); err != nil {
 		return dst, err
 	}
+	b.delays.sample(s)
 	return b.run.appendSample(b.printer, dst, s)
 }
 
@@ -196,6 +214,7 @@ func (b *batch) pause(doing string) error {
 		return nil
 	}
 	b.run.report(math.MaxInt64)
+	b.publish()
 	if b.run.ctx.Err() != nil {
 		return fmt.Errorf("%w while %s; in batch mode the next run begins anew", ErrStopped, doing)
 	}
@@ -203,8 +222,8 @@ func (b *batch) pause(doing string) error {
 }
 
 func (b *batch) stats() statelab.Stats {
-	memory, spilled := b.backlog.Held()
-	return statelab.Stats{Engine: "batch", Memory: memory, Disk: spilled}
+	s := b.reporter.get()
+	return statelab.Stats{Engine: "batch", Memory: s.held, Disk: s.spilled}
 }
 
 // close closes everything and removes the directory; the first error wins.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/statelab/statelab"
@@ -15,6 +16,7 @@ import (
 // A Definition is a pipeline file, read. Zero fields have their defaults.
 type Definition struct {
 	Name   string           // the file's, for errors
+	Title  string           // of the pipeline, for metrics and logs; empty: the file's name, without directory and extension
 	Inputs [2]source.Config // right is zero if the kind has one input
 	Spec   join.Spec
 	Late   string // file of late events; empty drops them
@@ -137,6 +139,15 @@ func (d *Definition) partitions() int { return max(d.State.Partitions, 1) }
 
 // inputs returns those of the kind, right last.
 func (d *Definition) inputs() []source.Config { return d.Inputs[:d.Spec.Kind.Inputs()] }
+
+// Label is the pipeline's name, by which its metrics and logs are told apart.
+func (d *Definition) Label() string {
+	if d.Title != "" {
+		return d.Title
+	}
+	base := filepath.Base(d.Name)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
 
 // writesParquet says whether samples are to be a parquet file.
 func (d *Definition) writesParquet() bool {

@@ -26,6 +26,7 @@ func Parse(name string, text []byte, env func(string) (string, bool)) (*Definiti
 	}
 	p := &parse{document: d, env: env, def: &Definition{Name: name, State: State{Backend: DefaultBackend}}}
 	err = d.mapping(body, "", map[string]field{
+		"name":   p.text(&p.def.Title),
 		"left":   p.input(join.Left),
 		"right":  p.input(join.Right),
 		"join":   p.join,

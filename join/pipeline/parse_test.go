@@ -16,6 +16,7 @@ import (
 func noEnv(string) (string, bool) { return "", false }
 
 const complete = `
+name:   rides
 left:   {file: "${DATA}/rides.csv.gz", format: csv, columns: [ride, event, at, other], where: {event: START, other: 06},
          key: [ride, other], time: at, time_format: "2006-01-02 15:04:05", from: 2024-05-01, to: 2024-05-01T01:00:00+01:00, max_disorder: 10s}
 right:
@@ -36,7 +37,7 @@ func TestEveryFieldIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Definition{
-		Name: "p.yaml",
+		Name: "p.yaml", Title: "rides",
 		Inputs: [2]source.Config{
 			{
 				File: "/data/rides.csv.gz", Format: source.CSV, Columns: []string{"ride", "event", "at", "other"},
@@ -185,7 +186,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		text, want string
 	}{
 		{left, "left: {fil: a.csv}", `p.yaml:1: left: unknown field "fil"; there are columns, file, format, from, key, max_disorder, time, time_format, to, where`},
-		{left, "lefty: {}", `p.yaml:1: unknown field "lefty"; there are join, left, output, right, state`},
+		{left, "lefty: {}", `p.yaml:1: unknown field "lefty"; there are join, left, name, output, right, state`},
 		{left, "", "p.yaml: no left"},
 		{left, "left: a.csv", `p.yaml:1: left: want a mapping, such as {a: b}, not "a.csv"`},
 		{left, "left:", "p.yaml:1: left: want a mapping, such as {a: b}, not nothing"},

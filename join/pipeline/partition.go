@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/join"
@@ -29,6 +30,10 @@ type partition struct {
 	emitted int64        // samples, by this run
 	begun   uint64       // rows before the place that it goes on from
 	steps   bool         // timers fire in steps, so that samples have arrivals
+
+	reporter reporter
+	delays   delays
+	added    int64 // rows, by this run
 }
 
 // openStore opens the store with its share of the memory.
@@ -56,6 +61,8 @@ func (p *partition) open() (err error) {
 	at := p.place()
 	p.begun = at.rows()
 	_, p.steps = p.op.DueAt(statelab.MinWatermark)
+	p.delays = newDelays(&def.Spec)
+	p.publish(false)
 	return p.openOutputs()
 }
 
@@ -115,10 +122,12 @@ func (p *partition) emit(s *join.Sample) error {
 		// No more rows are read, so this is the only place to stop at. The
 		// input has been committed.
 		p.run.report(math.MaxInt64)
+		p.publish(false)
 		if p.run.ctx.Err() != nil {
 			return fmt.Errorf("%w while emitting the last samples", ErrStopped)
 		}
 	}
+	p.delays.sample(s)
 	buf := p.outputs[0].Buffer()
 	begin := len(buf)
 	if p.ranked {
@@ -198,6 +207,9 @@ func (p *partition) appendNote(dst []byte, commit bool) ([]byte, error) {
 
 // add takes a row.
 func (p *partition) add(side join.Side, row *source.Row) error {
+	if p.added++; p.added%progressRows == 0 {
+		p.publish(false)
+	}
 	switch row.Class {
 	case source.Filtered:
 		return p.op.Filter(side, row.Seq)
@@ -220,15 +232,35 @@ const (
 )
 
 // do does what is not taking a row.
-func (p *partition) do(t task, at *place) error {
+func (p *partition) do(t task, at *place) (err error) {
 	p.reach(at)
 	switch t {
 	case taskCommit:
-		return p.op.Commit()
+		err = p.op.Commit()
 	case taskFinish:
-		return p.op.Finish()
+		err = p.op.Finish()
+	default:
+		return p.op.Flush()
 	}
-	return p.op.Flush()
+	if err == nil {
+		p.publish(true)
+		p.run.log.Debug("committed", "dir", p.dir, "rows", at.rows(), "watermark", at.low())
+	}
+	return err
+}
+
+// publish tells the monitor, if there is one, how the partition is doing.
+func (p *partition) publish(committed bool) {
+	if p.run.monitored == nil {
+		return
+	}
+	p.reporter.set(func(s *status) {
+		s.Summary, s.watermark, s.delays = p.op.Summary(), p.place().watermark, p.delays
+		if committed {
+			s.commits++
+			s.committed = time.Now()
+		}
+	})
 }
 
 // reach takes note of how far the sources have been read.

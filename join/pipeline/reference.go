@@ -1,7 +1,8 @@
 package pipeline
 
 // Reference describes the fields of a pipeline file, for whoever writes one.
-const Reference = `left, right
+const Reference = `name            of the pipeline, for metrics and logs; default: the name of this file, without its extension
+left, right
   file          what to read; - is standard input, for one side
   format        csv, jsonl or parquet; default: by the name, less .gz or .zst
   columns       [name, ...] of the fields of a csv without header; further fields are ignored

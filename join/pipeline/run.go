@@ -43,7 +43,12 @@ type Options struct {
 	// that make up a hundredth of its events or more, the most frequent first; nil is not.
 	HotKeys func([]HotKey)
 
-	Logger *slog.Logger // for the store
+	// Monitor tells others how the run is doing; nil is nobody.
+	Monitor *Monitor
+
+	// Logger is told when a run begins, goes on from an earlier one, commits (at the
+	// level debug), stops and ends, and given to the stores; nil is not.
+	Logger *slog.Logger
 }
 
 // Progress says how far a run is.
@@ -89,6 +94,9 @@ type run struct {
 
 	reporting sync.Mutex
 	rows      atomic.Int64 // read by this run
+	monitored *monitored   // nil if nobody asks
+	opened    atomic.Bool  // partitions can be asked for their status
+	log       *slog.Logger
 }
 
 // Run runs a pipeline to its end. An error that is an *InputError is the
@@ -106,14 +114,26 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 	if r.dir == "" {
 		r.dir = opts.TempDir
 	}
+	r.log = runLogger(opts.Logger, def)
+	if opts.Monitor != nil {
+		if r.monitored, err = opts.Monitor.begin(r); err != nil {
+			return s, err
+		}
+	}
 	defer func() {
+		if r.monitored != nil {
+			r.monitored.end(errors.Is(err, join.ErrInconsistent))
+		}
 		if cerr := r.close(); err == nil {
 			err = cerr
 		}
+		r.logEnd(s, err)
 	}()
 	if err := r.open(); err != nil {
 		return s, err
 	}
+	r.opened.Store(true)
+	r.logBegin()
 	if opts.HotKeys != nil {
 		r.hot = newHotKeys()
 	}

@@ -1,9 +1,5 @@
 package btree
 
-import (
-	"errors"
-)
-
 // A kid is what a change has made of a page, as its parent must learn it: one
 // kid if the page is still one, two if it was split, none if it is gone.
 type kid struct {
@@ -113,7 +109,7 @@ func (t *tree) settleRoot(kids []kid) error {
 		return nil
 	}
 	if t.height == maxHeight {
-		return errors.New("the tree has reached its greatest height")
+		return errTooHigh
 	}
 	n, err := t.newPage(kindInner, t.height)
 	if err != nil {
@@ -130,8 +126,18 @@ func (t *tree) settleRoot(kids []kid) error {
 	return nil
 }
 
-// plantRoot makes the tree an empty leaf.
+// plantRoot makes the tree an empty one: an empty leaf, or where pages are lent
+// no page at all.
 func (t *tree) plantRoot() error {
+	if t.lent() {
+		t.root, t.height = ref{}, 0
+		return nil
+	}
+	return t.plantLeaf()
+}
+
+// plantLeaf makes the tree an empty leaf.
+func (t *tree) plantLeaf() error {
 	n, err := t.newPage(kindLeaf, 0)
 	if err != nil {
 		return err
@@ -317,11 +323,7 @@ func (t *tree) separator(left, right page) ([]byte, error) {
 		}
 	}
 	a, b := t.keys[0], t.keys[1]
-	n := 0
-	for n < len(a) && a[n] == b[n] {
-		n++
-	}
-	return b[:n+1], nil
+	return b[:common(a, b)+1], nil
 }
 
 // splitInner inserts a cell into a full inner page and returns the two it makes.

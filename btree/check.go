@@ -7,7 +7,7 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// Check implements statelab.CheckStore: it verifies B1 to B8 of the package
+// Check implements statelab.CheckStore: it verifies B1 to B9 of the package
 // comment for the tree as it is and for its last commit, and the checksum on
 // disk of every page that is not waiting to be written. Writers wait meanwhile.
 func (s *Store) Check() error {
@@ -19,7 +19,11 @@ func (s *Store) Check() error {
 		return statelab.ErrClosed
 	}
 	c := checker{tree: &s.tree, disk: make(page, s.tree.pageSize)}
-	if err := c.check(); err != nil {
+	err := c.check()
+	if err == nil {
+		err = s.checkBuffer()
+	}
+	if err != nil {
 		return fmt.Errorf("check %s: %w", s.tree.name, err)
 	}
 	return nil
@@ -34,6 +38,9 @@ type checker struct {
 	disk page
 	last []byte // the key before
 	any  bool   // there was one
+
+	buffer bool // the tree is the write buffer
+	pages  int  // met
 }
 
 func (c *checker) check() error {
@@ -54,6 +61,28 @@ func (c *checker) check() error {
 		return err
 	}
 	return c.checkSlots()
+}
+
+// checkBuffer walks the write buffer, as a tree by itself whose pages are lent (B9).
+func (s *Store) checkBuffer() error {
+	b := &s.buffer
+	if b.height == 0 && b.pages != 0 {
+		return b.corrupt(0, fmt.Sprintf("B9: an empty write buffer of %d pages", b.pages))
+	}
+	c := checker{tree: &b.tree, buffer: true}
+	words := (b.pool.Frames()+firstPage)/64 + 1
+	c.seen, c.old = make([]uint64, words), make([]uint64, words)
+	c.into = c.seen
+	if b.height > 0 {
+		if _, err := c.walkTree(b.root, b.height-1, nil, nil, true); err != nil {
+			return err
+		}
+	}
+	held := len(b.snaps.allHeld())
+	if lent := b.pool.OnLoan(); c.pages != b.pages || c.pages+held != lent {
+		return b.corrupt(0, fmt.Sprintf("B9: a write buffer leads to %d pages, is said to have %d, and %d are held, of %d lent", c.pages, b.pages, held, lent))
+	}
+	return nil
 }
 
 // walk checks a root's maps and tree.
@@ -83,8 +112,11 @@ func (c *checker) walk(pos position, maps []ref) error {
 // meet notes that a page is reachable. It is known already if the tree as it
 // is leads to it too; to be met twice in one tree is an error (B2).
 func (c *checker) meet(r ref) (known bool, err error) {
+	c.pages++
 	switch {
-	case r.id >= c.space.end.Load():
+	case c.buffer && r.id >= firstPage+uint32(c.pool.Frames()):
+		return false, c.corrupt(r.id, "B9: a page beyond the frames is reachable")
+	case !c.buffer && r.id >= c.space.end.Load():
 		return false, c.corrupt(r.id, "B2: a page beyond the end is reachable")
 	case getBit(c.into, r.id):
 		return false, c.corrupt(r.id, "B2: a page is reachable twice")
@@ -96,7 +128,7 @@ func (c *checker) meet(r ref) (known bool, err error) {
 
 // verify checks the page on disk, if it is to be found there.
 func (c *checker) verify(r ref) error {
-	if c.pool.Dirty(r.id) {
+	if c.buffer || c.pool.Dirty(r.id) {
 		return nil
 	}
 	if err := c.readRaw(r.id, c.disk); err != nil {
@@ -124,7 +156,11 @@ func (c *checker) walkTree(r ref, level int, lower, upper []byte, root bool) (su
 	if err := c.verify(r); err != nil {
 		return sum, err
 	}
-	if err := p.validate(); err != nil {
+	if c.buffer {
+		if again := p.summarized(); again != sum {
+			return sum, c.corrupt(r.id, fmt.Sprintf("B5: summary %v is %v", sum, again))
+		}
+	} else if err := p.validate(); err != nil {
 		return sum, c.corrupt(r.id, err.Error())
 	}
 	switch {
@@ -180,7 +216,11 @@ func (c *checker) walkLeaf(p page, lower, upper []byte) error {
 			return c.corrupt(id, fmt.Sprintf("B1: key %d is out of order", i))
 		}
 		c.last, c.any = append(c.last[:0], key...), true
-		if r := p.record(i); r.spilled {
+		r := p.record(i)
+		if r.outlives && !r.covers || len(r.body) == 0 && !r.covers {
+			return c.corrupt(id, fmt.Sprintf("B9: record %d has no elements, or outlives, and does not cover", i))
+		}
+		if r.spilled {
 			if err := c.walkSpill(getSpill(r.body)); err != nil {
 				return err
 			}

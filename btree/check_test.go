@@ -12,7 +12,7 @@ import (
 // brokenStore returns a store of three levels with a spilled record, which was
 // committed and then changed.
 func brokenStore(t *testing.T, fs vfs.FS) *Store {
-	s := mustOpen(t, fs, Options{Options: statelab.Options{Memory: 8 << 20}})
+	s := mustOpen(t, fs, Options{WriteBuffer: WriteBufferOff, Options: statelab.Options{Memory: 8 << 20}})
 	for i := range 8000 {
 		mustPut(t, s, fmt.Sprintf("key %d of a certain length", i*7919%8000), string(make([]byte, 100)), int64(i))
 	}

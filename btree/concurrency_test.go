@@ -87,6 +87,7 @@ func besideAWriter(t *testing.T, fs vfs.FS, s *Store) {
 			mustDo(t, s.Apply(&b))
 		}
 		mustDo(t, s.Advance(int64(generation)))
+		mustDo(t, s.Check())
 		if generation%4 == 0 {
 			mustDo(t, s.Sync())
 		}

@@ -28,23 +28,27 @@ func (s *Store) checkpoint(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer s.tree.snaps.closeKept(c.snap)
+	defer s.tree.snaps.closeKept(c.snaps[0])
+	defer s.buffer.snaps.closeKept(c.snaps[1])
 	return storedir.Copy(s.options.FS, dir, s.identity(), s.meter, func() error { return s.writeCopy(dir, c) })
 }
 
-// openCopy returns a cursor over all there is now.
-func (s *Store) openCopy() (*cursor, error) {
+// openCopy returns a copier of all there is now.
+func (s *Store) openCopy() (*copier, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
 		return nil, statelab.ErrClosed
 	}
-	return &cursor{pager: s.tree.pager, pos: s.tree.position, snap: s.tree.snaps.openKept()}, nil
+	return &copier{
+		store: s, leaf: make(page, s.options.PageSize), buffered: s.buffer.position,
+		from:  &cursor{pager: s.tree.pager, pos: s.tree.position},
+		snaps: [2]*snapshot{s.tree.snaps.openKept(), s.buffer.snaps.openKept()},
+	}, nil
 }
 
 // writeCopy writes the tree of a copy, durably but for its name.
-func (s *Store) writeCopy(dir string, c *cursor) error {
-	to := &copier{store: s, from: c, leaf: make(page, s.options.PageSize)}
+func (s *Store) writeCopy(dir string, to *copier) error {
 	o := s.options
 	o.Memory = int64(minMemoryPages * o.PageSize)
 	name := filepath.Join(dir, treeName)
@@ -63,15 +67,18 @@ func (s *Store) writeCopy(dir string, c *cursor) error {
 
 // A copier appends the records of a snapshot to a new tree.
 type copier struct {
-	tree  // the new one
-	store *Store
-	from  *cursor
-	leaf  page // of the old one, being copied
-	key   []byte
-	body  []byte
+	tree     // the new one
+	store    *Store
+	from     *cursor
+	buffered position     // of the write buffer
+	snaps    [2]*snapshot // of tree and buffer
+	leaf     page         // of the old one, being copied
+	key      []byte
+	body     []byte
 }
 
-// run is one transaction: if it fails the whole file goes.
+// run copies the tree, and merges the write buffer into the copy. If it fails
+// the whole file goes.
 func (c *copier) run() error {
 	c.plant(c.from.pos.watermark)
 	c.begin()
@@ -85,6 +92,27 @@ func (c *copier) run() error {
 		c.rollback()
 		return err
 	}
+	c.commit()
+	return c.mergeBuffered()
+}
+
+// mergeBuffered brings the write buffer's records to the copy. A snapshot holds
+// the buffer's pages, so that no lock is needed for them.
+func (c *copier) mergeBuffered() error {
+	if c.buffered.height == 0 {
+		return nil
+	}
+	m := merge{tree: &c.tree}
+	c.begin()
+	err := m.in.open(c.store.buffer.pager, c.buffered, nil, nil)
+	if err == nil {
+		err = m.run()
+	}
+	if err != nil {
+		c.rollback()
+		return err
+	}
+	m.plant()
 	c.commit()
 	return nil
 }

@@ -12,6 +12,9 @@
 //	            |
 //	         overflow          what is too long for a leaf
 //
+// In front of it stands a write buffer in memory (buffer.go), so that a leaf is
+// written for many records, not for each.
+//
 // # Files
 //
 //	STORE    who made the directory (package storedir)
@@ -26,19 +29,41 @@
 // holds a root with all it leads to against change and reuse: that of the last
 // commit, which is durable, or that of an iterator. A page is used when the tree
 // as it is leads to it, held when only a snapshot does, and free otherwise.
-// A transaction is one Apply's change of pages, undone whole if a read or
-// write fails in its middle. A stream is bytes in overflow pages; a record's body is
+// A transaction is one change of pages, of an Apply or of a merge, undone whole if a read or
+// write fails in its middle. The main tree is the one of the file, as against
+// the write buffer, a tree whose pages are frames lent by the buffer pool. A
+// record of the buffer covers if it replaces what the main tree has of its key,
+// and outlives it if that dies no later; a merge brings records from the buffer
+// to the main tree. A stream is bytes in overflow pages; a record's body is
 // spilled when it is one, a key long when part of it is.
 //
 // # Life of a write
 //
-// Apply finds the leaf, makes it writable (in its place if it was born after the
-// newest snapshot, else as a copy), changes it, and tells its parent about the
-// copy, and so on up until nothing changes. Pages stay in the buffer pool
-// (package pool) until it is full or a commit writes them; what lives and dies in
-// between is never written. With a log the batch is appended to it, then made
-// durable as the durability says; when the log is long enough, and on
-// Close, a commit follows and the log begins anew. Without one, Sync is a commit.
+// Apply changes the write buffer. It finds the leaf there, makes it writable (in
+// its place if it was born after the newest snapshot, else as a copy), changes it,
+// and tells its parent about the copy, and so on up until nothing changes. The
+// main tree is not asked, but for expiries in its inner pages. With a log the
+// batch is appended to it, then made durable as the durability says.
+//
+// When the buffer is full, one stretch of keys after the other is merged into the
+// main tree (merge.go), round and round. The merge writes anew, packed and in
+// order, the leaves that get something, and what dies in the buffer never comes
+// to one. It makes new pages only, so that readers wait for no more than the
+// moment at its end in which the trees change. Pages stay in the buffer pool
+// (package pool) until it is full or a commit writes them.
+//
+// A commit merges everything, writes all pages, and then the root. Without a log
+// Sync is one; with a log it comes when the log is long enough, and on Close,
+// and the log begins anew.
+//
+// A batch too large for the buffer, or any where there is none, is applied to
+// the main tree in the same way, after what is buffered.
+//
+// # Life of a read
+//
+// A look-up goes to the buffer, and unless a record there covers to the main tree:
+// what both have of a key are the elements of one record. An iterator goes through
+// both side by side (overlay.go), each in its snapshot.
 //
 // # Time
 //
@@ -46,7 +71,7 @@
 // space comes back in three ways. Every inner page knows of each child when the
 // last element below it dies, and when the first leaf below it is wholly dead;
 // by that Advance goes straight to dead leaves and takes them out, without
-// reading them. A leaf that is copied, or full, is first rid of its dead
+// reading them. A leaf that is copied, full or merged into is first rid of its dead
 // elements. A spilled body is swept when its length has doubled.
 //
 // # Maintenance
@@ -66,6 +91,7 @@
 //	B6  No page that a snapshot sees is changed or free.
 //	B7  A stream's pages are full but the last at each level; a spill's payload and dieAt are those of its elements.
 //	B8  But during a commit, both root slots name the last one.
+//	B9  The write buffer's pages are those that it leads to and those held of it, and these are the frames that are lent; a record of it outlives only if it covers, and has elements unless it covers.
 //
 // # Limits
 //
@@ -78,6 +104,8 @@
 //
 // Copy-on-write trees with two roots go back to System R's shadow pages; LMDB and
 // bbolt are today's. Births in references, and held lists that pass from snapshot
-// to snapshot, are those of ZFS. Expiry bounds in inner pages are our own
+// to snapshot, are those of ZFS. A buffer of updates in front of a B-tree's leaves
+// is that of Graefe's write-optimised B-trees and, in inner nodes, of the buffer
+// trees of Arge and the B-epsilon-trees after them; ours is in memory alone. Expiry bounds in inner pages are our own
 // counterpart of the expiry bounds of an LSM-tree's tables.
 package btree

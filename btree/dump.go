@@ -22,7 +22,7 @@ func (s *Store) Dump(w io.Writer) error {
 	if err := d.walk(t.root, t.height-1); err != nil {
 		return fmt.Errorf("dump %s: %w", t.name, err)
 	}
-	return d.print(w, t)
+	return d.print(w, t, &s.buffer)
 }
 
 // A levelShape sums up the pages of a level.
@@ -88,7 +88,7 @@ func (d *dumper) leaf(p page) {
 	}
 }
 
-func (d *dumper) print(w io.Writer, t *tree) error {
+func (d *dumper) print(w io.Writer, t *tree, b *buffer) error {
 	end := int64(t.space.end.Load())
 	used := t.space.usedCount.Load()
 	held := int64(len(t.snaps.allHeld()))
@@ -110,6 +110,7 @@ func (d *dumper) print(w io.Writer, t *tree) error {
 	leaves := d.levels[0].pages
 	p.printf("records %d, of them %d spilled; %d elements in leaves; %d bytes in overflow pages\n",
 		d.levels[0].cells, d.spilled, d.elements, d.stream)
+	p.printf("write buffer: %d pages, merged beyond %d\n", b.pages, b.limit)
 	p.printf("leaves that follow their neighbour in the file: %d of %d\n", d.adjacent, max(leaves-1, 0))
 	return p.err
 }

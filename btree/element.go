@@ -72,6 +72,19 @@ func validBody(b []byte) (dieAt int64, ok bool) {
 	return dieAt, len(b) > 0
 }
 
+// bodySize returns the bytes of a body's elements without their headers, and
+// their last expiry.
+func bodySize(body []byte) (payload, dieAt int64) {
+	dieAt = statelab.MinWatermark
+	for len(body) > 0 {
+		element, expireAt, rest := nextElement(body)
+		payload += int64(len(element))
+		dieAt = max(dieAt, expireAt)
+		body = rest
+	}
+	return payload, dieAt
+}
+
 // bodyDieAt returns the last expiry of a body's elements.
 func bodyDieAt(body []byte) int64 {
 	dieAt, _ := validBody(body)
@@ -90,6 +103,23 @@ func appendLive(dst, body []byte, watermark int64) (out []byte, live int) {
 		body = rest
 	}
 	return dst, live
+}
+
+// countDead returns how many elements of a record are dead, of a spilled one only if all are.
+func countDead(r record, watermark int64) (n int64) {
+	if r.spilled {
+		if statelab.Expired(r.dieAt(), watermark) {
+			n++
+		}
+		return n
+	}
+	for body := r.body; len(body) > 0; {
+		var expireAt int64
+		if _, expireAt, body = nextElement(body); statelab.Expired(expireAt, watermark) {
+			n++
+		}
+	}
+	return n
 }
 
 // hasDead says whether an element of body is dead at the watermark.

@@ -39,29 +39,44 @@ func (s *Store) readBody(key []byte) ([]byte, int64, error) {
 	if s.closed {
 		return nil, 0, statelab.ErrClosed
 	}
-	t := &s.tree
-	leaf, at, exact, err := t.find(t.position, key, nil)
+	newer, covers, err := s.buffer.body(key)
 	if err != nil {
 		return nil, 0, fmt.Errorf("elements: %w", err)
 	}
-	if !exact {
+	if covers {
+		return newer, s.tree.watermark, nil
+	}
+	body, _, err := s.tree.body(key)
+	if err != nil {
+		return nil, 0, fmt.Errorf("elements: %w", err)
+	}
+	return append(body, newer...), s.tree.watermark, nil
+}
+
+// body returns the elements that the tree has of a key, and whether they cover.
+func (t *tree) body(key []byte) (body []byte, covers bool, err error) {
+	if t.height == 0 {
+		return nil, false, nil
+	}
+	leaf, at, exact, err := t.find(t.position, key, nil)
+	if err != nil || !exact {
 		leaf.release()
-		return nil, 0, statelab.ErrNotFound
+		return nil, false, err
 	}
 	r := leaf.record(at)
+	covers = r.covers
 	if !r.spilled {
-		body := append([]byte(nil), r.body...)
+		body = append(body, r.body...)
 		leaf.release()
-		return body, t.watermark, nil
+		return body, covers, nil
 	}
 	stream := getSpill(r.body).stream
 	leaf.release()
-	body, err := t.appendStream(nil, stream)
-	if err != nil {
-		return nil, 0, fmt.Errorf("elements: %w", err)
+	if body, err = t.appendStream(nil, stream); err != nil {
+		return nil, false, err
 	}
 	if _, ok := validBody(body); !ok {
-		return nil, 0, t.corrupt(stream.top.id, "a spilled body is no sequence of elements")
+		return nil, false, t.corrupt(stream.top.id, "a spilled body is no sequence of elements")
 	}
-	return body, t.watermark, nil
+	return body, covers, nil
 }

@@ -10,6 +10,9 @@ const expireLimit = 64
 // expire takes leaves out of the tree in which everything is dead (B5 leads to
 // them), at most expireLimit of them. A leaf is read only if it owns overflow pages.
 func (t *tree) expire() error {
+	if t.height == 0 {
+		return nil
+	}
 	sum, err := t.rootSummary()
 	if err != nil || !statelab.Expired(sum.firstDeath, t.watermark) {
 		return err
@@ -21,7 +24,7 @@ func (t *tree) expire() error {
 			t.rollback()
 			return err
 		}
-		if n == 0 {
+		if n == 0 || t.height == 0 {
 			break
 		}
 		left -= n
@@ -47,8 +50,7 @@ func (t *tree) expireSome(limit int) (int, error) {
 		return 0, err
 	}
 	if t.height == 1 {
-		r := t.root
-		if err := t.freeLeaf(r, sum.spills); err != nil {
+		if err := t.freeDeadLeaf(t.root, sum.spills); err != nil {
 			return 0, err
 		}
 		return 1, t.plantRoot()
@@ -68,7 +70,7 @@ func (t *tree) expireSome(limit int) (int, error) {
 			i++
 			continue
 		}
-		if err := t.freeLeaf(e.child, e.sum.spills); err != nil {
+		if err := t.freeDeadLeaf(e.child, e.sum.spills); err != nil {
 			return removed, err
 		}
 		if err := t.removeChild(&n, i); err != nil {
@@ -104,6 +106,20 @@ func (t *tree) firstDying() (node, error) {
 		r = n.child(at)
 		n.release()
 	}
+}
+
+// freeDeadLeaf frees a leaf in which everything is dead, and in the write buffer counts what.
+func (t *tree) freeDeadLeaf(r ref, spills bool) error {
+	if t.lent() {
+		n, err := t.get(r, 0)
+		if err != nil {
+			return err
+		}
+		for i := range n.count() {
+			t.died += countDead(n.record(i), t.watermark)
+		}
+	}
+	return t.freeLeaf(r, spills)
 }
 
 // freeLeaf frees a leaf and what its records own.

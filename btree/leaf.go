@@ -27,9 +27,14 @@ import (
 //	20     8    payload: bytes of its elements, live and dead, without headers
 //	28     8    dieAt: their last expiry
 //	36     8    sweepAt: at which length dead elements are next looked for
+//
+// In leaves of the write buffer, which are never written, bit 14 of the first
+// length says that the record covers, and that of the second that it outlives
+// what it covers (buffer.go); and a record that covers may have no elements.
 const (
 	leafCellHeader = 4
-	lengthMask     = 0x7fff
+	lengthMask     = 0x3fff
+	bufferMark     = 0x4000 // covers, in the length of the key field; outlives, in that of the body field
 	longKey        = 0x8000 // in the length of the key field, of leaf and inner cells
 	spilledBody    = 0x8000 // in the length of the body field
 	spillSize      = 44
@@ -71,6 +76,8 @@ type record struct {
 	long    bool
 	body    []byte // field
 	spilled bool
+
+	covers, outlives bool // of the write buffer's only
 }
 
 func (p page) record(i int) record { return getRecord(p[p.slot(i):]) }
@@ -82,6 +89,7 @@ func getRecord(b page) record {
 	return record{
 		key: b[leafCellHeader:body:body], long: k&longKey != 0,
 		body: b[body:end:end], spilled: v&spilledBody != 0,
+		covers: k&bufferMark != 0, outlives: v&bufferMark != 0,
 	}
 }
 
@@ -94,13 +102,23 @@ func (r record) appendCell(dst []byte) []byte {
 	if r.spilled {
 		v |= spilledBody
 	}
+	if r.covers {
+		k |= bufferMark
+	}
+	if r.outlives {
+		v |= bufferMark
+	}
 	dst = append(dst, byte(k), byte(k>>8), byte(v), byte(v>>8))
 	dst = append(dst, r.key...)
 	return append(dst, r.body...)
 }
 
-// dieAt returns the last expiry of the record's elements.
+// dieAt returns when the record is of no use any more: the last expiry of its
+// elements, but never if it covers what would be alive again without it.
 func (r record) dieAt() int64 {
+	if r.covers && !r.outlives {
+		return statelab.NoExpiry
+	}
 	if r.spilled {
 		return int64(binary.LittleEndian.Uint64(r.body[28:]))
 	}
@@ -178,6 +196,9 @@ func (p page) overwriteRecord(i int, cell []byte) {
 func validateLeafCell(b page, pageSize int) (int, summary, error) {
 	if len(b) < leafCellHeader {
 		return 0, summary{}, errors.New("it is cut short")
+	}
+	if (b.u16(0)|b.u16(2))&bufferMark != 0 {
+		return 0, summary{}, errors.New("it is one of a write buffer")
 	}
 	size := leafCellHeader + b.u16(0)&lengthMask + b.u16(2)&lengthMask
 	if size > len(b) || size > maxLeafCell(pageSize) {

@@ -65,6 +65,9 @@ func (s *Store) openLog(first uint64) error {
 	if s.options.Durability != statelab.DurabilityCheckpoint {
 		return nil
 	}
+	if err := s.mergeAll(); err != nil {
+		return err
+	}
 	if err := s.tree.persist(0); err != nil {
 		return err
 	}
@@ -99,9 +102,12 @@ func (s *Store) replay(payload []byte) error {
 	s.dirty = true
 	switch {
 	case len(payload) > 0 && payload[0] == logBatch:
-		return s.tree.apply(statelab.ReadOps(payload[1:]))
+		if err := s.apply(func() statelab.OpReader { return statelab.ReadOps(payload[1:]) }); err != nil {
+			return err
+		}
+		return s.relieve()
 	case len(payload) == 9 && payload[0] == logAdvance:
-		s.tree.watermark = max(s.tree.watermark, int64(binary.LittleEndian.Uint64(payload[1:])))
+		s.advanceTo(max(s.tree.watermark, int64(binary.LittleEndian.Uint64(payload[1:]))))
 		return s.expire()
 	}
 	return fmt.Errorf("replay: %w", errUnknownRecord)

@@ -244,8 +244,12 @@ func look(t *testing.T, s *Store, m *model, views []view, rng *rand.Rand) []view
 
 func runModel(t *testing.T, sh shape, seed uint64) {
 	fs := vfs.NewMem()
+	buffer := int64(0)
+	if seed%3 == 2 {
+		buffer = WriteBufferOff
+	}
 	open := func() *Store {
-		s, err := Open("/s", &Options{PageSize: sh.pageSize, Options: statelab.Options{FS: fs, Memory: sh.memory, Maintenance: statelab.MaintenanceInline}})
+		s, err := Open("/s", &Options{PageSize: sh.pageSize, WriteBuffer: buffer, Options: statelab.Options{FS: fs, Memory: sh.memory, Maintenance: statelab.MaintenanceInline}})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

@@ -3,6 +3,7 @@ package btree
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/spec"
@@ -23,10 +24,20 @@ type Options struct {
 	PageSize int
 
 	// LogLimit is the length of the log in bytes at which the tree is committed
-	// and the log begun anew, so that recovery has no more to replay; zero is
-	// 64 MiB. There is no log with DurabilityCheckpoint. It is of IndexPaged only.
+	// and the log begun anew, so that recovery has no more to replay; zero is as
+	// much as Memory, since a commit empties the write buffer. There is no log with
+	// DurabilityCheckpoint. It is of IndexPaged only.
 	LogLimit int64
+
+	// WriteBuffer is how much of Memory, in bytes, the write buffer may take of
+	// the pool's pages when it has something to hold; zero is three quarters, and WriteBufferOff
+	// is none: every change then goes to its leaf at once. So it is with a Memory
+	// of fewer than 32 pages. It is of IndexPaged only.
+	WriteBuffer int64
 }
+
+// WriteBufferOff is the Options.WriteBuffer of a tree that has none.
+const WriteBufferOff = -1
 
 // Index says where the tree is kept.
 type Index uint8
@@ -54,12 +65,14 @@ const (
 	DefaultPageSize = 4 << 10 // bytes: what a disk moves at a time
 	MinPageSize     = 4 << 10
 	MaxPageSize     = 64 << 10 // offsets in a page have 16 bits
-	DefaultLogLimit = 64 << 20
 	MinLogLimit     = 64 << 10
 
 	// minMemoryPages is how many pages Options.Memory must hold: a pool that the
 	// writer cannot exhaust, and its scratch space.
 	minMemoryPages = 16
+
+	// bufferedPages is how many it must hold for a write buffer besides.
+	bufferedPages = 32
 )
 
 // Params describes what a backend spec can set.
@@ -70,10 +83,33 @@ func Params() []spec.Param[Options] {
 		spec.Size("page_size", "Size of a page, a power of two, fixed when the store is made.",
 			spec.FormatSize(DefaultPageSize), MinPageSize, MaxPageSize,
 			func(o *Options) *int { return &o.PageSize }),
-		spec.Size("log_limit", "Length of the log at which the tree is committed and the log begun anew.",
-			spec.FormatSize(DefaultLogLimit), MinLogLimit, 1<<40,
-			func(o *Options) *int64 { return &o.LogLimit }),
+		autoSize("log_limit", "Length of the log at which the tree is committed and the log begun anew; auto is as much as memory.",
+			[]string{"auto"}, MinLogLimit, func(o *Options) *int64 { return &o.LogLimit }),
+		autoSize("write_buffer", "How much of the memory may hold changes that have yet to be merged into leaves, many into each; auto is three quarters.",
+			[]string{"auto", "off"}, MinPageSize, func(o *Options) *int64 { return &o.WriteBuffer }),
 	}
+}
+
+// autoSize is a parameter that takes a size, or one of words: the first stands
+// for 0 and the second for -1.
+func autoSize(name, doc string, words []string, least int64, field func(*Options) *int64) spec.Param[Options] {
+	const most = 1 << 40
+	set := func(o *Options, value string) error {
+		for i, w := range words {
+			if value == w {
+				*field(o) = int64(-i)
+				return nil
+			}
+		}
+		n, err := spec.ParseSize(value)
+		if err == nil && (n < least || n > most) {
+			err = errors.New("out of range")
+		}
+		*field(o) = n
+		return err
+	}
+	allowed := fmt.Sprintf("%s, %s to %s", strings.Join(words, ", "), spec.FormatSize(least), spec.FormatSize(most))
+	return spec.Param[Options]{Name: name, Doc: doc, Default: words[0], Values: []string{allowed}, Set: set}
 }
 
 // resolve returns a copy of o, which may be nil, with zeros replaced by
@@ -92,8 +128,8 @@ func (o *Options) resolve() (Options, error) {
 	switch {
 	case r.Index == IndexPaged:
 		faults = append(faults, r.resolvePaged())
-	case r.PageSize != 0 || r.LogLimit != 0:
-		faults = append(faults, fmt.Errorf("PageSize and LogLimit are of index paged, not %s", r.Index))
+	case r.PageSize != 0 || r.LogLimit != 0 || r.WriteBuffer != 0:
+		faults = append(faults, fmt.Errorf("PageSize, LogLimit and WriteBuffer are of index paged, not %s", r.Index))
 	}
 	return r, errors.Join(faults...)
 }
@@ -104,7 +140,13 @@ func (r *Options) resolvePaged() error {
 		r.Memory = statelab.DefaultMemory
 	}
 	if r.LogLimit == 0 {
-		r.LogLimit = DefaultLogLimit
+		r.LogLimit = max(r.Memory, MinLogLimit)
+	}
+	if r.WriteBuffer == 0 {
+		r.WriteBuffer = r.Memory / 4 * 3
+	}
+	if r.WriteBuffer < WriteBufferOff || r.WriteBuffer > r.Memory {
+		faults = append(faults, fmt.Errorf("WriteBuffer is %d bytes, not up to the %d of Memory", r.WriteBuffer, r.Memory))
 	}
 	if r.LogLimit < MinLogLimit {
 		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))

@@ -1,6 +1,7 @@
 package btree
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -130,6 +131,17 @@ func (p page) summary() summary { return summary{p.i64(32), p.i64(40), p.spills(
 func (p page) setSummary(dieAt, firstDeath int64) {
 	p.setI64(32, dieAt)
 	p.setI64(40, firstDeath)
+}
+
+// summarized returns the summary that the page should have.
+func (p page) summarized() summary {
+	c := page(bytes.Clone(p))
+	if c.kind() == kindLeaf {
+		c.summarizeLeaf()
+	} else {
+		c.summarizeInner()
+	}
+	return c.summary()
 }
 
 // used returns the bytes that slots and cells take.

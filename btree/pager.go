@@ -24,8 +24,10 @@ const (
 var countNames = [pool.Kinds]string{countLeaf: "leaf", countInner: "inner", countOverflow: "overflow"}
 
 // A pager is the file as pages: the pool in front of it, and what is free in it.
+// That of the write buffer has no file: its pages are frames lent by the pool,
+// and their ids are those of the frames, from firstPage on.
 type pager struct {
-	file     vfs.File // of the pages; what it writes is counted as such
+	file     vfs.File // of the pages; what it writes is counted as such; nil: none
 	roots    vfs.File // the same, and what it writes is counted as the store's description of itself
 	name     string
 	pageSize int
@@ -39,6 +41,9 @@ type node struct {
 	pool.Page
 	page
 }
+
+// lent says whether the pages are lent by the pool.
+func (g *pager) lent() bool { return g.file == nil }
 
 // release gives the pin up; a node that is none has none.
 func (n *node) release() {
@@ -67,8 +72,11 @@ func (g *pager) getOverflow(r ref, level int) (node, error) {
 }
 
 func (g *pager) getKind(r ref, kind byte, level int) (node, error) {
-	h, err := g.pool.Get(r.id)
-	if err != nil {
+	var h pool.Page
+	var err error
+	if g.lent() {
+		h = g.pool.Lent(r.id - firstPage)
+	} else if h, err = g.pool.Get(r.id); err != nil {
 		return node{}, err
 	}
 	n := node{h, h.Bytes()}

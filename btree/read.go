@@ -32,6 +32,43 @@ func (g *pager) find(pos position, key []byte, path *[maxHeight]step) (leaf node
 	}
 }
 
+// appendRecord appends what is alive of a key's record to dst, and says whether
+// there is anything: what the main tree has, and behind that what the write
+// buffer has, unless it covers. mu is held.
+func (s *Store) appendRecord(dst, key []byte) (out []byte, found bool, err error) {
+	var leaf node
+	at, buffered := 0, false
+	if b := &s.buffer; b.height > 0 {
+		if leaf, at, buffered, err = b.find(b.position, key, nil); err != nil {
+			return dst, false, err
+		}
+	}
+	out = dst
+	if !buffered || !leaf.record(at).covers {
+		if out, found, err = s.tree.appendOwn(dst, key); err != nil {
+			return dst, false, err
+		}
+	}
+	if !buffered {
+		return out, found, nil
+	}
+	out, more, err := s.buffer.appendValue(out, &leaf, at, s.buffer.watermark)
+	if err != nil {
+		return dst, false, err
+	}
+	return out, found || more, nil
+}
+
+// appendOwn is appendRecord of what the tree itself has.
+func (t *tree) appendOwn(dst, key []byte) ([]byte, bool, error) {
+	leaf, at, exact, err := t.find(t.position, key, nil)
+	if err != nil || !exact {
+		leaf.release()
+		return dst, false, err
+	}
+	return t.appendValue(dst, &leaf, at, t.watermark)
+}
+
 // childFor returns the cell of an inner page whose subtree is key's. On error
 // n is released.
 func (g *pager) childFor(n *node, key []byte) (int, error) {

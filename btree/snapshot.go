@@ -19,7 +19,6 @@ type snapshot struct {
 	users   int // iterators; the durable root counts as one
 	kept    int // of them, those that I8 does not end
 	durable bool
-	failed  bool // its iterators answer ErrSnapshotTooOld (I8)
 	held    []ref
 	pinned  int // of held, those that the durable root does not see
 }
@@ -51,11 +50,13 @@ func (s *snapshots) restart(epoch uint64) {
 	s.list = []*snapshot{{epoch: epoch, users: 1, durable: true}}
 }
 
-// open returns the snapshot of what is now, which close gives up.
+// open returns the snapshot of what is now, which close gives up. It is the
+// newest if nothing has changed since; but that may be gone, and the one before
+// it is of an earlier epoch.
 func (s *snapshots) open() *snapshot {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.list); n > 0 && !s.changed && !s.list[n-1].failed {
+	if n := len(s.list); n > 0 && !s.changed && s.list[n-1].epoch+1 == s.epoch {
 		s.list[n-1].users++
 		return s.list[n-1]
 	}
@@ -148,9 +149,7 @@ func (s *snapshots) reap(release func(ref)) {
 			}
 			before.held = append(before.held, r)
 		}
-		if !sn.failed {
-			s.spare = append(s.spare, sn)
-		}
+		s.spare = append(s.spare, sn)
 	}
 	clear(s.list[len(kept):])
 	s.list = kept
@@ -215,19 +214,4 @@ func (s *snapshots) pinned() int {
 		}
 	}
 	return n
-}
-
-// failOldest makes the oldest iterators' snapshot fail, gives it up for them
-// and says whether there was one. The durable root's own snapshot is kept; iterators that
-// share it lose nothing, since what it holds is not held for them.
-func (s *snapshots) failOldest() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, sn := range s.list {
-		if !sn.durable && !sn.failed && sn.kept == 0 && sn.users > 0 {
-			sn.failed, sn.users, s.idle = true, 0, true
-			return true
-		}
-	}
-	return false
 }

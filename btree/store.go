@@ -44,10 +44,13 @@ type Store struct {
 	mu     sync.RWMutex
 	closed bool // guarded by mu
 	tree   tree
+	buffer buffer   // in front of the tree
+	merge  merge    // of the one into the other
 	log    *wal.Log // nil under DurabilityCheckpoint
 	dirty  bool     // something was applied or advanced since the last commit
 
-	iterators sync.Pool // of *cursor
+	views     views
+	iterators sync.Pool // of *overlay
 
 	batches, ops, logical, commits atomic.Int64
 	longestAdvance                 atomic.Int64 // nanoseconds
@@ -99,8 +102,7 @@ func (s *Store) open() error {
 	if err := s.settle(); err != nil {
 		return err
 	}
-	name := filepath.Join(s.dir.Path, treeName)
-	if err := s.tree.open(s.options, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
+	if err := s.openTrees(); err != nil {
 		return err
 	}
 	if s.dir.Fresh {
@@ -110,7 +112,25 @@ func (s *Store) open() error {
 	if err != nil {
 		return err
 	}
+	s.advanceTo(s.tree.watermark)
 	return s.openLog(firstLog)
+}
+
+// openTrees opens the tree and the write buffer, within the memory.
+func (s *Store) openTrees() error {
+	o, name := s.options, filepath.Join(s.dir.Path, treeName)
+	buffered := o.WriteBuffer > 0 && o.Memory >= int64(bufferedPages*o.PageSize)
+	if buffered {
+		o.Memory -= int64(bufferOwn * o.PageSize)
+	}
+	if err := s.tree.open(o, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
+		return err
+	}
+	s.buffer.open(&s.tree)
+	if buffered {
+		s.buffer.enable(o.WriteBuffer)
+	}
+	return nil
 }
 
 // settle compares the options with the fixed settings of a directory that is not fresh.
@@ -148,6 +168,7 @@ func (s *Store) create() error {
 	if err := s.tree.create(firstLog); err != nil {
 		return err
 	}
+	s.advanceTo(s.tree.watermark)
 	if err := s.options.FS.SyncDir(s.dir.Path); err != nil {
 		return err
 	}
@@ -168,16 +189,7 @@ func (s *Store) Get(dst, key []byte) ([]byte, error) {
 	if s.closed {
 		return dst, statelab.ErrClosed
 	}
-	t := &s.tree
-	leaf, at, exact, err := t.find(t.position, key, nil)
-	if err != nil {
-		return dst, fmt.Errorf("get: %w", err)
-	}
-	if !exact {
-		leaf.release()
-		return dst, statelab.ErrNotFound
-	}
-	out, found, err := t.appendValue(dst, &leaf, at, t.watermark)
+	out, found, err := s.appendRecord(dst, key)
 	if err != nil {
 		return dst, fmt.Errorf("get: %w", err)
 	}
@@ -210,7 +222,7 @@ func (s *Store) Apply(b *statelab.Batch) error {
 func (s *Store) applyLocked(b *statelab.Batch) (wal.Pos, error) {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	pos, err := s.change(func() error { return s.tree.apply(b.Ops()) }, func() (wal.Pos, error) {
+	pos, err := s.change(func() error { return s.apply(b.Ops) }, func() (wal.Pos, error) {
 		return s.log.Append([]byte{logBatch}, b.Bytes())
 	})
 	if err != nil {
@@ -251,10 +263,20 @@ func (s *Store) change(tree func() error, log func() (wal.Pos, error)) (wal.Pos,
 // boundSnapshots fails the oldest iterators while pages held for iterators
 // alone are more than a quarter of the memory (I8).
 func (s *Store) boundSnapshots() {
-	t := &s.tree
-	for int64(t.snaps.pinned()*t.pageSize) > s.options.Memory/4 && t.snaps.failOldest() {
-		t.snaps.reap(t.releasePage)
+	for s.pinned() > s.options.Memory/4 {
+		oldest := s.views.failOldest()
+		if oldest == nil {
+			return
+		}
+		s.closeSnapshots(oldest)
+		s.tree.snaps.reap(s.tree.releasePage)
+		s.buffer.snaps.reap(s.buffer.releasePage)
 	}
+}
+
+// pinned returns the bytes of pages held for iterators alone.
+func (s *Store) pinned() int64 {
+	return int64(s.tree.snaps.pinned()+s.buffer.snaps.pinned()) * int64(s.tree.pageSize)
 }
 
 func logicalBytes(b *statelab.Batch) int64 {
@@ -298,7 +320,7 @@ func (s *Store) advanceLocked(watermark int64) (wal.Pos, error) {
 		return wal.Pos{}, s.usable()
 	}
 	pos, err := s.change(func() error {
-		s.tree.watermark = watermark
+		s.advanceTo(watermark)
 		return nil
 	}, func() (wal.Pos, error) {
 		return s.log.Append(encodeAdvance(watermark))
@@ -319,8 +341,12 @@ func (s *Store) usable() error {
 	return s.tree.failed.Err()
 }
 
-// maintain cuts a log that is long enough short by a commit. The writer's lock is held.
+// maintain relieves the write buffer, and cuts a log that is long enough short
+// by a commit. The writer's lock is held.
 func (s *Store) maintain() error {
+	if err := s.relieve(); err != nil {
+		return err
+	}
 	if s.log != nil && s.log.Size() >= s.options.LogLimit {
 		return s.commit()
 	}
@@ -332,6 +358,9 @@ func (s *Store) maintain() error {
 // mu is held.
 func (s *Store) expire() error {
 	err := s.tree.expire()
+	if err == nil {
+		err = s.buffer.expire()
+	}
 	if err == nil || s.tree.failed.Err() != nil {
 		return s.tree.failed.Err()
 	}
@@ -342,6 +371,9 @@ func (s *Store) expire() error {
 // commit makes the tree durable and cuts the log short. The writer's lock is held.
 func (s *Store) commit() error {
 	start, before := time.Now(), s.pageBytes()
+	if err := s.mergeAll(); err != nil {
+		return err
+	}
 	segment := uint64(0)
 	if s.log != nil {
 		var err error
@@ -418,7 +450,7 @@ func (s *Store) Stats() statelab.Stats {
 		LogicalBytes:   s.logical.Load(),
 		Flushes:        s.commits.Load(),
 		LongestAdvance: time.Duration(s.longestAdvance.Load()),
-		DroppedDead:    s.tree.deadOps,
+		DroppedDead:    s.tree.deadOps + s.tree.died + s.buffer.deadOps + s.buffer.died,
 		Records:        -1,
 		Files:          1,
 	}
@@ -432,8 +464,8 @@ func (s *Store) Stats() statelab.Stats {
 		st.Cache = append(st.Cache, statelab.CacheStats{Kind: name, Hits: counts[kind].Hits, Misses: counts[kind].Misses})
 	}
 	st.CacheBytes, st.CachePolicy = int64(t.pool.Frames()*t.pool.Charge()), "clock"
-	st.Memory = t.pool.Memory() + int64(len(t.txn.images)+len(t.scratch)) + t.space.memory.Load()
-	st.Pinned = int64(t.snaps.pinned() * t.pageSize)
+	st.Memory = t.pool.Memory() + t.ownMemory() + s.buffer.ownMemory() + t.space.memory.Load()
+	st.Pinned = s.pinned()
 	st.Disk = t.size.Load()
 	if s.log != nil {
 		st.Disk += s.log.Disk()

@@ -25,9 +25,10 @@ type tree struct {
 	position
 	logger  *slog.Logger
 	snaps   snapshots
-	failed  latch.Latch // of writes
-	maps    []ref       // map pages, by stretch; the zero ref where there is none yet
-	durable root        // of the last commit
+	failed  *latch.Latch // of writes
+	pages   int          // of a tree of lent pages: those it leads to
+	maps    []ref        // map pages, by stretch; the zero ref where there is none yet
+	durable root         // of the last commit
 	txn     txn
 
 	path    [maxHeight]step // of the last descent, by level
@@ -37,7 +38,9 @@ type tree struct {
 	kids    [2]kid          // what a change has made of a page, on its way up
 	sep     []byte          // separator field of the second kid
 	keys    [2][]byte       // whole keys on both sides of a split
+	beneath int             // bytes of live elements under those that the write buffer has of a key
 	deadOps int64           // elements dead when they came
+	died    int64           // elements that died in the write buffer
 
 	liveBody, liveCell []byte // the record being squeezed
 }
@@ -54,7 +57,7 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 	if err != nil {
 		return err
 	}
-	t.logger = o.Logger
+	t.logger, t.failed = o.Logger, new(latch.Latch)
 	size := o.PageSize
 	images := imageCount(int(o.Memory / int64(size)))
 	t.txn.images = make([]byte, images*size)
@@ -85,6 +88,9 @@ func tellOf(told func(statelab.BlockAccess), bytes int) func(uint32, uint8, stat
 		told(a)
 	}
 }
+
+// ownMemory returns the bytes that a tree takes beside its pages.
+func (t *tree) ownMemory() int64 { return int64(len(t.txn.images) + len(t.scratch)) }
 
 // close gives up what open took; of a tree that was not opened that is nothing.
 func (t *tree) close() error {

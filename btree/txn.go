@@ -14,6 +14,7 @@ type txn struct {
 	epoch  uint64   // of pages born in it
 	frozen uint64   // epoch of the newest snapshot: pages born by then are copied
 	before position // of the tree, to go back to
+	dead   [2]int64 // counts of the tree, likewise
 	kept   []kept
 	images []byte // of kept pages
 	born   []uint32
@@ -39,6 +40,13 @@ func imageCount(frames int) int { return max(minImages, min(maxImages, frames/64
 func (x *txn) keptStamp() uint64 { return x.no * 2 }
 func (x *txn) bornStamp() uint64 { return x.no*2 + 1 }
 
+// beginBeside opens a transaction that changes no page that is there, so that
+// readers need not wait for it but for its commit.
+func (t *tree) beginBeside() {
+	t.begin()
+	t.txn.frozen = t.txn.epoch
+}
+
 // begin opens a transaction.
 func (t *tree) begin() {
 	t.snaps.reap(t.releasePage)
@@ -46,6 +54,7 @@ func (t *tree) begin() {
 	x.last++
 	x.epoch = t.snaps.change()
 	x.no, x.frozen, x.before = x.last, t.snaps.newest(), t.position
+	x.dead = [2]int64{t.deadOps, t.died}
 }
 
 // commit ends the transaction: what it freed is free, or held for snapshots.
@@ -68,10 +77,10 @@ func (t *tree) rollback() {
 		k.h.Unpin()
 	}
 	for _, id := range x.born {
-		t.space.unuse(id)
+		t.unuse(id)
 		t.releasePage(ref{id: id})
 	}
-	t.position = x.before
+	t.position, t.deadOps, t.died = x.before, x.dead[0], x.dead[1]
 	x.end()
 }
 
@@ -84,7 +93,7 @@ func (x *txn) end() {
 
 // discard makes a page that is no longer reachable free, unless a snapshot sees it.
 func (t *tree) discard(r ref) {
-	t.space.unuse(r.id)
+	t.unuse(r.id)
 	if !t.snaps.hold(r) {
 		t.releasePage(r)
 	}
@@ -92,21 +101,54 @@ func (t *tree) discard(r ref) {
 
 // releasePage makes a page free that nobody sees.
 func (t *tree) releasePage(r ref) {
+	if t.lent() {
+		t.pool.Return(r.id - firstPage)
+		return
+	}
 	t.pool.Drop(r.id)
 	t.space.release(r.id)
 }
 
-// newPage returns a new page, pinned.
-func (t *tree) newPage(kind byte, level int) (node, error) {
+// unuse says that the tree as it is does not lead to a page any more.
+func (t *tree) unuse(id uint32) {
+	if t.lent() {
+		t.pages--
+		return
+	}
+	t.space.unuse(id)
+}
+
+// takePage returns a page for a new id, pinned.
+func (t *tree) takePage(kind byte) (uint32, pool.Page, error) {
+	if t.lent() {
+		h, err := t.pool.Borrow()
+		if err == pool.ErrNoLoan {
+			return 0, h, errBufferFull
+		}
+		if err != nil {
+			return 0, h, t.failed.Set(err)
+		}
+		t.pages++
+		return h.Frame() + firstPage, h, nil
+	}
 	id, err := t.space.alloc()
 	if err != nil {
-		return node{}, err
+		return 0, pool.Page{}, err
 	}
 	h, err := t.pool.New(id, countKind(kind))
 	if err != nil {
 		t.space.unuse(id)
 		t.space.release(id)
-		return node{}, t.failed.Set(err)
+		return 0, h, t.failed.Set(err)
+	}
+	return id, h, nil
+}
+
+// newPage returns a new page, pinned.
+func (t *tree) newPage(kind byte, level int) (node, error) {
+	id, h, err := t.takePage(kind)
+	if err != nil {
+		return node{}, err
 	}
 	t.txn.born = append(t.txn.born, id)
 	h.SetStamp(t.txn.bornStamp())
@@ -118,7 +160,7 @@ func (t *tree) newPage(kind byte, level int) (node, error) {
 // free frees a page of the tree. Where it stands in the pool, born in this very
 // transaction, its place can be used again at once.
 func (t *tree) free(r ref) {
-	if t.pool.Stamped(r.id, t.txn.bornStamp()) {
+	if !t.lent() && t.pool.Stamped(r.id, t.txn.bornStamp()) {
 		t.space.unuse(r.id)
 		t.releasePage(r)
 		return
@@ -126,16 +168,24 @@ func (t *tree) free(r ref) {
 	t.txn.freed = append(t.txn.freed, r)
 }
 
+// markDirty says that a page is about to be changed.
+func (t *tree) markDirty(n *node) error {
+	if t.lent() {
+		return nil
+	}
+	return t.failed.Set(t.pool.MarkDirty(n.Page))
+}
+
 // writable makes n a page that may be changed in this transaction: the same,
 // or a copy of it under another reference, which its parent must then be told.
 func (t *tree) writable(n *node) error {
 	x := &t.txn
 	if s := n.Stamp(); s == x.keptStamp() || s == x.bornStamp() {
-		return t.failed.Set(t.pool.MarkDirty(n.Page))
+		return t.markDirty(n)
 	}
 	if n.birth() > x.frozen && len(x.kept) < len(x.images)/t.pageSize {
-		if err := t.pool.MarkDirty(n.Page); err != nil {
-			return t.failed.Set(err)
+		if err := t.markDirty(n); err != nil {
+			return err
 		}
 		copy(x.images[len(x.kept)*t.pageSize:], n.page)
 		n.SetStamp(x.keptStamp())

@@ -6,15 +6,18 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// apply makes the operations of a batch take effect, all or none.
-func (t *tree) apply(ops statelab.OpReader) error {
+// apply makes the operations of a batch take effect in the tree itself, all or none.
+func (t *tree) apply(ops statelab.OpReader) error { return t.applyBy(ops, t.applyOp) }
+
+// applyBy makes the operations of a batch take effect by one, all or none.
+func (t *tree) applyBy(ops statelab.OpReader, one func(statelab.Op) error) error {
 	t.begin()
 	for {
 		op, ok := ops.Next()
 		if !ok {
 			break
 		}
-		if err := t.applyOp(op); err != nil {
+		if err := one(op); err != nil {
 			t.rollback()
 			return err
 		}
@@ -38,7 +41,7 @@ func (t *tree) applyOp(op statelab.Op) error {
 	case op.Kind == statelab.OpDelete || dead:
 		return t.remove(op.Key)
 	default:
-		return t.put(op)
+		return t.put(op, record{})
 	}
 }
 
@@ -84,18 +87,22 @@ func (t *tree) freeBody(r record) error {
 	return t.freeStream(getSpill(r.body).stream)
 }
 
-// put makes a live element the record, or appends it.
-func (t *tree) put(op statelab.Op) error {
+// put makes a live element the record, or appends it. What is put, or appended
+// to nothing, is marked as mark is.
+func (t *tree) put(op statelab.Op, mark record) error {
 	leaf, at, exact, err := t.openLeaf(op.Key)
 	if err != nil {
 		return err
 	}
 	defer leaf.release()
 
-	var r record
+	r := record{covers: mark.covers, outlives: mark.outlives}
 	if exact {
 		old := leaf.record(at)
 		r.key, r.long = old.key, old.long
+		if op.Kind == statelab.OpAppend {
+			r.covers, r.outlives = old.covers, old.outlives
+		}
 	} else if r.key, r.long, err = t.newKeyField(t.bodies[:0], op.Key); err != nil {
 		return err
 	}
@@ -149,8 +156,8 @@ func (t *tree) openLeaf(key []byte) (leaf node, at int, exact bool, err error) {
 // newBody returns the body field of live elements, which are in t.bodies and
 // have so many bytes, and the element of op behind them.
 func (t *tree) newBody(elements []byte, live, keySize int, op statelab.Op) (field []byte, spilled bool, err error) {
-	if live+len(op.Value) > statelab.MaxRecordSize {
-		return nil, false, tooLarge(op, live)
+	if all := live + t.beneath; all+len(op.Value) > statelab.MaxRecordSize {
+		return nil, false, tooLarge(op, all)
 	}
 	dieAt := max(bodyDieAt(elements), op.ExpireAt)
 	body := appendElementHeader(elements, len(op.Value), op.ExpireAt)
@@ -178,11 +185,15 @@ func tooLarge(op statelab.Op, live int) error {
 // extend returns the body field of record r with the element of op behind it.
 func (t *tree) extend(r record, keySize int, op statelab.Op) (field []byte, spilled bool, err error) {
 	if !r.spilled {
+		if t.lent() {
+			t.died += countDead(r, t.watermark)
+		}
 		elements, live := appendLive(t.bodies[:0], r.body, t.watermark)
 		return t.newBody(elements, live, keySize, op)
 	}
 	s := getSpill(r.body)
-	if s.stream.length >= s.sweepAt || s.payload+int64(len(op.Value)) > statelab.MaxRecordSize {
+	most := statelab.MaxRecordSize - int64(t.beneath+len(op.Value))
+	if s.stream.length >= s.sweepAt || s.payload > most {
 		elements, live, swept, err := t.sweep(&s, keySize)
 		if err != nil {
 			return nil, false, err
@@ -191,8 +202,8 @@ func (t *tree) extend(r record, keySize int, op statelab.Op) (field []byte, spil
 			return t.newBody(elements, live, keySize, op)
 		}
 	}
-	if s.payload+int64(len(op.Value)) > statelab.MaxRecordSize {
-		return nil, false, tooLarge(op, int(s.payload))
+	if s.payload > most {
+		return nil, false, tooLarge(op, int(s.payload)+t.beneath)
 	}
 	w := streamWriter{tree: t, stream: s.stream}
 	if err = w.write(appendElementHeader(t.bodies[:0], len(op.Value), op.ExpireAt)); err == nil {
@@ -296,7 +307,11 @@ func (t *tree) squeeze(leaf *node) (bool, error) {
 	}
 	copy(t.scratch, leaf.page)
 	for i := range t.scratch.count() {
-		if r := t.scratch.record(i); statelab.Expired(r.dieAt(), t.watermark) {
+		r := t.scratch.record(i)
+		if t.lent() {
+			t.died += countDead(r, t.watermark)
+		}
+		if statelab.Expired(r.dieAt(), t.watermark) {
 			if err := t.freeRecord(r); err != nil {
 				return false, err
 			}

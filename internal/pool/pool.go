@@ -13,13 +13,15 @@
 // given up. Readers never write: at most three quarters of the frames are
 // dirty at a time, and it is the one writer who pays for cleaning some when
 // the mark is reached. So after a failed write readers still find frames.
+// Frames can be lent (loan.go), for pages that are of no file.
 //
 //	P1  A page has one frame at most, and all handles to it see the same bytes.
 //	P2  A frame is given up only when its page is neither pinned nor dirty.
-//	P3  There is one writer at a time: only it calls New, MarkDirty, Drop,
-//	    Flush and Stamp, and only it changes bytes, when no reader reads them.
+//	P3  There is one writer at a time: only it calls New, MarkDirty, Drop, Flush,
+//	    Stamp, Borrow and Return, and only it changes bytes, when no reader reads them.
 //	P4  Whoever waits for a frame holds no pin, but for the writer, which may
 //	    hold up to WriterPins while it is the only one to hold any.
+//	P5  A frame is lent, and then in neither table nor file, or the pool's; no more are lent than SetLoan allows.
 package pool
 
 import (
@@ -72,19 +74,20 @@ type Pool struct {
 	memory   []byte // the frames
 	staging  []byte // where runs of pages are put together for writing
 
-	mu         sync.Mutex
-	changed    sync.Cond // a frame was unpinned or a load ended, while someone waited
-	waiters    int
-	policy     Policy
-	table      table
-	frames     []frame
-	unused     []int32 // frames that hold no page
-	dirty      int
-	dirtyLimit int
-	sweep      int     // where cleaning goes on
-	order      []int32 // scratch of writing
-	counts     [Kinds]Counts
-	evictable  func(int) bool
+	mu        sync.Mutex
+	changed   sync.Cond // a frame was unpinned or a load ended, while someone waited
+	waiters   int
+	policy    Policy
+	table     table
+	frames    []frame
+	unused    []int32 // frames that hold no page
+	dirty     int
+	lent      int     // frames
+	mostLent  int     // of them, at most
+	sweep     int     // where cleaning goes on
+	order     []int32 // scratch of writing
+	counts    [Kinds]Counts
+	evictable func(int) bool
 }
 
 type frame struct {
@@ -121,7 +124,7 @@ func New(backing Backing, pageSize int, memory int64, policy func(frames int) Po
 		memory: block, staging: block[frames*pageSize:],
 		policy: policy(frames), table: newTable(frames),
 		frames: make([]frame, frames), unused: make([]int32, frames),
-		dirtyLimit: frames * 3 / 4, order: make([]int32, 0, frames),
+		order: make([]int32, 0, frames),
 	}
 	p.changed.L = &p.mu
 	p.evictable = func(f int) bool { return p.frames[f].pins == 0 && !p.frames[f].dirty }
@@ -160,6 +163,7 @@ func (p *Pool) Counts() [Kinds]Counts {
 type Page struct {
 	pool  *Pool
 	frame int32
+	lent  bool // and so neither pinned nor unpinned
 }
 
 // Bytes returns the page, valid until it is unpinned.
@@ -167,6 +171,9 @@ func (h Page) Bytes() []byte { return h.pool.bytes(int(h.frame)) }
 
 // Unpin gives the handle up.
 func (h Page) Unpin() {
+	if h.lent {
+		return
+	}
 	p := h.pool
 	p.mu.Lock()
 	p.frames[h.frame].pins--
@@ -194,6 +201,9 @@ func (p *Pool) Stamped(id uint32, stamp uint64) bool {
 
 // Pin returns another handle to a pinned page.
 func (p *Pool) Pin(h Page) Page {
+	if h.lent {
+		return h
+	}
 	p.mu.Lock()
 	p.frames[h.frame].pins++
 	p.mu.Unlock()
@@ -220,7 +230,7 @@ func (p *Pool) Get(id uint32) (Page, error) {
 			p.counts[fr.kind].Hits++
 			p.tell(id, fr.kind, statelab.BlockHit)
 			p.mu.Unlock()
-			return Page{p, int32(f)}, nil
+			return Page{pool: p, frame: int32(f)}, nil
 		}
 		if f := p.take(); f >= 0 {
 			return p.load(id, f)
@@ -253,7 +263,7 @@ func (p *Pool) load(id uint32, f int) (Page, error) {
 	p.policy.Touch(f)
 	p.counts[kind].Misses++
 	p.tell(id, kind, statelab.BlockMiss)
-	return Page{p, int32(f)}, nil
+	return Page{pool: p, frame: int32(f)}, nil
 }
 
 // New returns a frame of zeros for page id, pinned and dirty, whatever the
@@ -265,11 +275,7 @@ func (p *Pool) New(id uint32, kind uint8) (Page, error) {
 	if err := p.makeRoom(); err != nil {
 		return Page{}, err
 	}
-	f := p.take()
-	for f < 0 {
-		p.wait()
-		f = p.take()
-	}
+	f := p.mustTake()
 	if p.table.find(id) >= 0 {
 		panic(fmt.Sprintf("pool: P1: page %d is new and has a frame", id))
 	}
@@ -279,7 +285,7 @@ func (p *Pool) New(id uint32, kind uint8) (Page, error) {
 	p.dirty++
 	p.tell(id, kind, statelab.BlockMade)
 	clear(p.bytes(f))
-	return Page{p, int32(f)}, nil
+	return Page{pool: p, frame: int32(f)}, nil
 }
 
 // MarkDirty says that the page is about to be changed. The error is of a write
@@ -343,7 +349,7 @@ func (p *Pool) Flush() error {
 // neighbours can be written together, cold ones first. Pinned pages are left
 // alone, since the writer is about to change them.
 func (p *Pool) makeRoom() error {
-	if p.dirty < p.dirtyLimit {
+	if p.dirty < p.dirtyLimit() {
 		return nil
 	}
 	start, before := time.Now(), p.dirty
@@ -354,6 +360,9 @@ func (p *Pool) makeRoom() error {
 	}
 	return err
 }
+
+// dirtyLimit is how many frames may be dirty: three quarters of those not lent.
+func (p *Pool) dirtyLimit() int { return (len(p.frames) - p.lent) * 3 / 4 }
 
 // orderDirty puts up to want dirty frames that are not pinned into order.
 func (p *Pool) orderDirty(want int) {
@@ -418,6 +427,16 @@ func (p *Pool) take() int {
 	f := p.policy.Victim(p.evictable)
 	if f >= 0 {
 		p.table.remove(p.frames[f].id)
+	}
+	return f
+}
+
+// mustTake is take that waits for a frame.
+func (p *Pool) mustTake() int {
+	f := p.take()
+	for f < 0 {
+		p.wait()
+		f = p.take()
 	}
 	return f
 }

@@ -113,7 +113,7 @@ func TestPoolAgreesWithAMap(t *testing.T) {
 			}
 			h.Unpin()
 		}
-		if p.dirty > p.dirtyLimit {
+		if p.dirty > p.dirtyLimit() {
 			t.Fatalf("%d of %d frames are dirty", p.dirty, len(p.frames))
 		}
 	}
@@ -128,7 +128,7 @@ func TestReadersFindFramesAfterAFailedWrite(t *testing.T) {
 	p := newTestPool(t, d, 4096)
 	var id uint32
 	for ; ; id++ {
-		if p.dirty == p.dirtyLimit {
+		if p.dirty == p.dirtyLimit() {
 			d.fail = errors.New("no space")
 		}
 		h, err := p.New(id, 0)

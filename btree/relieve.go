@@ -1,0 +1,166 @@
+package btree
+
+import (
+	"errors"
+	"time"
+
+	"github.com/statelab/statelab"
+)
+
+// apply makes a batch take effect in the write buffer, or in the tree itself if
+// there is no buffer or the batch is too large for it. mu is held.
+func (s *Store) apply(ops func() statelab.OpReader) error {
+	if s.buffer.limit == 0 {
+		return s.tree.apply(ops())
+	}
+	err := s.buffer.apply(ops())
+	if !errors.Is(err, errBufferFull) {
+		return err
+	}
+	if err := s.mergeLocked(); err != nil {
+		return err
+	}
+	return s.tree.apply(ops())
+}
+
+// advanceTo moves the watermark. mu is held.
+func (s *Store) advanceTo(watermark int64) {
+	s.tree.watermark, s.buffer.watermark = watermark, watermark
+}
+
+// mergeAll brings all that is in the write buffer to the tree, one stretch of
+// keys after the other, so that each can use the space that the one before has
+// freed. The writer's lock is held, and mu is not: readers go on but for a moment
+// at the end of each.
+func (s *Store) mergeAll() error {
+	for from, last := []byte(nil), false; !last; {
+		var until []byte
+		var err error
+		if until, last, err = s.tree.stretchEnd(from); err != nil {
+			return err
+		}
+		err = s.mergeRange(from, until)
+		if errors.Is(err, errBufferFull) {
+			return s.mergeRange(nil, nil)
+		}
+		if err != nil {
+			return err
+		}
+		from = until
+	}
+	return nil
+}
+
+// mergeRange merges the keys from from up to until, where nil is the end.
+func (s *Store) mergeRange(from, until []byte) error {
+	if some, err := s.prepareMerge(from, until); err != nil || !some {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finishMerge(from, until)
+}
+
+// mergeLocked merges everything at once, which takes no further page for the
+// buffer. mu is held.
+func (s *Store) mergeLocked() error {
+	if some, err := s.prepareMerge(nil, nil); err != nil || !some {
+		return err
+	}
+	return s.finishMerge(nil, nil)
+}
+
+// prepareMerge makes the pages of a merge, beside readers, in a transaction
+// that it leaves open, if there is anything to be merged.
+func (s *Store) prepareMerge(from, until []byte) (some bool, err error) {
+	m := &s.merge
+	m.reset(&s.tree)
+	if err := m.in.open(s.buffer.pager, s.buffer.position, from, until); err != nil || !m.in.ok {
+		return false, err
+	}
+	s.tree.beginBeside()
+	if err := m.run(); err != nil {
+		s.tree.rollback()
+		return false, err
+	}
+	return true, nil
+}
+
+// finishMerge makes what was merged the tree, and takes it out of the buffer:
+// both or neither. Pages of the buffer that an iterator sees are held for it from
+// then on; the next change counts them (I8), as this took no memory.
+func (s *Store) finishMerge(from, until []byte) error {
+	b := &s.buffer
+	b.begin()
+	if err := b.removeRange(from, until); err != nil {
+		b.rollback()
+		s.tree.rollback()
+		return err
+	}
+	s.merge.plant()
+	s.tree.commit()
+	b.commit()
+	return nil
+}
+
+// relieve merges one stretch of keys after the other while the buffer is over
+// its limit. That a leaf cannot be read fails nobody's change, which has taken
+// effect; the stretch stays in the buffer. The writer's lock is held.
+func (s *Store) relieve() error {
+	b := &s.buffer
+	if b.pages <= b.limit || b.limit == 0 {
+		return nil
+	}
+	start, before := time.Now(), b.pages
+	for b.pages > b.limit {
+		from := append([]byte(nil), b.turn...)
+		until, _, err := s.tree.stretchEnd(from)
+		if err == nil {
+			b.turn = append(b.turn[:0], until...)
+			err = s.mergeRange(from, until)
+		}
+		if errors.Is(err, errBufferFull) {
+			err = s.mergeAll()
+		}
+		if err != nil {
+			if s.tree.failed.Err() != nil {
+				return s.tree.failed.Err()
+			}
+			s.options.Logger.Warn("btree: a stretch of the write buffer cannot be merged", "file", s.tree.name, "err", err)
+			break
+		}
+	}
+	s.mu.Lock()
+	s.boundSnapshots()
+	s.mu.Unlock()
+	s.options.ReportMaintenance(statelab.EventFlush, start, int64(before-b.pages)*int64(s.tree.pageSize))
+	return nil
+}
+
+// stretchEnd returns the end of the stretch of keys that is merged at a time and
+// begins at from: the next separator two levels above leaves, nil after the last.
+func (t *tree) stretchEnd(from []byte) (until []byte, last bool, err error) {
+	r := t.root
+	last = true
+	for level := t.height - 1; level > 1; level-- {
+		n, err := t.get(r, level)
+		if err != nil {
+			return nil, false, err
+		}
+		at, err := t.childFor(&n, from)
+		if err != nil {
+			return nil, false, err
+		}
+		r = n.child(at)
+		if at+1 < n.count() {
+			next := n.entry(at + 1)
+			last = false
+			until, err = t.appendKey(until[:0], next.key, next.long)
+		}
+		n.release()
+		if err != nil {
+			return nil, false, err
+		}
+	}
+	return until, last, nil
+}

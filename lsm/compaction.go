@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/internal/meter"
 )
 
 // compactAll does what the policy chooses until it chooses nothing. A failure
@@ -107,23 +106,6 @@ func (s *Store) mergePieces(v *version, c choice, pace *compactionPace) (merged,
 		}
 	}
 	return m, nil
-}
-
-func (s *Store) mergePiece(v *version, c choice, p piece, pace *compactionPace) ([]*table, error) {
-	var m merger
-	defer m.close()
-	for _, tables := range p.sources {
-		cur := new(runCursor)
-		cur.open(tables, fromFile)
-		m.sources = append(m.sources, cur)
-	}
-	m.reset()
-	w := rewrite{
-		store: s, from: &m, dir: s.path, purpose: meter.Compaction, level: c.level, watermark: v.watermark,
-		older:  func(key []byte) bool { return mayHold(v.runs[c.end:], key) },
-		resume: pace.wait,
-	}
-	return w.do()
 }
 
 // dropTables takes tables out of the current version. Their runs are replaced

@@ -88,7 +88,7 @@ func TestCrashesAmidBackgroundMaintenance(t *testing.T) {
 				}
 				crashes = append(crashes, c)
 			})
-			s := open(t, fsys, Options{Options: statelab.Options{Durability: d}, Compaction: c.compaction, Segments: 2})
+			s := open(t, fsys, Options{Options: statelab.Options{Durability: d}, Compaction: c.compaction, Segments: 2, Subcompactions: 3})
 			h.note()
 			playHistory(t, s, h)
 			shut(t, s)

@@ -49,7 +49,8 @@
 // what to do: tiered, leveled, lazyleveled or window. Tables whose elements are
 // all dead and which hide nothing older go without being read. Of a merge, the
 // tables that nothing overlaps change their run without being read or written
-// (pieces.go). The old tables are removed when no reader, no version and not
+// (pieces.go); what is rewritten and large may be cut into shares that are merged
+// side by side (shares.go). The old tables are removed when no reader, no version and not
 // even the last durable version needs them. In the background, compactions
 // follow the rate of writes, and writes slow down before they have to wait
 // (pace.go).

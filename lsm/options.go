@@ -23,6 +23,11 @@ type Options struct {
 	// each level. How long the window is shows in the expiries of what is stored.
 	Segments int
 
+	// Subcompactions is into how many ranges of keys a large compaction is cut at
+	// most, which are merged side by side; zero is 1. Each has as much as a table
+	// at least. With MaintenanceInline they are merged one after the other.
+	Subcompactions int
+
 	// BlockSize is the size to which data blocks are filled, in bytes before
 	// compression; zero is 4 KiB. It can change from one opening to the next.
 	BlockSize int
@@ -81,13 +86,15 @@ func (c Compaction) String() string {
 
 // Defaults and bounds of Options.
 const (
-	DefaultSegments  = 8
-	MaxSegments      = 1024
-	DefaultBlockSize = 4 << 10 // bytes, what a disk and a page of memory move at a time
-	MinBlockSize     = 512
-	MaxBlockSize     = 1 << 20
-	DefaultBloomBits = 10
-	MaxBloomBits     = 40
+	DefaultSegments       = 8
+	MaxSegments           = 1024
+	DefaultSubcompactions = 1
+	MaxSubcompactions     = 64
+	DefaultBlockSize      = 4 << 10 // bytes, what a disk and a page of memory move at a time
+	MinBlockSize          = 512
+	MaxBlockSize          = 1 << 20
+	DefaultBloomBits      = 10
+	MaxBloomBits          = 40
 )
 
 // Params describes what a backend spec can set.
@@ -97,6 +104,8 @@ func Params() []spec.Param[Options] {
 			func(o *Options) *Compaction { return &o.Compaction }),
 		spec.Int("segments", "Segments that compaction=window cuts the window into.", fmt.Sprint(DefaultSegments), 1, MaxSegments,
 			func(o *Options) *int { return &o.Segments }),
+		spec.Int("subcompactions", "Ranges of keys that a large compaction is cut into at most, merged side by side.", fmt.Sprint(DefaultSubcompactions), 1, MaxSubcompactions,
+			func(o *Options) *int { return &o.Subcompactions }),
 		spec.Size("block_size", "Size to which data blocks are filled, before compression.", spec.FormatSize(DefaultBlockSize), MinBlockSize, MaxBlockSize,
 			func(o *Options) *int { return &o.BlockSize }),
 		spec.Int("bloom_bits", "Bits per key in the filters.", fmt.Sprint(DefaultBloomBits), 1, MaxBloomBits,
@@ -124,6 +133,12 @@ func (o *Options) resolve() (Options, error) {
 	}
 	if r.Segments < 1 || r.Segments > MaxSegments {
 		faults = append(faults, fmt.Errorf("Segments is %d, not from 1 to %d", r.Segments, MaxSegments))
+	}
+	if r.Subcompactions == 0 {
+		r.Subcompactions = DefaultSubcompactions
+	}
+	if r.Subcompactions < 1 || r.Subcompactions > MaxSubcompactions {
+		faults = append(faults, fmt.Errorf("Subcompactions is %d, not from 1 to %d", r.Subcompactions, MaxSubcompactions))
 	}
 	if r.BlockSize == 0 {
 		r.BlockSize = DefaultBlockSize

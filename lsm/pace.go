@@ -35,7 +35,7 @@ type compactionPace struct {
 	room  int64 // bytes that may come in until the compaction must be done; 0 if it is urgent
 	from  int64 // of the store's logical bytes at the beginning
 	start time.Time
-	done  int64
+	done  atomic.Int64
 }
 
 func (s *Store) newCompactionPace(v *version, c choice) *compactionPace {
@@ -55,15 +55,16 @@ func (s *Store) newCompactionPace(v *version, c choice) *compactionPace {
 }
 
 // wait takes note of work that was done, and waits until more may be. It
-// returns errAbandoned if the store is closing.
+// returns errAbandoned if the store is closing. Any number of goroutines may call it.
 func (p *compactionPace) wait(_ int, bytes int64) error {
-	p.done += bytes
+	p.done.Add(bytes)
 	for {
 		if p.store.worker.stopping() {
 			return errAbandoned
 		}
 		in := p.store.counts.logicalBytes.Load() - p.from
-		if p.done >= p.total || p.done <= p.allowed(in, time.Since(p.start)) || p.store.worker.writersWait() {
+		done := p.done.Load()
+		if done >= p.total || done <= p.allowed(in, time.Since(p.start)) || p.store.worker.writersWait() {
 			return nil // more than the total was done only if figures lie, which is no reason to wait
 		}
 		time.Sleep(2 * time.Millisecond)

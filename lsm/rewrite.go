@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 type rewrite struct {
 	store   *Store
 	from    *merger
+	share   share // of the keys that from has
 	dir     string
 	purpose meter.Purpose
 	level   int // of the run
@@ -63,7 +65,7 @@ func (w *rewrite) do() ([]*table, error) {
 
 func (w *rewrite) copy() error {
 	n, before := 0, int64(0)
-	for ok := w.from.first(); ok; ok = w.from.next() {
+	for ok := w.first(); ok && w.within(); ok = w.from.next() {
 		if n++; n%resumeEvery == 0 && w.resume != nil {
 			if err := w.resume(resumeEvery, w.bytes-before); err != nil {
 				return err
@@ -78,6 +80,18 @@ func (w *rewrite) copy() error {
 		return &readFailure{err}
 	}
 	return nil
+}
+
+func (w *rewrite) first() bool {
+	if w.share.lower == nil {
+		return w.from.first()
+	}
+	return w.from.seekGE(w.share.lower)
+}
+
+// within says whether the merger stands before the end of the share.
+func (w *rewrite) within() bool {
+	return w.share.upper == nil || bytes.Compare(w.from.key(), w.share.upper) < 0
 }
 
 func (w *rewrite) add(key []byte, f *fold) error {

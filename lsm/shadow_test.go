@@ -53,6 +53,7 @@ func (h *shadowHistory) play(t *testing.T, seed uint64) {
 		}
 		o.Compaction = everyCompaction()[h.rng.IntN(4)]
 		o.Segments = 1 + h.rng.IntN(4)
+		o.Subcompactions = 1 + opening%4
 		o.Compression = statelab.CompressionNone
 		h.store = open(t, h.fs, o)
 		for range 30 {

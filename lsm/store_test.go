@@ -63,7 +63,9 @@ func TestStoreUnderEachPolicy(t *testing.T) {
 		}
 		t.Run(c.String(), func(t *testing.T) {
 			storetest.Run(t, storetest.Config{
-				Open:         opener(Options{Compaction: c, Segments: 2, CachePolicy: CachePolicy(i % len(cache.PolicyNames()))}),
+				Open: opener(Options{
+					Compaction: c, Segments: 2, Subcompactions: 3, CachePolicy: CachePolicy(i % len(cache.PolicyNames())),
+				}),
 				Durabilities: durabilities,
 				Waive:        waived,
 				Effort:       e,

@@ -25,6 +25,7 @@ const (
 	arrivalStream    = 5
 	behaviourStream  = 6
 	churnStream      = 7
+	keyValueStream   = 8
 )
 
 // delaySigma makes delays as skewed as those of clicks: with a median of 60 s,

@@ -318,7 +318,7 @@ func TestSettingsReachTheWorkloadsTheyName(t *testing.T) {
 }
 
 func TestUnknownWorkloadsAreNamed(t *testing.T) {
-	if _, err := FindWorkload("J9"); err == nil || err.Error() != `unknown workload "J9"; one of J1s, J10, hot, reads, churn, puts, recovery` {
+	if _, err := FindWorkload("J9"); err == nil || err.Error() != `unknown workload "J9"; one of J1s, J10, hot, reads, churn, ycsb-a, ycsb-b, ycsb-c, ycsb-f, fillrandom, readrandom, readmissing, seekrandom, puts, recovery` {
 		t.Errorf("error %v", err)
 	}
 }

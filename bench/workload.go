@@ -145,7 +145,7 @@ func timelineKnobs(live float64) []Knob {
 // FindWorkload returns the workload of that name.
 func FindWorkload(name string) (Workload, error) {
 	var names []string
-	for _, w := range slices.Concat(Workloads(), LogWorkloads()) {
+	for _, w := range slices.Concat(Workloads(), KeyValueWorkloads(), LogWorkloads()) {
 		if w.Name == name {
 			return w, nil
 		}

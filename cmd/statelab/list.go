@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/statelab/statelab/bench"
@@ -34,8 +35,8 @@ func listing() string {
 		fmt.Fprintf(&b, "  %-9s %s\n", w.Name, w.Defaults())
 	}
 	b.WriteString("\nworkloads that run only where they are named\n")
-	for _, w := range bench.LogWorkloads() {
-		fmt.Fprintf(&b, "  %-9s %s\n", w.Name, w.Defaults())
+	for _, w := range slices.Concat(bench.KeyValueWorkloads(), bench.LogWorkloads()) {
+		fmt.Fprintf(&b, "  %-11s %s\n", w.Name, w.Defaults())
 	}
 	b.WriteString("\ninstruments, for bench -watch\n")
 	for _, i := range bench.Instruments() {

@@ -158,7 +158,7 @@ func TestBlocksBuiltAtOnceAreThoseInserted(t *testing.T) {
 func TestBuildingWithoutMemoryFails(t *testing.T) {
 	b := newBlockTest(t, 4)
 	var refs []arena.Ref
-	for i := range 20_000 {
+	for i := range 40_000 { // so that what is mapped and free is too little for the index
 		refs = append(refs, b.record(fmt.Sprintf("%05d", i)))
 	}
 	b.a.LimitTo(b.a.Mapped())

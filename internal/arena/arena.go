@@ -63,6 +63,8 @@ type Arena struct {
 	shift uint8                          // of a Ref, to its block's number
 	mask  Ref                            // of a Ref, its word in the block
 
+	grainShift uint8 // of a Ref, to its grain
+
 	bases []unsafe.Pointer // where each block begins
 	from  allocator
 

@@ -74,7 +74,9 @@ func NewSlabs() *Arena {
 		}
 		s.size[class], s.pages[class], s.room[class] = uint32(size), uint8(n), uint16(n*pageSize/size)
 	}
-	return newArena(chunkShift, s)
+	a := newArena(chunkShift, s)
+	a.grainShift = grainShift
+	return a
 }
 
 func classOf(size int) int {

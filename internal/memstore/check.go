@@ -94,17 +94,14 @@ func (c *checker) lists() error {
 	if err := c.views(); err != nil {
 		return err
 	}
-	prev := arena.Ref(0)
-	for ref := c.r.dirtyFirst; ref != 0; ref = c.r.rec(ref).dirtyNext {
-		rec := c.r.rec(ref)
-		if rec.dirtyPrev != prev || rec.state&(recordDirty|recordReplaced) != recordDirty {
-			return fmt.Errorf("R6: key %x stands wrong in the list of dirty records", c.r.keys().Of(ref))
+	for ref := c.r.nextDirty(0); ref != 0; ref = c.r.nextDirty(ref) {
+		if c.r.rec(ref).state&(recordDirty|recordReplaced) != recordDirty {
+			return fmt.Errorf("R6: key %x is wrongly in the set of dirty records", c.r.keys().Of(ref))
 		}
-		prev = ref
 		c.dirty++
 	}
-	if prev != c.r.dirtyLast {
-		return fmt.Errorf("R6: the list of dirty records ends before its last one")
+	if c.dirty != c.r.dirty.n {
+		return fmt.Errorf("R6: %d records are in the set of dirty ones, and %d are counted", c.dirty, c.r.dirty.n)
 	}
 	return nil
 }
@@ -118,9 +115,9 @@ func (c *checker) slot(level, slot int) error {
 	emptied := level == w.emptying-1 && slot == digit(w.now, level)
 	for ref := head; ref != 0; ref = c.r.elem(ref).next {
 		e := c.r.elem(ref)
-		rightLevel, rightSlot := w.slotOf(flipped(e.expireAt))
+		rightLevel, rightSlot := w.slotOf(flipped(e.expireAt()))
 		if e.prev != prev || e.flags&elementGarbage != 0 || !emptied && (rightLevel != level || rightSlot != slot) {
-			return fmt.Errorf("R7: slot %d of level %d holds an element that expires at %d, when now is %d", slot, level, e.expireAt, w.now)
+			return fmt.Errorf("R7: slot %d of level %d holds an element that expires at %d, when now is %d", slot, level, e.expireAt(), w.now)
 		}
 		c.listed[ref] = true
 		prev = ref
@@ -183,11 +180,15 @@ func (c *checker) all() (err error) {
 func (c *checker) key(ref arena.Ref) error {
 	rec := c.r.rec(ref)
 	c.size += int64(rec.keyLen)
-	if rec.state&recordDirty != 0 {
+	dirty := rec.state&recordDirty != 0
+	if dirty != c.r.dirty.has(c.r.mem.Grain(ref)) {
+		return fmt.Errorf("R6: the record is dirty: %v, and noted otherwise", dirty)
+	}
+	if dirty {
 		c.dirty--
 	}
 	const awaited = recordDirty | recordSaved
-	if rec.newest() == 0 && rec.prior.Load() == 0 && rec.state&awaited != awaited {
+	if rec.isEmpty() && rec.prior.Load() == 0 && rec.state&awaited != awaited {
 		return fmt.Errorf("R1: the record has no element, and no Sync waits for it")
 	}
 	if c.r.find(c.r.keys().Of(ref)) != ref {
@@ -204,7 +205,7 @@ func (c *checker) key(ref arena.Ref) error {
 	}
 	for newer := ref; rec.prior.Load() != 0; {
 		ref = arena.Ref(rec.prior.Load())
-		if rec = c.r.rec(ref); rec.state&(recordReplaced|recordDirty) != recordReplaced || rec.dirtyPrev != newer || rec.newest() == 0 {
+		if rec = c.r.rec(ref); rec.state&(recordReplaced|recordDirty) != recordReplaced || rec.prev != newer || rec.isEmpty() {
 			return fmt.Errorf("R3: a record that was replaced does not lead back to the newer one, is dirty or empty")
 		}
 		if err := c.record(ref); err != nil {
@@ -220,9 +221,9 @@ func (c *checker) record(ref arena.Ref) error {
 	rec := c.r.rec(ref)
 	c.inUse += int64(c.r.sizeOf(&rec.element))
 	newer, past := ref, rec.state&recordReplaced != 0 || rec.ended()
-	for at := rec.newest(); at != 0; {
+	for at := c.r.newestOf(ref); at != 0; at = c.r.olderOf(ref, at) {
 		e := c.r.elem(at)
-		if e.newer != newer || (at == ref) != (e.kind == withFirst) {
+		if (at == ref) != (e.kind() == withFirst) || at != ref && c.r.appended(at).newer != newer {
 			return fmt.Errorf("R2: an element does not lead back to the newer one")
 		}
 		if newer != ref && c.r.elem(newer).born() < e.born() {
@@ -232,18 +233,17 @@ func (c *checker) record(ref arena.Ref) error {
 		if past && !garbage {
 			return fmt.Errorf("R5: an element of a record that was replaced or deleted is not garbage")
 		}
-		if c.listed[at] != (garbage || e.expireAt != statelab.NoExpiry) {
-			return fmt.Errorf("R4, R7: an element that expires at %d, garbage: %v, is in a list: %v", e.expireAt, garbage, c.listed[at])
+		if c.listed[at] != (garbage || e.expires()) {
+			return fmt.Errorf("R4, R7: an element that expires at %d, garbage: %v, is in a list: %v", e.expireAt(), garbage, c.listed[at])
 		}
 		if !garbage {
 			c.size += int64(e.size)
 		}
 		delete(c.listed, at)
-		if at == ref {
-			break
+		if at != ref {
+			c.inUse += int64(c.r.sizeOf(e))
 		}
-		c.inUse += int64(c.r.sizeOf(e))
-		newer, at = at, arena.Ref(e.older.Load())
+		newer = at
 	}
 	return nil
 }
@@ -253,7 +253,7 @@ func (c *checker) totals() error {
 	case len(c.listed) != 0:
 		return fmt.Errorf("R2: %d elements are in lists and in no record", len(c.listed))
 	case c.dirty != 0:
-		return fmt.Errorf("R6: %d records more are in the list of dirty ones than say so", c.dirty)
+		return fmt.Errorf("R6: %d records more are in the set of dirty ones than say so", c.dirty)
 	case c.size != c.r.size:
 		return fmt.Errorf("R8: keys and elements have %d bytes, and %d are counted", c.size, c.r.size)
 	case c.inUse != c.r.mem.InUse():

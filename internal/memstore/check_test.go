@@ -23,18 +23,18 @@ func TestCheckNamesWhatIsBroken(t *testing.T) {
 			must(t, err)
 			must(t, r.index.Insert(empty))
 		}},
-		"link to the newer":          {"R2", func(r *records, ref arena.Ref) { second(r, ref).newer = ref }},
+		"link to the newer":          {"R2", func(r *records, ref arena.Ref) { r.appended(arena.Ref(newest(r, ref).older.Load())).newer = ref }},
 		"order of births":            {"R2", func(r *records, ref arena.Ref) { second(r, ref).setBorn(99) }},
-		"element that is lost":       {"R2", func(r *records, ref arena.Ref) { second(r, ref).older.Store(0); second(r, ref).kind = withFirst }},
-		"element that leads nowhere": {"R8", func(r *records, ref arena.Ref) { second(r, ref).older.Store(0) }},
-		"replaced, in the index":     {"R3", func(r *records, ref arena.Ref) { r.unmarkDirty(r.rec(ref)); r.rec(ref).state = recordReplaced }},
+		"element that is lost":       {"R2", func(r *records, ref arena.Ref) { newest(r, ref).form = withFirst }},
+		"element that leads nowhere": {"R2", func(r *records, ref arena.Ref) { newest(r, ref).older.Store(0) }},
+		"replaced, in the index":     {"R3", func(r *records, ref arena.Ref) { r.unmarkDirty(ref, r.rec(ref)); r.rec(ref).state = recordReplaced }},
 		"replaced, and leads astray": {"R3", func(r *records, ref arena.Ref) {
 			var v openView
 			r.open(&v, false)
 			put := statelab.Op{Kind: statelab.OpPut, Key: []byte("k"), ExpireAt: never}
 			must(t, r.prepareStep(put, nextSeq(r.seq.Load())))
 			r.commit()
-			r.rec(ref).dirtyPrev = ref
+			r.rec(ref).prev = ref
 		}},
 		"ended, no garbage":  {"R5", func(r *records, ref arena.Ref) { r.rec(ref).extra.Store(99) }},
 		"garbage in no list": {"R4", func(r *records, ref arena.Ref) { newest(r, ref).flags |= elementGarbage }},
@@ -47,8 +47,8 @@ func TestCheckNamesWhatIsBroken(t *testing.T) {
 			newer.bytes, older.bytes = older.bytes, newer.bytes
 		}},
 		"bytes that are pinned":  {"R4", func(r *records, ref arena.Ref) { r.views.pinned++ }},
-		"dirty, not listed":      {"R6", func(r *records, ref arena.Ref) { r.dirtyFirst, r.dirtyLast = 0, 0 }},
-		"slot of an expiry":      {"R7", func(r *records, ref arena.Ref) { second(r, ref).expireAt = -5 }},
+		"dirty, not listed":      {"R6", func(r *records, ref arena.Ref) { r.dirty = grainSet{} }},
+		"slot of an expiry":      {"R7", func(r *records, ref arena.Ref) { *second(r, ref).expiry() = -5 }},
 		"bit of a slot":          {"R7", func(r *records, ref arena.Ref) { r.wheel.used[3][0] |= 1 }},
 		"bytes that are live":    {"R8", func(r *records, ref arena.Ref) { r.size++ }},
 		"bound of a record":      {"R8", func(r *records, ref arena.Ref) { newest(r, ref).extra.Store(2) }},

@@ -32,7 +32,7 @@
 // view closes, what it held are orphans until they are given to an older view or
 // let go. Garbage that is let go is in limbo until it is freed. A record is
 // dirty if it has changed since the last Sync, which matters under checkpoint
-// durability.
+// durability: then it is noted in a bitmap over the arena.
 //
 // # Readers
 //
@@ -66,11 +66,11 @@
 // # Invariants
 //
 //	R1  A record in the index has an element, or leads to a prior record, or is dirty and in the files as of the last Sync, which has yet to be told that it is gone.
-//	R2  The elements of a record are doubly linked from newest to oldest, in the order in which they were applied; the first element, if it is still there, is the oldest.
+//	R2  The elements that were appended to a record are doubly linked from newest to oldest, in the order in which they were applied; the first element, if it is still there, is older.
 //	R3  Of the records of a key the newest is in the index, all others are replaced, have elements, and are linked to and fro in the order in which they came.
 //	R4  Garbage is in exactly one list: of the newest open view that sees it, of the orphans, or in limbo.
 //	R5  All elements of a record that was replaced or deleted are garbage.
-//	R6  Exactly the dirty records are in the list of dirty records, in the order in which they became so; none of them is replaced.
+//	R6  Exactly the dirty records are in the set of dirty records; none of them is replaced.
 //	R7  An element that is no garbage is in the wheel, in the right slot, if and only if it ever expires.
 //	R8  What is counted (bytes in use, of live records, of what is pinned) is what is there, and no record's bound is less than its live bytes.
 //	R9  What readers look at does not change from its publication to its freeing, or is atomic.

@@ -53,7 +53,7 @@ func (r *records) replayed(ops statelab.OpReader) (key []byte, over bool) {
 // tighten makes a record's bound what its live elements have, and returns that.
 func (r *records) tighten(ref arena.Ref) int64 {
 	n := r.liveBytes(ref)
-	if newest := r.rec(ref).newest(); newest != 0 && newest != ref {
+	if newest := r.rec(ref).newest(); newest != 0 {
 		r.elem(newest).extra.Store(uint32(n))
 	}
 	return n

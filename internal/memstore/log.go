@@ -68,9 +68,9 @@ func (enc *encoder) appendRecord(r *records, ref arena.Ref, v view) bool {
 	for i := len(enc.refs) - 1; i >= 0; i-- {
 		e := r.elem(enc.refs[i])
 		if i == len(enc.refs)-1 {
-			enc.batch.Put(key, e.value(), e.expireAt)
+			enc.batch.Put(key, e.value(), e.expireAt())
 		} else {
-			enc.batch.Append(key, e.value(), e.expireAt)
+			enc.batch.Append(key, e.value(), e.expireAt())
 		}
 	}
 	return len(enc.refs) > 0

@@ -29,7 +29,7 @@ func (r *records) present() view {
 
 // sees says whether the view sees an element of a record that it sees.
 func (v view) sees(e *element) bool {
-	return e.born() <= v.seq && !statelab.Expired(e.expireAt, v.watermark)
+	return e.born() <= v.seq && !statelab.Expired(e.expireAt(), v.watermark)
 }
 
 // seenBy returns the record of a key that the view looks at: of those that have
@@ -62,7 +62,9 @@ type walk struct {
 func (r *records) walkOver(ref arena.Ref, v view) walk {
 	w := walk{r: r, v: v, of: r.seenBy(ref, v)}
 	if w.of != 0 {
-		w.at = r.rec(w.of).newest()
+		if w.at = r.rec(w.of).newest(); w.at == 0 {
+			w.at = w.of
+		}
 	}
 	return w
 }
@@ -74,8 +76,11 @@ func (w *walk) next() arena.Ref {
 		e := w.r.elem(ref)
 		if ref == w.of { // the first element, which is the oldest
 			w.at = 0
-		} else {
-			w.at = arena.Ref(e.older.Load())
+			if e.kind() == withoutAny {
+				break
+			}
+		} else if w.at = arena.Ref(e.older.Load()); w.at == 0 {
+			w.at = w.of
 		}
 		if w.v.sees(e) {
 			return ref

@@ -4,26 +4,20 @@ import (
 	"math"
 	"unsafe"
 
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
 )
 
 // bury makes garbage of all elements of a record, which a batch has deleted or
 // replaced.
 func (r *records) bury(ref arena.Ref, seq uint64) {
-	for at := r.rec(ref).newest(); at != 0; {
+	for at := r.newestOf(ref); at != 0; at = r.olderOf(ref, at) {
 		e := r.elem(at)
-		older := arena.Ref(e.older.Load())
-		if at == ref {
-			older = 0
-		}
 		if e.flags&elementGarbage == 0 {
-			if e.expireAt != statelab.NoExpiry {
+			if e.expires() {
 				r.wheel.remove(r.mem, at)
 			}
 			r.discard(at, e, seq)
 		}
-		at = older
 	}
 }
 
@@ -41,22 +35,25 @@ func (r *records) expire(ref arena.Ref) {
 func (r *records) discard(ref arena.Ref, e *element, seq uint64) {
 	r.size -= int64(e.size)
 	e.flags |= elementGarbage
-	e.prev = arena.Ref(uint32(seq))
+	if e.kind() == appended {
+		e.prev = arena.Ref(uint32(seq))
+	}
 	r.holdOrLet(ref, e)
 }
 
 // unlink takes an element out of its record, when nobody can see it any more.
 func (r *records) unlink(ref arena.Ref) {
-	appendedOne := r.elem(ref).kind == appended
-	newer := r.unlinkElement(ref)
-	if appendedOne {
+	e := r.elem(ref)
+	if e.kind() == appended {
+		newer := r.unlinkAppended(ref)
 		r.freeLater(ref)
-		if r.elem(newer).kind != appended {
+		if r.elem(newer).kind() != appended {
 			r.settleIfEmpty(newer)
 		}
 		return
 	}
-	if r.rec(ref).newest() == 0 {
+	e.flags |= elementUnlinked
+	if r.rec(ref).isEmpty() {
 		r.settle(ref)
 	} else {
 		r.shed(ref)
@@ -64,7 +61,7 @@ func (r *records) unlink(ref arena.Ref) {
 }
 
 func (r *records) settleIfEmpty(ref arena.Ref) {
-	if r.rec(ref).newest() == 0 {
+	if r.rec(ref).isEmpty() {
 		r.settle(ref)
 	}
 }
@@ -77,10 +74,10 @@ func (r *records) settle(ref arena.Ref) {
 	prior := arena.Ref(rec.prior.Load())
 	switch {
 	case rec.state&recordReplaced != 0:
-		newer := rec.dirtyPrev
+		newer := rec.prev
 		r.rec(newer).prior.Store(uint32(prior))
 		if prior != 0 {
-			r.rec(prior).dirtyPrev = newer
+			r.rec(prior).prev = newer
 		}
 		r.freeLater(ref)
 		r.settleIfEmpty(newer)
@@ -88,7 +85,7 @@ func (r *records) settle(ref arena.Ref) {
 	case rec.state&recordDirty != 0 && rec.state&recordSaved != 0:
 		r.shed(ref)
 	default:
-		r.unmarkDirty(rec)
+		r.unmarkDirty(ref, rec)
 		r.size -= int64(rec.keyLen)
 		r.remove(ref)
 		r.freeLater(ref)
@@ -101,7 +98,7 @@ func (r *records) settle(ref arena.Ref) {
 func (r *records) shed(ref arena.Ref) {
 	old := r.rec(ref)
 	whole := old.pieceSize()
-	if old.kind != withFirst || old.state&recordReplaced != 0 || r.mem.SizeOf(old.valueAt()) == r.mem.SizeOf(whole) {
+	if old.kind() != withFirst || old.state&recordReplaced != 0 || r.mem.SizeOf(old.valueAt()) == r.mem.SizeOf(whole) {
 		return
 	}
 	bare, err := r.mem.Alloc(old.valueAt())
@@ -110,33 +107,19 @@ func (r *records) shed(ref arena.Ref) {
 	}
 	copy(r.mem.Bytes(bare, 0, old.valueAt()), arena.Slice(unsafe.Pointer(old), 0, old.valueAt()))
 	rec := r.rec(bare)
-	rec.kind, rec.size = withoutAny, 0
+	rec.form, rec.size = rec.form&formExpires|withoutAny, 0
 	if newest := rec.newest(); newest != 0 {
-		r.elem(newest).newer = bare
+		r.appended(newest).newer = bare
 	}
 	if prior := rec.prior.Load(); prior != 0 {
-		r.rec(arena.Ref(prior)).dirtyPrev = bare
+		r.rec(arena.Ref(prior)).prev = bare
 	}
-	r.moveDirty(rec, bare)
+	if rec.state&recordDirty != 0 {
+		r.dirty.remove(r.mem.Grain(ref))
+		r.dirty.add(r.mem.Grain(bare))
+	}
 	r.replace(ref, bare)
 	r.freeLater(ref)
-}
-
-// moveDirty lets the neighbours of a dirty record that has moved know.
-func (r *records) moveDirty(rec *record, to arena.Ref) {
-	if rec.state&recordDirty == 0 {
-		return
-	}
-	if rec.dirtyPrev != 0 {
-		r.rec(rec.dirtyPrev).dirtyNext = to
-	} else {
-		r.dirtyFirst = to
-	}
-	if rec.dirtyNext != 0 {
-		r.rec(rec.dirtyNext).dirtyPrev = to
-	} else {
-		r.dirtyLast = to
-	}
 }
 
 // reap reclaims what is dead: it looks at up to limit elements that a closed

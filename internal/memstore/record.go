@@ -14,54 +14,62 @@ import (
 // writer's.
 //
 //	OFFSET  SIZE  FIELD
-//	0       8     expiry
-//	8       6     born: the sequence of the batch that brought it (low 4 bytes, high 2)
-//	14      1     kind of piece: 0 appended element, 1 record, 2 record without a first element
-//	15      1     flags, the writer's
-//	16      4     length
-//	20      4     next older element; of a record, its newest element
-//	24      4     next newer element; of the newest, the record (the writer's)
-//	28      4     next in a list: of its wheel slot, or of what a view holds (the writer's)
-//	32      4     previous in its wheel slot; of garbage, low half of the sequence since which it is (the writer's)
-//	36      4     of a record, its end; of an appended element, a bound on the bytes up to it (the writer's)
-//	40            bytes, if it is an appended element
+//	0       6     born: the sequence of the batch that brought it (low 4 bytes, high 2)
+//	6       1     form: kind of piece (0 appended element, 1 record, 2 record without a first element); bit 7 set if it expires
+//	7       1     flags, the writer's
+//	8       4     length
+//	12      4     next older appended element; of a record, its newest one; zero is none
+//	16      4     next in a list: of its wheel slot, or of what a view holds (the writer's)
+//	20      4     previous in its wheel slot; of garbage, what is said below (the writer's)
+//	24      4     of a record, its end; of an appended element, a bound on the bytes up to it (the writer's)
+//
+// and an appended element goes on:
+//
+//	28      4     next newer element; of the newest, the record (the writer's)
+//	32      8     expiry, if it expires
+//	              bytes
+//
+// What is previous is, of garbage, the low half of the sequence since which an
+// appended element is garbage, and of a record that was replaced the one in its
+// place.
 type element struct {
-	expireAt int64
 	bornLow  uint32
 	bornHigh uint16
-	kind     uint8
+	form     uint8
 	flags    uint8
 	size     uint32
 	older    atomic.Uint32
-	newer    arena.Ref
 	next     arena.Ref
 	prev     arena.Ref
 	extra    atomic.Uint32
 }
 
+// An appendedElement is an element that is a piece of its own.
+type appendedElement struct {
+	element
+	newer arena.Ref
+}
+
 // A record is the header of a piece that bears a key:
 //
 //	OFFSET  SIZE  FIELD
-//	0       40    its first element, and its newest and its end
-//	40      4     older record of the same key; zero is none
-//	44      4     next record of the same join key; see groups.go
-//	48      4     previous dirty record; of a replaced record, the one in its place
-//	52      4     next dirty record
-//	56      2     length of the key
-//	58      1     number of links
-//	59      1     state, the writer's
-//	60            links of the index, 4 bytes each
+//	0       28    its first element, and its newest and its end
+//	28      4     older record of the same key; zero is none
+//	32      4     next record of the same join key; see groups.go
+//	36      2     length of the key
+//	38      1     number of links; bit 7 set if the first element expires
+//	39      1     state, the writer's
+//	40            links of the index, 4 bytes each
+//	        8     expiry of the first element, if it expires
 //	              key
 //	              bytes of the first element
 type record struct {
 	element
-	prior     atomic.Uint32
-	chain     atomic.Uint32
-	dirtyPrev arena.Ref
-	dirtyNext arena.Ref
-	keyLen    uint16
-	links     uint8
-	state     uint8
+	prior  atomic.Uint32
+	chain  atomic.Uint32
+	keyLen uint16
+	links  linkCount
+	state  uint8
 }
 
 // Kinds of pieces.
@@ -69,12 +77,15 @@ const (
 	appended   = iota // an element of its own
 	withFirst         // a record with its first element
 	withoutAny        // a record whose first element is gone
+
+	formExpires = 0x80 // in a form, beside the kind
 )
 
 // Flags of an element.
 const (
-	elementGarbage = 1 << iota // dead or shadowed, and waiting to be freed
-	elementSaved               // it was written to a file
+	elementGarbage  = 1 << iota // dead or shadowed, and waiting to be freed
+	elementSaved                // it was written to a file
+	elementUnlinked             // it is the first of a record, and nobody sees it any more
 )
 
 // States of a record.
@@ -85,26 +96,57 @@ const (
 )
 
 const (
-	elementHead = int(unsafe.Sizeof(element{}))
-	headSize    = int(unsafe.Offsetof(record{}.state)) + 1
+	elementHead = int(unsafe.Sizeof(appendedElement{}))
+	headSize    = int(unsafe.Sizeof(record{}))
 	linkSize    = 4 // bytes
+	expirySize  = 8
 )
 
 func (r *records) rec(ref arena.Ref) *record { return (*record)(r.mem.Ptr(ref)) }
 
 func (r *records) elem(ref arena.Ref) *element { return (*element)(r.mem.Ptr(ref)) }
 
+func (r *records) appended(ref arena.Ref) *appendedElement {
+	return (*appendedElement)(r.mem.Ptr(ref))
+}
+
 func (e *element) born() uint64 { return uint64(e.bornHigh)<<32 | uint64(e.bornLow) }
 
 func (e *element) setBorn(seq uint64) { e.bornLow, e.bornHigh = uint32(seq), uint16(seq>>32) }
 
+func (e *element) kind() uint8 { return e.form &^ formExpires }
+
+func (e *element) expires() bool { return e.form&formExpires != 0 }
+
+// expireAt returns the element's expiry.
+func (e *element) expireAt() int64 {
+	if !e.expires() {
+		return statelab.NoExpiry
+	}
+	return *e.expiry()
+}
+
+// expiry returns the place of the expiry of an element that expires.
+func (e *element) expiry() *int64 {
+	at := elementHead
+	if e.kind() != appended {
+		at = headSize + linkSize*(*record)(unsafe.Pointer(e)).links.links()
+	}
+	return (*int64)(unsafe.Add(unsafe.Pointer(e), at))
+}
+
 // valueAt returns where in the piece the element's bytes are.
 func (e *element) valueAt() int {
-	if e.kind == appended {
-		return elementHead
+	if e.kind() != appended {
+		return e.keyEnd()
 	}
+	return elementHead + int(e.form>>7)*expirySize
+}
+
+// keyEnd returns where in a record's piece the key ends.
+func (e *element) keyEnd() int {
 	rec := (*record)(unsafe.Pointer(e))
-	return headSize + linkSize*int(rec.links) + int(rec.keyLen)
+	return headSize + rec.links.size() + int(rec.keyLen)
 }
 
 // value returns the element's bytes, which alias the arena.
@@ -120,15 +162,57 @@ func (rec *record) keyAndFirst() []byte {
 
 // pieceSize returns the size of the piece that e begins.
 func (e *element) pieceSize() int {
-	if e.kind == withoutAny {
+	if e.kind() == withoutAny {
 		return e.valueAt()
 	}
 	return e.valueAt() + int(e.size)
 }
 
+// shadowedBy says whether garbage was replaced or deleted by a batch up to seq,
+// unless it had died before.
+func (e *element) shadowedBy(seq uint64) bool {
+	since := uint32(e.prev)
+	if e.kind() != appended {
+		if since = e.extra.Load(); since == 0 {
+			return false
+		}
+	}
+	return int32(uint32(seq)-since) >= 0
+}
+
+// newest returns the newest element that was appended to the record, or 0.
 func (rec *record) newest() arena.Ref { return arena.Ref(rec.older.Load()) }
 
 func (rec *record) setNewest(ref arena.Ref) { rec.older.Store(uint32(ref)) }
+
+// hasFirst says whether the element that the record began with is still one of
+// its elements.
+func (rec *record) hasFirst() bool {
+	return rec.kind() == withFirst && rec.flags&elementUnlinked == 0
+}
+
+// isEmpty says whether the record has no elements.
+func (rec *record) isEmpty() bool { return rec.newest() == 0 && !rec.hasFirst() }
+
+// newestOf returns the newest element of a record, or 0 if it is empty; and
+// olderOf the one before another, or 0. They are the writer's.
+func (r *records) newestOf(ref arena.Ref) arena.Ref {
+	rec := r.rec(ref)
+	if newest := rec.newest(); newest != 0 || !rec.hasFirst() {
+		return newest
+	}
+	return ref
+}
+
+func (r *records) olderOf(ref, at arena.Ref) arena.Ref {
+	if at == ref {
+		return 0
+	}
+	if older := arena.Ref(r.elem(at).older.Load()); older != 0 || !r.rec(ref).hasFirst() {
+		return older
+	}
+	return ref
+}
 
 // A record ends when it is deleted: those who read from a later sequence on do
 // not see it. Its end is the low half of that sequence, which is not zero; see
@@ -151,41 +235,49 @@ func nextSeq(seq uint64) uint64 {
 	return seq
 }
 
-// newRecord makes a record of one element that is in no index yet. It is the
-// only one in its own list of elements.
+// newRecord makes a record of one element that is in no index yet.
 func (r *records) newRecord(op statelab.Op, seq uint64) (arena.Ref, error) {
-	links := r.index.Links(op.Key)
-	ref, err := r.mem.Alloc(headSize + linkSize*links + len(op.Key) + len(op.Value))
+	links := linkCount(r.index.Links(op.Key))
+	if op.ExpireAt != statelab.NoExpiry {
+		links |= expiryLink
+	}
+	ref, err := r.mem.Alloc(headSize + links.size() + len(op.Key) + len(op.Value))
 	if err != nil {
 		return 0, err
 	}
 	rec := r.rec(ref)
-	*rec = record{keyLen: uint16(len(op.Key)), links: uint8(links)}
-	rec.init(op, seq, withFirst, r.loading)
-	rec.setNewest(ref)
-	rec.newer = ref
+	*rec = record{keyLen: uint16(len(op.Key)), links: links}
 	p := unsafe.Pointer(rec)
-	clear(arena.Slice(p, headSize, linkSize*links))
-	copy(arena.Slice(p, headSize+linkSize*links, len(op.Key)), op.Key)
+	clear(arena.Slice(p, headSize, linkSize*links.links()))
+	rec.init(op, seq, withFirst, r.loading)
+	copy(arena.Slice(p, headSize+links.size(), len(op.Key)), op.Key)
 	copy(rec.value(), op.Value)
 	return ref, nil
 }
 
 // newElement makes an element that is in no record yet.
 func (r *records) newElement(op statelab.Op, seq uint64) (arena.Ref, error) {
-	ref, err := r.mem.Alloc(elementHead + len(op.Value))
+	size := elementHead + len(op.Value)
+	if op.ExpireAt != statelab.NoExpiry {
+		size += expirySize
+	}
+	ref, err := r.mem.Alloc(size)
 	if err != nil {
 		return 0, err
 	}
-	e := r.elem(ref)
-	*e = element{}
+	e := r.appended(ref)
+	*e = appendedElement{}
 	e.init(op, seq, appended, r.loading)
 	copy(e.value(), op.Value)
 	return ref, nil
 }
 
 func (e *element) init(op statelab.Op, seq uint64, kind uint8, saved bool) {
-	e.expireAt, e.size, e.kind = op.ExpireAt, uint32(len(op.Value)), kind
+	e.size, e.form = uint32(len(op.Value)), kind
+	if op.ExpireAt != statelab.NoExpiry {
+		e.form |= formExpires
+		*e.expiry() = op.ExpireAt
+	}
 	e.setBorn(seq)
 	if saved {
 		e.flags = elementSaved
@@ -199,43 +291,37 @@ func (r *records) freePiece(ref arena.Ref) { r.mem.Free(ref, r.elem(ref).pieceSi
 
 // push makes an element the newest of its record.
 func (r *records) push(recRef, ref arena.Ref) {
-	rec, e := r.rec(recRef), r.elem(ref)
+	rec, e := r.rec(recRef), r.appended(ref)
 	newest := rec.newest()
 	e.extra.Store(uint32(min(r.bound(recRef)+uint64(e.size), 1<<32-1)))
 	e.older.Store(uint32(newest))
 	e.newer = recRef
 	if newest != 0 {
-		r.elem(newest).newer = ref
+		r.appended(newest).newer = ref
 	}
 	rec.setNewest(ref)
 }
 
-// unlinkElement takes an element out of the list of its record, and returns
-// what then is newer than its older one: the record, if it was the newest. The
-// first element of a record is the oldest in its list, which leads back to the
-// record; it goes by cutting the list behind the second.
-func (r *records) unlinkElement(ref arena.Ref) (newer arena.Ref) {
-	e := r.elem(ref)
-	if e.kind != appended {
-		r.elem(e.newer).older.Store(0)
-		return e.newer
-	}
+// unlinkAppended takes an appended element out of the list of its record, and
+// returns what then is newer than its older one: the record, if it was the newest.
+func (r *records) unlinkAppended(ref arena.Ref) (newer arena.Ref) {
+	e := r.appended(ref)
 	older := arena.Ref(e.older.Load())
 	r.elem(e.newer).older.Store(uint32(older))
 	if older != 0 {
-		r.elem(older).newer = e.newer
+		r.appended(older).newer = e.newer
 	}
 	return e.newer
 }
 
 // bound returns a bound on the bytes of the record's live elements.
 func (r *records) bound(ref arena.Ref) uint64 {
-	switch newest := r.rec(ref).newest(); newest {
-	case 0:
-		return 0
-	case ref:
-		return uint64(r.rec(ref).size)
-	default:
+	rec := r.rec(ref)
+	if newest := rec.newest(); newest != 0 {
 		return uint64(r.elem(newest).extra.Load())
 	}
+	if rec.hasFirst() {
+		return uint64(rec.size)
+	}
+	return 0
 }

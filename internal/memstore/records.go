@@ -23,10 +23,9 @@ type records struct {
 	seq       atomic.Uint64 // of the last batch that has taken effect
 	watermark atomic.Int64
 
-	loading    bool // whether what is applied comes from files
-	tracks     bool // whether dirty records are listed, which checkpoint durability needs
-	dirtyFirst arena.Ref
-	dirtyLast  arena.Ref
+	loading bool     // whether what is applied comes from files
+	tracks  bool     // whether dirty records are noted, which checkpoint durability needs
+	dirty   grainSet // of the arena
 
 	steps   []step // of the batch that is being applied
 	logical int64  // bytes of its keys and elements
@@ -169,8 +168,7 @@ func (r *records) prepareStep(op statelab.Op, seq uint64) error {
 // lives, a new one takes its place.
 func (r *records) takesMore(ref arena.Ref) bool {
 	rec := r.rec(ref)
-	newest := rec.newest()
-	return !rec.ended() && newest != 0 && (newest != ref || rec.flags&elementGarbage == 0)
+	return !rec.ended() && (rec.newest() != 0 || rec.hasFirst() && rec.flags&elementGarbage == 0)
 }
 
 func (r *records) prepareAppend(old arena.Ref, op statelab.Op, seq uint64) error {
@@ -215,7 +213,7 @@ func (r *records) abandon() {
 			r.replace(st.new, st.old)
 			r.freeLater(st.new)
 		case doAppend:
-			r.unlinkElement(st.new)
+			r.unlinkAppended(st.new)
 			r.freeLater(st.new)
 		case doEnd:
 			r.rec(st.old).extra.Store(0)
@@ -262,7 +260,7 @@ func (r *records) welcome(rec, ref arena.Ref) {
 	e := r.elem(ref)
 	r.size += int64(e.size)
 	r.maxBound = max(r.maxBound, int64(r.bound(rec)))
-	if e.expireAt != statelab.NoExpiry {
+	if e.expires() {
 		r.wheel.insert(r.mem, ref)
 	}
 }
@@ -271,23 +269,16 @@ func (r *records) welcome(rec, ref arena.Ref) {
 func (r *records) succeed(old, ref arena.Ref, seq uint64) {
 	was := r.rec(old)
 	r.rec(ref).state = was.state & recordSaved
-	r.unmarkDirty(was)
+	r.unmarkDirty(old, was)
 	was.state |= recordReplaced
-	was.dirtyPrev = ref
 	if !was.ended() {
 		// Who comes to it by way of newer records is of an earlier batch, as
 		// long as the one in its place is among them; but that may go first.
 		was.extra.Store(uint32(seq))
 	}
 	r.bury(old, seq)
+	was.prev = ref // which was the wheel's until now
 	r.settleIfEmpty(old)
-}
-
-// changed notes that a record is not what the last Sync has written.
-func (r *records) changed(ref arena.Ref) {
-	if r.tracks {
-		r.markDirty(ref, r.rec(ref))
-	}
 }
 
 // allocated says whether what was prepared took memory.
@@ -298,38 +289,4 @@ func (r *records) allocated() bool {
 		}
 	}
 	return false
-}
-
-// markDirty puts a record last in the list of those that changed since the last
-// Sync, unless it is there.
-func (r *records) markDirty(ref arena.Ref, rec *record) {
-	if rec.state&recordDirty != 0 {
-		return
-	}
-	rec.state |= recordDirty
-	rec.dirtyPrev, rec.dirtyNext = r.dirtyLast, 0
-	if r.dirtyLast != 0 {
-		r.rec(r.dirtyLast).dirtyNext = ref
-	} else {
-		r.dirtyFirst = ref
-	}
-	r.dirtyLast = ref
-}
-
-func (r *records) unmarkDirty(rec *record) {
-	if rec.state&recordDirty == 0 {
-		return
-	}
-	rec.state &^= recordDirty
-	if rec.dirtyNext != 0 {
-		r.rec(rec.dirtyNext).dirtyPrev = rec.dirtyPrev
-	} else {
-		r.dirtyLast = rec.dirtyPrev
-	}
-	if rec.dirtyPrev != 0 {
-		r.rec(rec.dirtyPrev).dirtyNext = rec.dirtyNext
-	} else {
-		r.dirtyFirst = rec.dirtyNext
-	}
-	rec.dirtyPrev, rec.dirtyNext = 0, 0
 }

@@ -96,23 +96,21 @@ func (l *loader) prune(ref arena.Ref) (arena.Ref, error) {
 	r := l.r
 	rec, watermark := r.rec(ref), r.watermark.Load()
 	firstDied := false
-	for at := rec.newest(); at != 0; {
-		e := r.elem(at)
-		older := arena.Ref(e.older.Load())
-		if at == ref {
-			older = 0
-		}
-		if statelab.Expired(e.expireAt, watermark) {
-			if r.unlinkElement(at); at == ref {
+	for at := r.newestOf(ref); at != 0; {
+		older := r.olderOf(ref, at)
+		if e := r.elem(at); statelab.Expired(e.expireAt(), watermark) {
+			if at == ref {
+				e.flags |= elementUnlinked
 				firstDied = true
 			} else {
+				r.unlinkAppended(at)
 				r.freePiece(at)
 			}
 		}
 		at = older
 	}
 	switch {
-	case rec.newest() == 0:
+	case rec.isEmpty():
 		l.dir.Remove(hashdir.Hash(r.keys().Of(ref)), ref)
 		r.freePiece(ref)
 		return 0, nil
@@ -133,16 +131,15 @@ func (l *loader) refill(ref arena.Ref) (arena.Ref, error) {
 		oldest = older
 	}
 	e := r.elem(oldest)
-	full, err := r.newRecord(statelab.Op{Key: key, Value: e.value(), ExpireAt: e.expireAt}, loadedSeq)
+	full, err := r.newRecord(statelab.Op{Key: key, Value: e.value(), ExpireAt: e.expireAt()}, loadedSeq)
 	if err != nil {
 		return 0, err
 	}
 	r.rec(full).state = recordSaved
 	if newest != oldest {
-		r.rec(full).newer = e.newer
-		r.elem(e.newer).older.Store(uint32(full))
+		r.unlinkAppended(oldest)
 		r.rec(full).setNewest(newest)
-		r.elem(newest).newer = full
+		r.appended(newest).newer = full
 	}
 	l.dir.Update(hashdir.Hash(key), ref, hashdir.Entry{Ref: full, Mark: 1})
 	r.freePiece(oldest)
@@ -154,14 +151,8 @@ func (l *loader) refill(ref arena.Ref) (arena.Ref, error) {
 func (r *records) enlist(ref arena.Ref) {
 	rec := r.rec(ref)
 	r.size += int64(rec.keyLen)
-	for at := rec.newest(); at != 0; {
-		e := r.elem(at)
-		older := arena.Ref(e.older.Load())
-		if at == ref {
-			older = 0
-		}
+	for at := r.newestOf(ref); at != 0; at = r.olderOf(ref, at) {
 		r.welcome(ref, at)
-		at = older
 	}
 }
 

@@ -155,7 +155,7 @@ func (l *loader) flush() error {
 // touch reads a record's key, so that it is in the CPU's caches.
 func (r *records) touch(ref arena.Ref) uint64 {
 	rec := r.rec(ref)
-	last := headSize + linkSize*int(rec.links) + int(rec.keyLen) - 1
+	last := rec.keyEnd() - 1
 	return uint64(rec.older.Load()) + uint64(*(*byte)(unsafe.Add(unsafe.Pointer(rec), last)))
 }
 
@@ -206,7 +206,7 @@ func (l *loader) find(op *loadOp) arena.Ref {
 
 // free frees a record that nothing leads to, with its elements.
 func (l *loader) free(ref arena.Ref) {
-	for at := l.r.rec(ref).newest(); at != ref && at != 0; {
+	for at := l.r.rec(ref).newest(); at != 0; {
 		older := arena.Ref(l.r.elem(at).older.Load())
 		l.r.freePiece(at)
 		at = older

@@ -145,7 +145,7 @@ func (r *records) copySome(rs *rows, sp *span, refs []arena.Ref, v view) int {
 	n := 0
 	for ; n < len(refs) && (len(at) == 0 || len(at) < sp.records && len(data) < sp.bytes); n++ {
 		rec := r.rec(refs[n])
-		if !rec.isSimple(refs[n], v) {
+		if !rec.isSimple(v) {
 			rs.data, rs.at = data, at
 			r.copyRow(rs, refs[n], v)
 			data, at = rs.data, rs.at
@@ -159,10 +159,10 @@ func (r *records) copySome(rs *rows, sp *span, refs []arena.Ref, v view) int {
 	return n
 }
 
-// isSimple says whether the record ref is one that the view sees, and is of one
+// isSimple says whether a record is one that the view sees, and is of one
 // element, as most are: then key and value lie one after the other in one piece.
-func (rec *record) isSimple(ref arena.Ref, v view) bool {
-	return rec.newest() == ref && !rec.ended() && v.sees(&rec.element)
+func (rec *record) isSimple(v view) bool {
+	return rec.newest() == 0 && rec.kind() == withFirst && !rec.ended() && v.sees(&rec.element)
 }
 
 // bytesOf sums up the lengths of records' keys and first elements. It looks at

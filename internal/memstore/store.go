@@ -139,7 +139,7 @@ func (s *Store) copyElements(key []byte) (elements []elementCopy, err error) {
 	w := r.walkOver(r.find(key), v)
 	for at := w.next(); at != 0; at = w.next() {
 		e := r.elem(at)
-		elements = append(elements, elementCopy{slices.Clone(e.value()), e.expireAt})
+		elements = append(elements, elementCopy{slices.Clone(e.value()), e.expireAt()})
 	}
 	if len(elements) == 0 {
 		return nil, statelab.ErrNotFound
@@ -177,8 +177,13 @@ func (s *Store) Stats() statelab.Stats {
 }
 
 // Mapped returns the bytes that records and the index have taken from the system,
-// and the hash table has in use. Stats.Memory is how much of that is in use.
-func (s *Store) Mapped() int64 { return s.records.mem.Mapped() + s.records.groups.bytes() }
+// the hash table has in use, and noting which records are dirty takes. Stats.Memory
+// is how much of the first two is in use.
+func (s *Store) Mapped() int64 {
+	s.write.Lock()
+	defer s.write.Unlock()
+	return s.records.mem.Mapped() + s.records.groups.bytes() + s.records.dirty.bytes()
+}
 
 // Close implements statelab.Store.
 func (s *Store) Close() error {

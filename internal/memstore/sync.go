@@ -45,11 +45,11 @@ const partBytes = 32 << 10
 // go on meanwhile.
 func (s *Store) appendDelta() error {
 	r := &s.records
-	if r.dirtyFirst == 0 && r.watermark.Load() == s.saved {
+	if r.dirty.n == 0 && r.watermark.Load() == s.saved {
 		return nil
 	}
 	s.encoder.reset()
-	for ref := r.dirtyFirst; ref != 0; ref = r.rec(ref).dirtyNext {
+	for ref := r.nextDirty(0); ref != 0; ref = r.nextDirty(ref) {
 		s.encodeDirty(ref)
 		if len(s.encoder.batch.Bytes()) >= partBytes {
 			if err := s.appendPart(); err != nil {
@@ -93,19 +93,21 @@ func (s *Store) appendPart() error {
 	return s.failed(err)
 }
 
-// clean takes all records, which have been written, from the list of dirty ones.
+// clean notes of all dirty records, which have been written, that they are not
+// dirty any more.
 func (r *records) clean() {
 	v := r.present()
-	for r.dirtyFirst != 0 {
-		ref := r.dirtyFirst
-		rec := r.rec(ref)
-		r.unmarkDirty(rec)
-		if r.isSeen(ref, v) {
-			rec.state |= recordSaved
-		} else {
-			rec.state &^= recordSaved
-			r.settleIfEmpty(ref)
+	for r.dirty.n > 0 { // letting go may move a record to where this has been
+		for ref := r.nextDirty(0); ref != 0; ref = r.nextDirty(ref) {
+			rec := r.rec(ref)
+			r.unmarkDirty(ref, rec)
+			if r.isSeen(ref, v) {
+				rec.state |= recordSaved
+			} else {
+				rec.state &^= recordSaved
+				r.settleIfEmpty(ref)
+			}
+			r.release(reapPerOp)
 		}
-		r.release(reapPerOp)
 	}
 }

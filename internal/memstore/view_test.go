@@ -23,8 +23,9 @@ func TestOnlyWhatViewsSeeIsPinned(t *testing.T) {
 func pinnedByThree(t *testing.T, seq uint64) {
 	s := openTest(t, vfs.NewMem(), nil)
 	s.records.seq.Store(seq)
-	size := int64(s.records.mem.SizeOf(headSize + 1 + 100))
-	value := strings.Repeat("v", 100)
+	const n = 248 // of a piece's class with and without an expiry
+	size := int64(s.records.mem.SizeOf(headSize + 1 + n))
+	value := strings.Repeat("v", n)
 	iter := func() statelab.Iterator {
 		it, err := s.Iter(statelab.Range{})
 		must(t, err)

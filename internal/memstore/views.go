@@ -146,7 +146,7 @@ func (r *records) hold(ref arena.Ref, e *element) bool {
 func (vs *views) viewer(e *element) *openView {
 	n := sort.Search(len(vs.open), func(i int) bool {
 		v := vs.open[i]
-		return int32(uint32(v.seq)-uint32(e.prev)) >= 0 || statelab.Expired(e.expireAt, v.watermark)
+		return e.shadowedBy(v.seq) || statelab.Expired(e.expireAt(), v.watermark)
 	})
 	if n == 0 || vs.open[n-1].seq < e.born() {
 		return nil

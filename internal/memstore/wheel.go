@@ -52,7 +52,7 @@ func digit(t uint64, level int) int { return int(t >> (8 * level) & 0xff) }
 // insert hangs an element, whose expiry is after now, into its slot.
 func (w *wheel) insert(mem *arena.Arena, ref arena.Ref) {
 	e := (*element)(mem.Ptr(ref))
-	level, slot := w.slotOf(flipped(e.expireAt))
+	level, slot := w.slotOf(flipped(e.expireAt()))
 	head := w.slots[level][slot]
 	e.next, e.prev = head, 0
 	if head != 0 {
@@ -77,7 +77,7 @@ func (w *wheel) remove(mem *arena.Arena, ref arena.Ref) {
 		slot = digit(w.now, level)
 	}
 	if level < 0 || w.slots[level][slot] != ref {
-		level, slot = w.slotOf(flipped(e.expireAt))
+		level, slot = w.slotOf(flipped(e.expireAt()))
 	}
 	w.setHead(level, slot, e.next)
 }
@@ -108,7 +108,7 @@ func (w *wheel) step(mem *arena.Arena, watermark int64) (due arena.Ref, more boo
 		(*element)(mem.Ptr(e.next)).prev = 0
 	}
 	w.setHead(level, slot, e.next)
-	if flipped(e.expireAt) <= present {
+	if flipped(e.expireAt()) <= present {
 		return ref, true
 	}
 	w.insert(mem, ref)

@@ -187,7 +187,7 @@ func (x *blocks) build(d *draft, spare int) (uint32, error) {
 	n := len(d.entries)
 	room := roomy(len(d.prefix), n+spare)
 	size := blockSize(len(d.prefix), room)
-	alloc := x.mem.Alloc
+	alloc := x.mem.AllocLasting
 	if x.mustNotFail {
 		alloc = x.mem.AllocReserved
 	}

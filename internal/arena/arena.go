@@ -105,6 +105,17 @@ func (a *Arena) Alloc(n int) (Ref, error) {
 	return ref, nil
 }
 
+// AllocLasting is Alloc for a piece whose life has nothing to do with that of
+// those which come at the same time, as a rule. In an arena of slabs it lies among
+// its like.
+func (a *Arena) AllocLasting(n int) (Ref, error) {
+	if s, ok := a.from.(*slabs); ok {
+		s.lasting = true
+		defer func() { s.lasting = false }()
+	}
+	return a.Alloc(n)
+}
+
 // Free gives back a piece that was allocated with n bytes. Using it afterwards
 // is a fault. An arena made by NewBump has no use for it but as a piece of the same
 // size.

@@ -19,7 +19,7 @@ func (h *heap) dump(w io.Writer) {
 // dump prints for each class how many pieces are in use and how many are free
 // in its spans.
 func (s *slabs) dump(w io.Writer) {
-	var spans, used, room [classes]int
+	var spans, used, room [2 * classes]int
 	for i := range s.spans {
 		if class := s.spans[i].class; class != 0 {
 			spans[class]++
@@ -28,9 +28,9 @@ func (s *slabs) dump(w io.Writer) {
 		}
 	}
 	fmt.Fprintln(w, "arena: pieces of      in use        free in spans")
-	for class := range classes {
+	for class := range spans {
 		if spans[class] > 0 {
-			fmt.Fprintf(w, "  %14d %11d %11d %8d\n", classSize(class), used[class], room[class]-used[class], spans[class])
+			fmt.Fprintf(w, "  %14d %11d %11d %8d\n", s.size[class], used[class], room[class]-used[class], spans[class])
 		}
 	}
 	free := 0

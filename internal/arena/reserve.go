@@ -23,14 +23,14 @@ func (a *Arena) Reserve() error {
 	return nil
 }
 
-// AllocReserved is Alloc for those who must not fail: if the system has no
+// AllocReserved is AllocLasting for those who must not fail: if the system has no
 // memory it takes what Reserve has set aside.
 func (a *Arena) AllocReserved(n int) (Ref, error) {
 	if s, ok := a.from.(*slabs); ok {
 		s.chunks.mayUseReserve = true
 		defer func() { s.chunks.mayUseReserve = false }()
 	}
-	return a.Alloc(n)
+	return a.AllocLasting(n)
 }
 
 // LimitTo lets the arena find, from now on, that the system has no memory for

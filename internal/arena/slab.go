@@ -19,27 +19,32 @@ import (
 // run out when less is needed than before.
 //
 // Filling up holes whenever there are any mixes ages, and then spans stay in use
-// when other sizes come; that was tried first.
+// when other sizes come; that was tried first. It is right for pieces whose life
+// has nothing to do with when they came, as those that an index is made of. They
+// are called lasting, and have classes, and so spans, to themselves: among others
+// each of them would keep a span from running out.
 //
 // After J. Bonwick, "The slab allocator" (1994), and Google's tcmalloc; for the
 // order of addresses M. Johnstone and P. Wilson, "The memory fragmentation
 // problem: solved?" (1998).
 type slabs struct {
 	chunks chunks
-	spans  []span           // by page number
-	open   [classes]pageSet // first pages of spans with a free piece, by class
-	filled [classes]uint32  // first page of the span that is being filled, or 0
-	used   [classes]int     // pieces in use
-	unused [classes]int     // pieces of spans that are not
-	size   [classes]uint32  // of a piece
-	room   [classes]uint16  // pieces of a span
-	pages  [classes]uint8   // of a span
+	spans  []span               // by page number
+	open   [2 * classes]pageSet // first pages of spans with a free piece, by class
+	filled [2 * classes]uint32  // first page of the span that is being filled, or 0
+	used   [2 * classes]int     // pieces in use
+	unused [2 * classes]int     // pieces of spans that are not
+	size   [2 * classes]uint32  // of a piece
+	room   [2 * classes]uint16  // pieces of a span
+	pages  [2 * classes]uint8   // of a span
+
+	lasting bool // see Arena.AllocLasting
 }
 
 // A span is the account of a run of pages, kept with its first one. Of the
 // others only back is used.
 type span struct {
-	class uint8  // of its pieces; 0 is none
+	class uint8  // of its pieces, and classes more if they are lasting; 0 is none
 	back  uint8  // how many pages before this one its span begins
 	used  uint16 // pieces in use
 	fresh uint16 // pieces that were ever in use
@@ -72,7 +77,9 @@ func NewSlabs() *Arena {
 		for n < maxSpanPages && n*pageSize%size > n*pageSize/maxSpanWaste {
 			n++
 		}
-		s.size[class], s.pages[class], s.room[class] = uint32(size), uint8(n), uint16(n*pageSize/size)
+		for _, class := range [...]int{class, class + classes} {
+			s.size[class], s.pages[class], s.room[class] = uint32(size), uint8(n), uint16(n*pageSize/size)
+		}
 	}
 	a := newArena(chunkShift, s)
 	a.grainShift = grainShift
@@ -120,6 +127,9 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 		s.chunks.tick(a)
 	}
 	class := classOf(size)
+	if s.lasting {
+		class += classes
+	}
 	page := s.filled[class]
 	if page == 0 || s.spans[page].used == s.room[class] {
 		var err error
@@ -148,6 +158,9 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 // spanToFill returns a span of a class that has a free piece.
 func (s *slabs) spanToFill(a *Arena, class int) (page uint32, err error) {
 	page = s.open[class].least
+	if page != 0 && s.lasting {
+		return page, nil
+	}
 	if page != 0 && s.unused[class] >= max(int(s.room[class])/2, s.used[class]/mostUnused) && !s.chunks.hasBefore(page, int(s.pages[class])) {
 		return page, nil
 	}
@@ -184,8 +197,8 @@ func (s *slabs) free(a *Arena, ref Ref, size int) {
 	}
 	page -= uint32(s.spans[page].back)
 	sp := &s.spans[page]
-	if int(sp.class) != classOf(size) {
-		panic(fmt.Sprintf("arena: a piece of %d bytes is freed as one of %d", classSize(int(sp.class)), size))
+	if int(sp.class)%classes != classOf(size) {
+		panic(fmt.Sprintf("arena: a piece of %d bytes is freed as one of %d", s.size[sp.class], size))
 	}
 	*(*Ref)(a.Ptr(ref)) = sp.free
 	sp.free = ref
@@ -234,7 +247,7 @@ func (s *slabs) check(a *Arena) error {
 		if err := s.checkSpan(a, page); err != nil {
 			return err
 		}
-		inUse += int64(sp.used) * int64(classSize(int(sp.class)))
+		inUse += int64(sp.used) * int64(s.size[sp.class])
 	}
 	for class := range s.open {
 		open -= s.open[class].len()
@@ -252,7 +265,7 @@ func (s *slabs) check(a *Arena) error {
 // it, are distinct, and are as many as are not in use.
 func (s *slabs) checkSpan(a *Arena, page int) error {
 	sp := &s.spans[page]
-	n, size := int(s.pages[sp.class]), classSize(int(sp.class))
+	n, size := int(s.pages[sp.class]), int(s.size[sp.class])
 	for i := range n {
 		if int(s.spans[page+i].back) != i || s.chunks.all[page/chunkPages].free>>((page+i)%chunkPages)&1 != 0 {
 			return fmt.Errorf("M6: page %d is not in the span of page %d", page+i, page)

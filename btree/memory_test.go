@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/internal/arena"
-	"github.com/statelab/statelab/internal/memstore/indextest"
 	"github.com/statelab/statelab/storetest"
 )
 
@@ -18,5 +16,3 @@ func TestMemoryVariantKeepsTheContract(t *testing.T) {
 		Effort:         storetest.Effort{Seeds: 2, Points: 15},
 	})
 }
-
-func TestMemoryIsAnIndex(t *testing.T) { indextest.Run(t, arena.NewHeap, newMemoryIndex) }

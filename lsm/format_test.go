@@ -148,9 +148,9 @@ func TestManifestTellsTornFromDamaged(t *testing.T) {
 
 func TestOptionsNameEveryFault(t *testing.T) {
 	_, err := Open("never made", &Options{
-		Options: statelab.Options{Memory: 1}, Compaction: 9, BlockSize: 3, BloomBits: 99, CachePolicy: 9,
+		Options: statelab.Options{Memory: 1}, Compaction: 9, Segments: -1, Memtable: 9, Subcompactions: -1, BlockSize: 3, BloomBits: 99, CachePolicy: 9,
 	})
-	for _, word := range []string{"Memory", "Compaction", "BlockSize", "BloomBits", "CachePolicy"} {
+	for _, word := range []string{"Memory", "Compaction", "Segments", "Memtable", "Subcompactions", "BlockSize", "BloomBits", "CachePolicy"} {
 		if err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("error %v does not name %s", err, word)
 		}

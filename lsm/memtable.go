@@ -8,6 +8,7 @@ import (
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/internal/epoch"
+	"github.com/statelab/statelab/internal/heapindex"
 	"github.com/statelab/statelab/internal/memstore"
 	"github.com/statelab/statelab/skiplist"
 )
@@ -25,6 +26,7 @@ import (
 // have replaced may go; records stay as long as the memtable. References are
 // counted by the views that hold it.
 type memtable struct {
+	kind   Memtable
 	mem    *arena.Arena // of records and versions
 	way    *arena.Arena // of what leads to them
 	keys   memstore.Keys
@@ -65,8 +67,8 @@ func memtablePages(limit int64) *arena.Pages {
 	return arena.NewPages(int(max(minMemtablePage, min(limit/16, maxMemtablePage))), 2*limit)
 }
 
-func newMemtable(pages *arena.Pages, prefix statelab.Prefix) (*memtable, error) {
-	m := &memtable{mem: arena.NewBump(pages), way: arena.NewBump(pages), prefix: prefix}
+func newMemtable(kind Memtable, pages *arena.Pages, prefix statelab.Prefix) (*memtable, error) {
+	m := &memtable{kind: kind, mem: arena.NewBump(pages), way: arena.NewBump(pages), prefix: prefix}
 	m.keys = memstore.KeysAfter(m.mem, memRecordHead)
 	if err := m.begin(); err != nil {
 		m.release()
@@ -76,7 +78,15 @@ func newMemtable(pages *arena.Pages, prefix statelab.Prefix) (*memtable, error) 
 }
 
 func (m *memtable) begin() (err error) {
-	if m.index, err = skiplist.NewIndex(m.way, m.keys, m); err != nil {
+	switch m.kind {
+	case MemtableBTree:
+		m.index = heapindex.NewBTree(m.keys)
+	case MemtableHuandu:
+		m.index = heapindex.NewHuandu(m.keys)
+	default:
+		m.index, err = skiplist.NewIndex(m.way, m.keys, m)
+	}
+	if err != nil {
 		return err
 	}
 	slots, err := m.makeSlots(minMemSlotLog)
@@ -156,19 +166,33 @@ func (m *memtable) addOne(seq uint64, op statelab.Op) error {
 	return err
 }
 
-func (m *memtable) len() int     { return m.index.Len() }
-func (m *memtable) empty() bool  { return m.len() == 0 }
-func (m *memtable) bytes() int64 { return m.mem.InUse() + m.way.InUse() }
+func (m *memtable) len() int    { return m.index.Len() }
+func (m *memtable) empty() bool { return m.len() == 0 }
+func (m *memtable) bytes() int64 {
+	return m.mem.InUse() + m.way.InUse() + int64(m.len())*m.kind.heapBytes()
+}
 
 // unused says whether there is nothing that a flush would have to take note
 // of; load is how much there is. Only the writer calls them.
 func (m *memtable) unused() bool { return m.empty() && m.advances == 0 }
 func (m *memtable) load() int64  { return m.bytes() + m.advances*advanceLoad }
 
-// memtableLoad is about what a batch takes in a memtable, in bytes, but for new
-// slots of its hash table.
-func memtableLoad(b *statelab.Batch) int64 {
-	return int64(len(b.Bytes()) + b.Len()*recordOverhead)
+// loadOf is about what a batch takes in a memtable, in bytes, but for new slots of
+// its hash table.
+func (k Memtable) loadOf(b *statelab.Batch) int64 {
+	return int64(len(b.Bytes())) + int64(b.Len())*(recordOverhead+k.heapBytes())
+}
+
+// heapBytes is what a record takes on the Go heap, in bytes, as measured with a
+// hundred thousand of random keys.
+func (k Memtable) heapBytes() int64 {
+	switch k {
+	case MemtableBTree:
+		return 50
+	case MemtableHuandu:
+		return 140
+	}
+	return 0
 }
 
 // loadWith is the load after batches of so much more: what it is now, what they

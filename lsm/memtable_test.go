@@ -17,10 +17,10 @@ import (
 var slashPrefix = statelab.Prefix{Name: "slash", Len: func(key []byte) int { return bytes.IndexByte(key, '/') + 1 }}
 
 // newTestMemtable returns a memtable that is checked at the end of the test.
-func newTestMemtable(t *testing.T, limit int64, prefix statelab.Prefix) *memtable {
+func newTestMemtable(t *testing.T, kind Memtable, limit int64, prefix statelab.Prefix) *memtable {
 	t.Helper()
 	pages := memtablePages(limit)
-	m, err := newMemtable(pages, prefix)
+	m, err := newMemtable(kind, pages, prefix)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +56,10 @@ func (m *memtable) valueOf(key string, seq uint64) string {
 // Groups of one record, of a few and of many, each found whole by its hash, by
 // its keys and in the order of all, whether or not keys have a prefix.
 func TestAMemtableFindsGroupsAndKeys(t *testing.T) {
-	for _, prefix := range []statelab.Prefix{{}, slashPrefix} {
-		t.Run("prefix="+prefix.Name, func(t *testing.T) {
-			m := newTestMemtable(t, 1<<20, prefix)
+	for i := range 6 {
+		kind, prefix := Memtable(i/2), []statelab.Prefix{{}, slashPrefix}[i%2]
+		t.Run(fmt.Sprint(kind, "/prefix=", prefix.Name), func(t *testing.T) {
+			m := newTestMemtable(t, kind, 1<<20, prefix)
 			rng := rand.New(rand.NewPCG(1, 2))
 			want := map[string]string{}
 			var b statelab.Batch
@@ -139,11 +140,17 @@ func sameWalk(t *testing.T, m *memtable, group []byte, keys []string) {
 // Readers see, of each key, what was there as of their sequence, while groups
 // grow long, slots are made anew and blocks are replaced beside them.
 func TestAMemtableIsReadBesideItsWriter(t *testing.T) {
-	m := newTestMemtable(t, 4<<20, slashPrefix)
 	rounds := 20000
 	if testing.Short() {
 		rounds = 4000
 	}
+	t.Run("blocks", func(t *testing.T) { readBesideWriter(t, MemtableBlocks, rounds) })
+	t.Run("btree", func(t *testing.T) { readBesideWriter(t, MemtableBTree, 2000) })
+	t.Run("huandu", func(t *testing.T) { readBesideWriter(t, MemtableHuandu, 2000) })
+}
+
+func readBesideWriter(t *testing.T, kind Memtable, rounds int) {
+	m := newTestMemtable(t, kind, 4<<20, slashPrefix)
 	var mu gosync.Mutex
 	published := uint64(0)
 	seq := func() uint64 {

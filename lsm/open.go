@@ -182,7 +182,7 @@ func (s *Store) show(st *state) error {
 		}
 		runs = append(runs, newRun(r.id, r.level, tables))
 	}
-	m, err := newMemtable(s.pages, s.options.Prefix)
+	m, err := newMemtable(s.options.Memtable, s.pages, s.options.Prefix)
 	if err != nil {
 		return err
 	}

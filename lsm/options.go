@@ -23,6 +23,9 @@ type Options struct {
 	// each level. How long the window is shows in the expiries of what is stored.
 	Segments int
 
+	// Memtable is what has the order of a memtable's keys; zero is MemtableBlocks.
+	Memtable Memtable
+
 	// Subcompactions is into how many ranges of keys a large compaction is cut at
 	// most, which are merged side by side; zero is 1. Each has as much as a table
 	// at least. With MaintenanceInline they are merged one after the other.
@@ -39,6 +42,30 @@ type Options struct {
 
 	// CachePolicy chooses what the block cache gives up first; zero is CacheLRU.
 	CachePolicy CachePolicy
+}
+
+// Memtable names what has the order of a memtable's keys. All have the same hash
+// table beside them, by which keys and join keys are found.
+type Memtable uint8
+
+const (
+	// MemtableBlocks is the skip list's index in blocks, in an arena off the Go heap.
+	MemtableBlocks Memtable = iota
+	// MemtableBTree is github.com/google/btree, whose nodes are on the Go heap: for
+	// comparison.
+	MemtableBTree
+	// MemtableHuandu is github.com/huandu/skiplist, whose nodes are on the Go heap,
+	// one for each record: for comparison.
+	MemtableHuandu
+)
+
+var memtableKinds = []string{"blocks", "btree", "huandu"}
+
+func (m Memtable) String() string {
+	if int(m) < len(memtableKinds) {
+		return memtableKinds[m]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(m))
 }
 
 // CachePolicy names a policy of the block cache.
@@ -104,6 +131,8 @@ func Params() []spec.Param[Options] {
 			func(o *Options) *Compaction { return &o.Compaction }),
 		spec.Int("segments", "Segments that compaction=window cuts the window into.", fmt.Sprint(DefaultSegments), 1, MaxSegments,
 			func(o *Options) *int { return &o.Segments }),
+		spec.Enum("memtable", "What has the order of a memtable's keys: the skip list's index in blocks, or a map on the Go heap.", "blocks", memtableKinds,
+			func(o *Options) *Memtable { return &o.Memtable }),
 		spec.Int("subcompactions", "Ranges of keys that a large compaction is cut into at most, merged side by side.", fmt.Sprint(DefaultSubcompactions), 1, MaxSubcompactions,
 			func(o *Options) *int { return &o.Subcompactions }),
 		spec.Size("block_size", "Size to which data blocks are filled, before compression.", spec.FormatSize(DefaultBlockSize), MinBlockSize, MaxBlockSize,
@@ -154,6 +183,9 @@ func (o *Options) resolve() (Options, error) {
 	}
 	if int(r.CachePolicy) >= len(cache.PolicyNames()) {
 		faults = append(faults, fmt.Errorf("CachePolicy %d is unknown", r.CachePolicy))
+	}
+	if int(r.Memtable) >= len(memtableKinds) {
+		faults = append(faults, fmt.Errorf("Memtable %d is unknown", r.Memtable))
 	}
 	if int(r.Compaction) >= len(compactions) {
 		faults = append(faults, fmt.Errorf("Compaction %d is unknown", r.Compaction))

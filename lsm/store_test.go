@@ -37,7 +37,8 @@ func TestStore(t *testing.T) {
 // nothing of tables and with fewer crashes and histories: they share all code
 // but a function that reads figures and what carries out its choices. Who wants
 // more asks for it with -storetest.seeds and -storetest.points. With -short each
-// policy has one of the durabilities. Each comes with another policy of the cache.
+// policy has one of the durabilities. Each comes with another policy of the cache,
+// and with another memtable.
 func TestStoreUnderEachPolicy(t *testing.T) {
 	const elsewhere = "does not depend on the policy of compaction: see TestStore"
 	waived := map[string]string{}
@@ -65,6 +66,7 @@ func TestStoreUnderEachPolicy(t *testing.T) {
 			storetest.Run(t, storetest.Config{
 				Open: opener(Options{
 					Compaction: c, Segments: 2, Subcompactions: 3, CachePolicy: CachePolicy(i % len(cache.PolicyNames())),
+					Memtable: Memtable(i % len(memtableKinds)),
 				}),
 				Durabilities: durabilities,
 				Waive:        waived,

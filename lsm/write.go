@@ -21,7 +21,7 @@ func (s *Store) Apply(b *statelab.Batch) error {
 	if b.Len() == 0 {
 		return s.failed.Err()
 	}
-	load := memtableLoad(b)
+	load := s.options.Memtable.loadOf(b)
 	s.slowDown(load)
 	if err := s.lockToWrite(load); err != nil {
 		return err
@@ -136,7 +136,7 @@ func (s *Store) lockToWrite(size int64) error {
 // rotate makes the active memtable immutable and begins another, holding
 // writeMu.
 func (s *Store) rotate() error {
-	fresh, err := newMemtable(s.pages, s.options.Prefix)
+	fresh, err := newMemtable(s.options.Memtable, s.pages, s.options.Prefix)
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,6 @@ func TestTowersAreAnIndex(t *testing.T) {
 	}
 }
 
-func TestHuanduIsAnIndex(t *testing.T) { indextest.Run(t, arena.NewHeap, newHuanduIndex) }
-
 func TestOptionsNameEveryFault(t *testing.T) {
 	_, err := Open("never made", &Options{
 		Options: statelab.Options{Memory: -1}, Index: 9, Hash: 9, Layout: 9, MaxHeight: 99, Branching: 1, Fanout: 1, LogLimit: 1,

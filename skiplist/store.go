@@ -3,6 +3,7 @@ package skiplist
 import (
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
+	"github.com/statelab/statelab/internal/heapindex"
 	"github.com/statelab/statelab/internal/memstore"
 )
 
@@ -23,7 +24,9 @@ func Open(dir string, o *Options) (*Store, error) {
 	switch r.Index {
 	case IndexHuandu:
 		m.NewArena = arena.NewHeap
-		m.NewIndex = newHuanduIndex
+		m.NewIndex = func(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) {
+			return heapindex.NewHuandu(memstore.Keys{Mem: a}), nil
+		}
 	default:
 		m.NewArena = arena.NewSlabs
 		m.Hash = r.Hash == HashPrefix

@@ -1,4 +1,13 @@
-package skiplist
+// Package heapindex has other people's ordered maps, of nodes on the Go heap and
+// pointers between them, as indexes of package memstore. They are what engines
+// keep their own against.
+//
+//	NewHuandu  github.com/huandu/skiplist
+//	NewBTree   github.com/google/btree
+//
+// Neither is made for readers beside a writer, so each has a lock. What they take
+// is not in the arena of the records, and Overhead does not know of it.
+package heapindex
 
 import (
 	"bytes"
@@ -14,20 +23,20 @@ import (
 	"github.com/statelab/statelab/internal/memstore"
 )
 
-// huanduIndex is github.com/huandu/skiplist as the index of a store: a skip list
-// of heap-allocated nodes with pointers between them, as most are. Keys are
-// slices of the records, values the records' Refs, both boxed in interfaces.
-// That list is not for readers beside a writer, so there is a lock.
-type huanduIndex struct {
+// huandu is a skip list of heap-allocated nodes with pointers between them, as
+// most are. Keys are slices of the records, values the records' Refs, both boxed
+// in interfaces.
+type huandu struct {
 	memstore.Keys
 	mu   sync.RWMutex
 	list *skiplist.SkipList
 }
 
-func newHuanduIndex(a *arena.Arena, _ memstore.Retirer) (memstore.Index, error) {
+// NewHuandu returns github.com/huandu/skiplist as an index over records.
+func NewHuandu(keys memstore.Keys) memstore.Index {
 	list := skiplist.New(byteOrder{})
 	list.SetRandSource(rand.NewSource(1)) // its own is seeded with the time
-	return &huanduIndex{Keys: memstore.Keys{Mem: a}, list: list}, nil
+	return &huandu{Keys: keys, list: list}
 }
 
 // byteOrder compares keys, without the reflection that the package's own
@@ -46,7 +55,7 @@ func (byteOrder) CalcScore(key any) float64 {
 func refOf(e *skiplist.Element) arena.Ref { return e.Value.(arena.Ref) }
 
 // Find implements memstore.Index.
-func (x *huanduIndex) Find(key []byte) arena.Ref {
+func (x *huandu) Find(key []byte) arena.Ref {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	if e := x.list.Get(key); e != nil {
@@ -56,10 +65,10 @@ func (x *huanduIndex) Find(key []byte) arena.Ref {
 }
 
 // Seek implements memstore.Index.
-func (x *huanduIndex) Seek(key []byte) arena.Ref { return x.Find(key) }
+func (x *huandu) Seek(key []byte) arena.Ref { return x.Find(key) }
 
 // Ascend implements memstore.Index.
-func (x *huanduIndex) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
+func (x *huandu) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Ref {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	e := x.list.Find(key)
@@ -73,7 +82,7 @@ func (x *huanduIndex) Ascend(dst []arena.Ref, key []byte, after bool) []arena.Re
 }
 
 // Descend implements memstore.Index.
-func (x *huanduIndex) Descend(dst []arena.Ref, key []byte, fromEnd bool) []arena.Ref {
+func (x *huandu) Descend(dst []arena.Ref, key []byte, fromEnd bool) []arena.Ref {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	e := x.list.Back()
@@ -89,10 +98,10 @@ func (x *huanduIndex) Descend(dst []arena.Ref, key []byte, fromEnd bool) []arena
 }
 
 // Links implements memstore.Index.
-func (x *huanduIndex) Links([]byte) int { return 0 }
+func (x *huandu) Links([]byte) int { return 0 }
 
 // Insert implements memstore.Index.
-func (x *huanduIndex) Insert(ref arena.Ref) error {
+func (x *huandu) Insert(ref arena.Ref) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.list.Set(x.Of(ref), ref)
@@ -101,7 +110,7 @@ func (x *huanduIndex) Insert(ref arena.Ref) error {
 
 // Replace implements memstore.Index. The list keeps the key it has, which is a
 // slice of the old record, so the element must be made anew.
-func (x *huanduIndex) Replace(old, new arena.Ref) {
+func (x *huandu) Replace(old, new arena.Ref) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.list.Remove(x.Of(old))
@@ -109,24 +118,24 @@ func (x *huanduIndex) Replace(old, new arena.Ref) {
 }
 
 // Remove implements memstore.Index.
-func (x *huanduIndex) Remove(ref arena.Ref) {
+func (x *huandu) Remove(ref arena.Ref) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.list.Remove(x.Of(ref))
 }
 
 // Len implements memstore.Index.
-func (x *huanduIndex) Len() int {
+func (x *huandu) Len() int {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.list.Len()
 }
 
 // Overhead implements memstore.Index.
-func (x *huanduIndex) Overhead() int64 { return 0 }
+func (x *huandu) Overhead() int64 { return 0 }
 
 // Check implements memstore.Index.
-func (x *huanduIndex) Check() error {
+func (x *huandu) Check() error {
 	n := 0
 	for e := x.list.Front(); e != nil; e = e.Next() {
 		if next := e.Next(); next != nil && (bytes.Compare(e.Key().([]byte), next.Key().([]byte)) >= 0 || next.Prev() != e) {
@@ -144,6 +153,6 @@ func (x *huanduIndex) Check() error {
 }
 
 // Dump implements memstore.Index.
-func (x *huanduIndex) Dump(w io.Writer) {
+func (x *huandu) Dump(w io.Writer) {
 	fmt.Fprintf(w, "github.com/huandu/skiplist: %d keys\n", x.list.Len())
 }

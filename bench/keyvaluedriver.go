@@ -29,7 +29,7 @@ func (mix keyValueMix) newDriver(job Job, store statelab.Store, rec *recorder) (
 	k := job.Knobs
 	records := newStoredRecords(job.Seed, k)
 	return &keyValue{
-		store:   &timedStore{Store: store, rec: rec, probe: func(statelab.Range) bool { return true }},
+		store:   &timedStore{Store: store, rec: rec, probe: func(r statelab.Range) bool { return r.Lower != nil }},
 		arrive:  newArrivals(job, rec),
 		source:  newKeyValueSource(mix, job.Seed, k),
 		records: records,

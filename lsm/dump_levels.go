@@ -14,8 +14,8 @@ const dumpColumns = 16
 
 // dumpLevels draws of each level when its bytes die:
 //
-//	level  bytes  written  moved  dead  never  expiring 100 to 900
-//	    0  12 MiB  80 MiB  0B  0B  1B  |  ▁▃▅████▇▅▃▁   |
+//	level     bytes   written     moved      dead     never  expiring 100 to 900
+//	    0    12 MiB    80 MiB        0B        0B        1B  |  ▁▃▅████▇▅▃▁   |
 //
 // A column is as high as its share of the fullest column of the level. Bytes are
 // those of the files, shared out by the octiles of their tables.
@@ -33,7 +33,7 @@ func dumpLevels(to io.Writer, v *version, levels []statelab.LevelStats) {
 		picture = "expiring " + span(timeText(v.watermark), timeText(latest))
 	}
 	if len(levels) > 0 {
-		fmt.Fprintf(to, "level  bytes  written  moved  dead  never  %s\n", picture)
+		fmt.Fprintf(to, "level %9s %9s %9s %9s %9s  %s\n", "bytes", "written", "moved", "dead", "never", picture)
 	}
 	for _, l := range levels {
 		d := deaths{from: v.watermark, until: latest}
@@ -42,7 +42,7 @@ func dumpLevels(to io.Writer, v *version, levels []statelab.LevelStats) {
 				d.add(r)
 			}
 		}
-		fmt.Fprintf(to, "%5d  %s  %s  %s  %s  %s  |%s|\n", l.Level, sizeText(l.Bytes), sizeText(l.Written), sizeText(l.Moved),
+		fmt.Fprintf(to, "%5d %9s %9s %9s %9s %9s  |%s|\n", l.Level, sizeText(l.Bytes), sizeText(l.Written), sizeText(l.Moved),
 			sizeText(d.dead), sizeText(d.never), d.columns())
 	}
 }

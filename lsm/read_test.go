@@ -344,8 +344,8 @@ func TestDumpDrawsTheLayers(t *testing.T) {
 const wantDump = `lsm store /store
 watermark 10, in the tables 10
 memtable: 1 key, 456B
-level  bytes  written  moved  dead  never  expiring 10 to 20
-    0  629B  629B  0B  37B  0B  | ▂ ▁▂ ▂        █|
+level     bytes   written     moved      dead     never  expiring 10 to 20
+    0      629B      629B        0B       37B        0B  | ▂ ▁▂ ▂        █|
 run 5, level 0: 2 records, 328B
 └─ 000004.tbl  328B  2 records  1 tombstone  expiring 20  "a key that is too long t"... to "plum"
 run 3, level 0: 5 records, 301B

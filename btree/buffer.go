@@ -45,6 +45,7 @@ var errBufferFull = errors.New("the write buffer is full")
 const (
 	bufferImages = 2
 	bufferOwn    = bufferImages + 1
+	bufferRest   = 64 // frames
 )
 
 // open makes an empty buffer over a main tree that is open.
@@ -57,7 +58,8 @@ func (b *buffer) open(main *tree) {
 // enable lets the buffer take so many bytes of frames.
 func (b *buffer) enable(bytes int64) {
 	loan := b.pool.SetLoan(int(bytes / int64(b.pool.Charge())))
-	b.limit = loan * 7 / 8 // the rest is for a batch, and for what snapshots hold
+	// The rest is for a batch, and for what snapshots hold.
+	b.limit = loan - max(loan/16, min(loan/8, bufferRest))
 	b.scratch = make(page, b.pageSize)
 	b.txn.images = make([]byte, bufferImages*b.pageSize)
 }

@@ -36,6 +36,12 @@ func (s *Store) Iter(r statelab.Range) (statelab.Iterator, error) {
 	}
 	o.lower, o.upper = append(o.lower[:0], r.Lower...), append(o.upper[:0], r.Upper...)
 	o.open(&s.tree, &s.buffer.tree, r.Lower != nil, r.Upper != nil)
+	if r.Lower != nil && r.Upper != nil {
+		if o.copyAll() {
+			return &iterator{store: s, overlay: o}, nil
+		}
+		o.open(&s.tree, &s.buffer.tree, true, true)
+	}
 	o.snaps = [2]*snapshot{s.tree.snaps.open(), s.buffer.snaps.open()}
 	s.views.add(o)
 	return &iterator{store: s, overlay: o}, nil
@@ -90,7 +96,7 @@ func (it *iterator) move(step func(*overlay) (bool, error)) bool {
 	case it.store.closed:
 		it.err, o.state = statelab.ErrClosed, lost
 		return false
-	case o.failed:
+	case !o.copied && o.failed:
 		it.err, o.state = statelab.ErrSnapshotTooOld, lost
 		return false
 	}
@@ -110,7 +116,7 @@ func (it *iterator) Key() []byte {
 	if it.overlay == nil || it.overlay.state != on {
 		return nil
 	}
-	return it.overlay.now.key
+	return it.overlay.key()
 }
 
 // Value implements statelab.Iterator.
@@ -118,7 +124,7 @@ func (it *iterator) Value() []byte {
 	if it.overlay == nil || it.overlay.state != on {
 		return nil
 	}
-	return it.overlay.now.value
+	return it.overlay.value()
 }
 
 // Err implements statelab.Iterator.
@@ -131,7 +137,7 @@ func (it *iterator) Close() error {
 		return it.err
 	}
 	it.overlay = nil
-	if it.store.views.remove(o) {
+	if !o.copied && it.store.views.remove(o) {
 		it.store.closeSnapshots(o)
 	}
 	o.now = nil

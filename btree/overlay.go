@@ -20,12 +20,15 @@ type overlay struct {
 
 	lower, upper []byte // copies
 	target       []byte // the caller's, during a seek
+
+	copied bool // all there is in the range is in rows, and there is no snapshot
+	rows   rows
 }
 
 // open makes the overlay stand nowhere in the trees as they are, whose range is
 // in lower and upper.
 func (o *overlay) open(main, buffer *tree, hasLower, hasUpper bool) {
-	o.state, o.now = fresh, nil
+	o.state, o.now, o.copied = fresh, nil, false
 	for i, t := range [2]*tree{main, buffer} {
 		c := [2]*cursor{&o.main, &o.buffer}[i]
 		c.pager, c.pos, c.state = t.pager, t.position, fresh
@@ -36,20 +39,55 @@ func (o *overlay) open(main, buffer *tree, hasLower, hasUpper bool) {
 	}
 }
 
+// copyAll copies all records of the range, and says whether that was worth it.
+// If not, or a read failed, the overlay must be opened again.
+func (o *overlay) copyAll() bool {
+	o.rows.reset()
+	ok, err := o.first()
+	for ok && o.rows.add(o.now.key, o.now.value) {
+		ok, err = o.next()
+	}
+	if ok || err != nil {
+		return false
+	}
+	o.copied, o.state = true, fresh
+	return true
+}
+
+// standOn stands on a row that was copied.
+func (o *overlay) standOn(i int) (bool, error) {
+	o.state = o.rows.stand(i)
+	return o.state == on, nil
+}
+
 func (o *overlay) seekTargetGE() (bool, error) { return o.seekGE(o.target) }
 func (o *overlay) seekTargetLT() (bool, error) { return o.seekLT(o.target) }
 
-func (o *overlay) first() (bool, error) { return o.seekGE(o.lower) }
+func (o *overlay) first() (bool, error) {
+	if o.copied {
+		return o.standOn(0)
+	}
+	return o.seekGE(o.lower)
+}
 
 func (o *overlay) last() (bool, error) {
+	if o.copied {
+		return o.standOn(len(o.rows.at) - 1)
+	}
 	return o.start(-1, func(c *cursor) (bool, error) { return c.last() })
 }
 
 func (o *overlay) seekGE(key []byte) (bool, error) {
+	if o.copied {
+		return o.standOn(o.rows.search(key))
+	}
 	return o.start(1, func(c *cursor) (bool, error) { return c.seekGE(key) })
 }
 
 func (o *overlay) seekLT(key []byte) (bool, error) {
+	if o.copied {
+		return o.standOn(o.rows.search(key) - 1)
+	}
 	return o.start(-1, func(c *cursor) (bool, error) { return c.seekLT(key) })
 }
 
@@ -87,6 +125,9 @@ func (o *overlay) prev() (bool, error) {
 
 // step goes to the next record in a direction.
 func (o *overlay) step(dir int) (bool, error) {
+	if o.copied {
+		return o.standOn(o.rows.on + dir)
+	}
 	if dir != o.dir {
 		if err := o.turn(dir); err != nil {
 			return false, err
@@ -96,6 +137,22 @@ func (o *overlay) step(dir int) (bool, error) {
 		return false, err
 	}
 	return o.settle()
+}
+
+// key returns the key of the record on which the overlay stands.
+func (o *overlay) key() []byte {
+	if o.copied {
+		return o.rows.key()
+	}
+	return o.now.key
+}
+
+// value returns the value of the record on which the overlay stands.
+func (o *overlay) value() []byte {
+	if o.copied {
+		return o.rows.value()
+	}
+	return o.now.value
 }
 
 // turn brings the cursor on which the overlay does not stand to the other side

@@ -137,12 +137,20 @@ func (s *Store) relieve() error {
 	return nil
 }
 
+// smallStretch is how many leaves make a stretch of a tree of one inner page.
+const smallStretch = 16
+
 // stretchEnd returns the end of the stretch of keys that is merged at a time and
-// begins at from: the next separator two levels above leaves, nil after the last.
+// begins at from, nil after the last. It is what one page above leaves leads to,
+// or a part of that if there is no other, so that a merge never needs room for
+// the whole tree again.
 func (t *tree) stretchEnd(from []byte) (until []byte, last bool, err error) {
-	r := t.root
+	r, lowest, step := t.root, 2, 1
+	if t.height == 2 {
+		lowest, step = 1, smallStretch
+	}
 	last = true
-	for level := t.height - 1; level > 1; level-- {
+	for level := t.height - 1; level >= lowest; level-- {
 		n, err := t.get(r, level)
 		if err != nil {
 			return nil, false, err
@@ -152,8 +160,8 @@ func (t *tree) stretchEnd(from []byte) (until []byte, last bool, err error) {
 			return nil, false, err
 		}
 		r = n.child(at)
-		if at+1 < n.count() {
-			next := n.entry(at + 1)
+		if at+step < n.count() {
+			next := n.entry(at + step)
 			last = false
 			until, err = t.appendKey(until[:0], next.key, next.long)
 		}

@@ -3,8 +3,6 @@ package btree
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -62,125 +60,6 @@ var _ interface {
 	statelab.DumpStore
 	statelab.ElementStore
 } = (*Store)(nil)
-
-// Open opens the store in dir, and makes it if there is none. opts may be nil.
-// With IndexPaged the result is a *Store.
-func Open(dir string, opts *Options) (statelab.Store, error) {
-	o, err := opts.resolve()
-	if err != nil {
-		return nil, fmt.Errorf("open btree %s: %w", dir, err)
-	}
-	if o.Index == IndexMemory {
-		s, err := openMemory(dir, o.Options)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
-	}
-	s, err := openPaged(dir, o)
-	if err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-func openPaged(dir string, o Options) (*Store, error) {
-	var err error
-	s := &Store{options: o, meter: new(meter.Meter)}
-	s.dir, err = storedir.Open(o.FS, dir, storedir.Identity{Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name}, s.meter)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.open(); err != nil {
-		s.release()
-		return nil, fmt.Errorf("open btree %s: %w", dir, err)
-	}
-	return s, nil
-}
-
-func (s *Store) open() error {
-	if err := s.settle(); err != nil {
-		return err
-	}
-	if err := s.openTrees(); err != nil {
-		return err
-	}
-	if s.dir.Fresh {
-		return s.create()
-	}
-	firstLog, err := s.tree.recover()
-	if err != nil {
-		return err
-	}
-	s.advanceTo(s.tree.watermark)
-	return s.openLog(firstLog)
-}
-
-// openTrees opens the tree and the write buffer, within the memory.
-func (s *Store) openTrees() error {
-	o, name := s.options, filepath.Join(s.dir.Path, treeName)
-	buffered := o.WriteBuffer > 0 && o.Memory >= int64(bufferedPages*o.PageSize)
-	if buffered {
-		o.Memory -= int64(bufferOwn * o.PageSize)
-	}
-	if err := s.tree.open(o, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
-		return err
-	}
-	s.buffer.open(&s.tree)
-	if buffered {
-		s.buffer.enable(o.WriteBuffer)
-	}
-	return nil
-}
-
-// settle compares the options with the fixed settings of a directory that is not fresh.
-func (s *Store) settle() error {
-	o := &s.options
-	if !s.dir.Fresh {
-		if got := s.dir.Found.Settings[settingIndex]; got != o.Index.String() {
-			return fmt.Errorf("made with index %s, not %s: %w", got, o.Index, statelab.ErrMismatch)
-		}
-		size, err := strconv.Atoi(s.dir.Found.Settings[settingPageSize])
-		if err != nil || !validPageSize(size) {
-			return &statelab.CorruptError{File: filepath.Join(s.dir.Path, storedir.IdentityName), Offset: -1, Reason: "no page size"}
-		}
-		if o.PageSize != 0 && o.PageSize != size {
-			return fmt.Errorf("made with pages of %d bytes, not %d: %w", size, o.PageSize, statelab.ErrMismatch)
-		}
-		o.PageSize = size
-	}
-	if o.PageSize == 0 {
-		o.PageSize = DefaultPageSize
-	}
-	return o.checkMemory()
-}
-
-// create makes a fresh directory a store.
-func (s *Store) create() error {
-	firstLog := uint64(0)
-	if s.options.Durability != statelab.DurabilityCheckpoint {
-		var err error
-		if s.log, err = wal.Create(s.logOptions(), 1); err != nil {
-			return err
-		}
-		firstLog = 1
-	}
-	if err := s.tree.create(firstLog); err != nil {
-		return err
-	}
-	s.advanceTo(s.tree.watermark)
-	if err := s.options.FS.SyncDir(s.dir.Path); err != nil {
-		return err
-	}
-	return s.dir.WriteIdentity(s.identity())
-}
-
-func (s *Store) identity() storedir.Identity {
-	return storedir.Identity{
-		Engine: Engine, Version: formatVersion, Prefix: s.options.Prefix.Name,
-		Settings: map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(s.options.PageSize)},
-	}
-}
 
 // Get implements statelab.Store.
 func (s *Store) Get(dst, key []byte) ([]byte, error) {
@@ -436,41 +315,6 @@ func (s *Store) sync() error {
 		return err
 	}
 	return s.commit()
-}
-
-// Stats implements statelab.Store.
-func (s *Store) Stats() statelab.Stats {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	st := statelab.Stats{
-		Engine:         Engine,
-		Watermark:      s.tree.watermark,
-		Batches:        s.batches.Load(),
-		Ops:            s.ops.Load(),
-		LogicalBytes:   s.logical.Load(),
-		Flushes:        s.commits.Load(),
-		LongestAdvance: time.Duration(s.longestAdvance.Load()),
-		DroppedDead:    s.tree.deadOps + s.tree.died + s.buffer.deadOps + s.buffer.died,
-		Records:        -1,
-		Files:          1,
-	}
-	s.meter.Fill(&st)
-	if s.closed {
-		return st
-	}
-	t := &s.tree
-	counts := t.pool.Counts()
-	for kind, name := range countNames[:countOverflow+1] {
-		st.Cache = append(st.Cache, statelab.CacheStats{Kind: name, Hits: counts[kind].Hits, Misses: counts[kind].Misses})
-	}
-	st.CacheBytes, st.CachePolicy = int64(t.pool.Frames()*t.pool.Charge()), "clock"
-	st.Memory = t.pool.Memory() + t.ownMemory() + s.buffer.ownMemory() + t.space.memory.Load()
-	st.Pinned = s.pinned()
-	st.Disk = t.size.Load()
-	if s.log != nil {
-		st.Disk += s.log.Disk()
-	}
-	return st
 }
 
 // Close implements statelab.Store.

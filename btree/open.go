@@ -1,0 +1,131 @@
+package btree
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+
+	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/meter"
+	"github.com/statelab/statelab/internal/storedir"
+	"github.com/statelab/statelab/internal/wal"
+)
+
+// Open opens the store in dir, and makes it if there is none. opts may be nil.
+// With IndexPaged the result is a *Store.
+func Open(dir string, opts *Options) (statelab.Store, error) {
+	o, err := opts.resolve()
+	if err != nil {
+		return nil, fmt.Errorf("open btree %s: %w", dir, err)
+	}
+	if o.Index == IndexMemory {
+		s, err := openMemory(dir, o.Options)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+	s, err := openPaged(dir, o)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func openPaged(dir string, o Options) (*Store, error) {
+	var err error
+	s := &Store{options: o, meter: new(meter.Meter)}
+	s.dir, err = storedir.Open(o.FS, dir, storedir.Identity{Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name}, s.meter)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.open(); err != nil {
+		s.release()
+		return nil, fmt.Errorf("open btree %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+func (s *Store) open() error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	if err := s.openTrees(); err != nil {
+		return err
+	}
+	if s.dir.Fresh {
+		return s.create()
+	}
+	firstLog, err := s.tree.recover()
+	if err != nil {
+		return err
+	}
+	s.advanceTo(s.tree.watermark)
+	return s.openLog(firstLog)
+}
+
+// openTrees opens the tree and the write buffer, within the memory.
+func (s *Store) openTrees() error {
+	o, name := s.options, filepath.Join(s.dir.Path, treeName)
+	buffered := o.WriteBuffer > 0 && o.Memory >= int64(bufferedPages*o.PageSize)
+	if buffered {
+		o.Memory -= int64(bufferOwn * o.PageSize)
+	}
+	if err := s.tree.open(o, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
+		return err
+	}
+	s.buffer.open(&s.tree)
+	if buffered {
+		s.buffer.enable(o.WriteBuffer)
+	}
+	return nil
+}
+
+// settle compares the options with the fixed settings of a directory that is not fresh.
+func (s *Store) settle() error {
+	o := &s.options
+	if !s.dir.Fresh {
+		if got := s.dir.Found.Settings[settingIndex]; got != o.Index.String() {
+			return fmt.Errorf("made with index %s, not %s: %w", got, o.Index, statelab.ErrMismatch)
+		}
+		size, err := strconv.Atoi(s.dir.Found.Settings[settingPageSize])
+		if err != nil || !validPageSize(size) {
+			return &statelab.CorruptError{File: filepath.Join(s.dir.Path, storedir.IdentityName), Offset: -1, Reason: "no page size"}
+		}
+		if o.PageSize != 0 && o.PageSize != size {
+			return fmt.Errorf("made with pages of %d bytes, not %d: %w", size, o.PageSize, statelab.ErrMismatch)
+		}
+		o.PageSize = size
+	}
+	if o.PageSize == 0 {
+		o.PageSize = DefaultPageSize
+	}
+	return o.checkMemory()
+}
+
+// create makes a fresh directory a store.
+func (s *Store) create() error {
+	firstLog := uint64(0)
+	if s.options.Durability != statelab.DurabilityCheckpoint {
+		var err error
+		if s.log, err = wal.Create(s.logOptions(), 1); err != nil {
+			return err
+		}
+		firstLog = 1
+	}
+	if err := s.tree.create(firstLog); err != nil {
+		return err
+	}
+	s.advanceTo(s.tree.watermark)
+	if err := s.options.FS.SyncDir(s.dir.Path); err != nil {
+		return err
+	}
+	return s.dir.WriteIdentity(s.identity())
+}
+
+func (s *Store) identity() storedir.Identity {
+	return storedir.Identity{
+		Engine: Engine, Version: formatVersion, Prefix: s.options.Prefix.Name,
+		Settings: map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(s.options.PageSize)},
+	}
+}

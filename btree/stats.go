@@ -1,0 +1,42 @@
+package btree
+
+import (
+	"time"
+
+	"github.com/statelab/statelab"
+)
+
+// Stats implements statelab.Store.
+func (s *Store) Stats() statelab.Stats {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := statelab.Stats{
+		Engine:         Engine,
+		Watermark:      s.tree.watermark,
+		Batches:        s.batches.Load(),
+		Ops:            s.ops.Load(),
+		LogicalBytes:   s.logical.Load(),
+		Flushes:        s.commits.Load(),
+		LongestAdvance: time.Duration(s.longestAdvance.Load()),
+		DroppedDead:    s.tree.deadOps + s.tree.died + s.buffer.deadOps + s.buffer.died,
+		Records:        -1,
+		Files:          1,
+	}
+	s.meter.Fill(&st)
+	if s.closed {
+		return st
+	}
+	t := &s.tree
+	counts := t.pool.Counts()
+	for kind, name := range countNames[:countOverflow+1] {
+		st.Cache = append(st.Cache, statelab.CacheStats{Kind: name, Hits: counts[kind].Hits, Misses: counts[kind].Misses})
+	}
+	st.CacheBytes, st.CachePolicy = int64(t.pool.Frames()*t.pool.Charge()), "clock"
+	st.Memory = t.pool.Memory() + t.ownMemory() + s.buffer.ownMemory() + t.space.memory.Load()
+	st.Pinned = s.pinned()
+	st.Disk = t.size.Load()
+	if s.log != nil {
+		st.Disk += s.log.Disk()
+	}
+	return st
+}

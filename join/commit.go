@@ -21,6 +21,11 @@ func (o *Operator) Flush() error {
 	if o.err != nil {
 		return o.err
 	}
+	if l, ok := o.logic.(batching); ok {
+		if err := l.takeWaiting(); err != nil {
+			return o.fail(err)
+		}
+	}
 	if o.batch.Len() > 0 {
 		if err := o.apply(false); err != nil {
 			return err

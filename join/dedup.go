@@ -11,20 +11,71 @@ import (
 
 // A dedupFirst is the logic of Dedup with KeepFirst. Under each key there is one
 // mark, a record without side, time and sequence, whose value is the time of the
-// event that was kept last. It is read as an event arrives, and expires by itself.
+// event that was kept last. It is read as an event arrives, or with others when
+// so many have arrived (Operator.MiniBatch), and expires by itself. The store's watermark is
+// raised only by an apply, before which nothing is left waiting: so waiting changes nothing.
 type dedupFirst struct {
 	*Operator
-	window int64 // µs; 0 is for ever
-	value  []byte
+	window  int64 // µs; 0 is for ever
+	value   []byte
+	waiting waitingEvents
 }
 
 func (d *dedupFirst) take(_ Side, e Event) error {
-	c := &d.counts.side[Left]
-	mark := d.key[:d.prefixLen]
-	kept, found, err := d.kept(mark, e.Key)
+	if d.together > 1 {
+		d.waiting.add(e, d.key[:d.prefixLen])
+		if len(d.waiting.events) < d.together && len(d.waiting.bytes) < miniBatchBytes {
+			return nil
+		}
+		return d.takeWaiting()
+	}
+	kept, found, err := d.kept(d.key[:d.prefixLen], e.Key)
 	if err != nil {
 		return err
 	}
+	return d.decide(e, d.key[:d.prefixLen], kept, found)
+}
+
+// takeWaiting asks for the marks of all waiting events at once, and decides them in order.
+func (d *dedupFirst) takeWaiting() error {
+	w := &d.waiting
+	if len(w.events) == 0 {
+		return nil
+	}
+	w.found = append(w.found[:0], make([]int64, len(w.events))...)
+	for i := range w.found {
+		w.found[i] = noMark
+	}
+	var damaged error
+	err := statelab.MultiGet(d.store, w.marks, func(i int, value []byte) {
+		if len(value) != 8 {
+			damaged = errMark(w.events[i].Key, len(value))
+			return
+		}
+		w.found[i] = decodeTime(value)
+	})
+	if err != nil {
+		return fmt.Errorf("get marks: %w", err)
+	}
+	if damaged != nil {
+		return damaged
+	}
+	for i, e := range w.events {
+		kept, found := w.found[i], w.found[i] != noMark
+		if p := d.pending.find(e.Key); p != nil { // of the same mini-batch
+			kept, found = p.Time, true
+		}
+		if err := d.decide(e, w.marks[i], kept, found); err != nil {
+			return err
+		}
+	}
+	w.clear()
+	return nil
+}
+
+// decide keeps an event, or counts it as a repeat of the one that was kept before it.
+func (d *dedupFirst) decide(e Event, mark []byte, kept int64, found bool) error {
+	c := &d.counts.side[Left]
 	if found && (d.window == 0 || e.Time < kept+d.window) {
 		c.matched++
 		d.counts.dropped++
@@ -62,9 +113,13 @@ func (d *dedupFirst) kept(mark, key []byte) (at int64, found bool, err error) {
 		return 0, false, fmt.Errorf("get mark: %w", err)
 	}
 	if len(d.value) != 8 {
-		return 0, false, alarm("the mark of key %x is %d bytes long, not 8", key, len(d.value))
+		return 0, false, errMark(key, len(d.value))
 	}
 	return decodeTime(d.value), true, nil
+}
+
+func errMark(key []byte, size int) error {
+	return alarm("the mark of key %x is %d bytes long, not 8", key, size)
 }
 
 // fire deletes a mark, for stores that do not expire it, unless a later event

@@ -74,6 +74,7 @@ type Operator struct {
 	corrects  bool     // late events are taken as long as they are retained
 	retention [2]int64 // by side, how long after its time an event is kept, in µs
 	quantum   int64    // timers fire when the watermark passes a multiple of it, in µs; 0: at each flush
+	together  int      // events whose records are asked for at once; see MiniBatch
 	deletes   bool     // the store keeps what has died: what is done is deleted
 
 	// What the meta record holds.

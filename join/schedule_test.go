@@ -93,6 +93,11 @@ func (c kindCase) try(r *rand.Rand, store statelab.Store, spec join.Spec, s sche
 	if note := op.Note(); note != nil {
 		out.WriteString(want[:noted(note)])
 	}
+	if spec.ForMiniBatch() == nil {
+		if err := op.MiniBatch(1 + r.IntN(40)); err != nil {
+			return err
+		}
+	}
 	if err := feedInOrder(r, op, s); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type State struct {
 	Durability      statelab.Durability
 	CheckpointEvery time.Duration // of event time; zero: the default
 	Partitions      int           // zero: one
+	Batch           int           // events whose records are asked for at once; zero: one
 }
 
 // DefaultBackend is the backend of a definition that names none.
@@ -86,6 +87,11 @@ func (d *Definition) validate() error {
 	if err := d.validateBatch(); err != nil {
 		return err
 	}
+	if d.State.Batch > 1 {
+		if err := d.Spec.ForMiniBatch(); err != nil {
+			return fmt.Errorf("state.batch: %w", err)
+		}
+	}
 	if d.Output == "" {
 		return errors.New("output: no file")
 	}
@@ -130,6 +136,9 @@ func validateInput(side join.Side, c *source.Config) error {
 	}
 	return nil
 }
+
+// maxBatch bounds the events that wait for each other.
+const maxBatch = 1 << 16
 
 // maxPartitions bounds the partitions: each has its own store and its own files.
 const maxPartitions = 1024

@@ -73,7 +73,8 @@ func (p *parse) state(n ast.Node, path string) error {
 		"memory":           p.memory,
 		"durability":       p.durability,
 		"checkpoint_every": p.checkpointEvery,
-		"partitions":       p.partitions,
+		"partitions":       p.count(&s.Partitions, maxPartitions),
+		"batch":            p.count(&s.Batch, maxBatch),
 	})
 }
 
@@ -232,16 +233,18 @@ func (p *parse) durability(n ast.Node, path string) error {
 	return nil
 }
 
-func (p *parse) partitions(n ast.Node, path string) error {
-	text, err := p.scalar(n, path)
-	if err != nil {
-		return err
+// count reads a whole number from 1 to most.
+func (p *parse) count(to *int, most int) field {
+	return func(n ast.Node, path string) error {
+		text, err := p.scalar(n, path)
+		if err != nil {
+			return err
+		}
+		if *to, err = strconv.Atoi(text); err != nil || *to < 1 || *to > most {
+			return p.fault(n, path, "%q is not a whole number from 1 to %d", text, most)
+		}
+		return nil
 	}
-	to := &p.def.State.Partitions
-	if *to, err = strconv.Atoi(text); err != nil || *to < 1 || *to > maxPartitions {
-		return p.fault(n, path, "%q is not a whole number from 1 to %d", text, maxPartitions)
-	}
-	return nil
 }
 
 func (p *parse) checkpointEvery(n ast.Node, path string) error {

@@ -58,6 +58,11 @@ func (p *partition) open() (err error) {
 	if err != nil {
 		return err
 	}
+	if def.State.Batch > 1 {
+		if err := p.op.MiniBatch(def.State.Batch); err != nil {
+			return err
+		}
+	}
 	at := p.place()
 	p.begun = at.rows()
 	_, p.steps = p.op.DueAt(statelab.MinWatermark)
@@ -149,6 +154,8 @@ func (p *partition) emit(s *join.Sample) error {
 func (p *partition) rank(s *join.Sample) *sink.Rank {
 	at := p.place()
 	switch {
+	case !s.Fired && p.run.def.Spec.Kind.Inputs() == 1: // it may have waited for others since it arrived
+		return &sink.Rank{Arrival: 2*(s.Left.Seq+1) - 1}
 	case !s.Fired:
 		return &sink.Rank{Arrival: 2*at.rows() - 1}
 	case p.steps:

@@ -178,3 +178,24 @@ func failureStep() int64 {
 	}
 	return 30
 }
+
+// TestMiniBatchesChangeNoByte: with several partitions, after crashes, and whatever their size.
+func TestMiniBatchesChangeNoByte(t *testing.T) {
+	const text = "{kind: dedup, window: 200us, late: {side: late.jsonl}}"
+	clean := vfs.NewMem()
+	manyKeys(t, clean, 700)
+	one := clean.Kill()
+	summary, err := run(one, partitioned(t, text, temporary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, state := range []string{"batch: 7", "batch: 1000, partitions: 3"} {
+		def := partitioned(t, text, "{backend: skiplist, dir: state, checkpoint_every: 1ms, "+state+"}")
+		crashes, undisturbed := crashesOf(t, clean, def)
+		checkAfter(t, def, crashes, undisturbed, wanted{get(t, one, "out.jsonl"), summary}, func(c crash) {
+			if got, want := get(t, c.fs, "late.jsonl"), get(t, one, "late.jsonl"); got != want {
+				t.Errorf("%s, after %s: %s", state, c.at, firstDifference(got, want))
+			}
+		})
+	}
+}

@@ -62,9 +62,10 @@ const (
 )
 
 // memtablePages returns where memtables that are full at so many bytes get their
-// pages. Those of two are kept, which is what there is when readers hold none.
+// pages. Those of one are kept: the active one takes half of them before it is rotated,
+// and the next one half before that which waits is flushed and gives back its own.
 func memtablePages(limit int64) *arena.Pages {
-	return arena.NewPages(int(max(minMemtablePage, min(limit/16, maxMemtablePage))), 2*limit)
+	return arena.NewPages(int(max(minMemtablePage, min(limit/16, maxMemtablePage))), limit)
 }
 
 func newMemtable(kind Memtable, pages *arena.Pages, prefix statelab.Prefix) (*memtable, error) {

@@ -95,6 +95,11 @@
 // samples since is undone by the caller, who keeps in the note (Hooks.Note)
 // where its output stood: package join/pipeline does so for files.
 //
+// # Backlogs
+//
+// Input that is all there needs neither state nor timers: a Backlog sorts it, and emits
+// what an Operator would, in the same order and with the same counts.
+//
 // # Partitions
 //
 // A join may be divided among operators by Partition, each over a store of its own. Whoever

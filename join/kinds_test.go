@@ -160,17 +160,25 @@ func dedupFirstOracle(spec join.Spec, schedule schedule) (string, join.Summary) 
 	kept := map[string]int64{}
 	for _, e := range events[join.Left] {
 		at, ok := kept[string(e.Key)]
-		if ok && (spec.Window == 0 || at > e.Time-us(spec.Window)) {
-			s.MatchedLeft++
-			s.NegativesDropped++
-			continue
+		repeats := ok && (spec.Window == 0 || at > e.Time-us(spec.Window))
+		if !repeats {
+			kept[string(e.Key)] = e.Time
 		}
-		kept[string(e.Key)] = e.Time
-		s.UnmatchedLeft++
-		s.Samples++
-		out.WriteString(sampleText(&join.Sample{Left: e}))
+		keepUnless(repeats, e, &s, &out)
 	}
 	return out.String(), s
+}
+
+// keepUnless drops an event that repeats another, and emits any other.
+func keepUnless(repeats bool, e join.Event, s *join.Summary, out *strings.Builder) {
+	if repeats {
+		s.MatchedLeft++
+		s.NegativesDropped++
+		return
+	}
+	s.UnmatchedLeft++
+	s.Samples++
+	out.WriteString(sampleText(&join.Sample{Left: e}))
 }
 
 func dedupLastOracle(spec join.Spec, schedule schedule) (string, join.Summary) {
@@ -181,14 +189,7 @@ func dedupLastOracle(spec join.Spec, schedule schedule) (string, join.Summary) {
 		followed := slices.ContainsFunc(events[join.Left][i+1:], func(f join.Event) bool {
 			return string(f.Key) == string(e.Key) && f.Time < e.Time+us(spec.Window)
 		})
-		if followed {
-			s.MatchedLeft++
-			s.NegativesDropped++
-			continue
-		}
-		s.UnmatchedLeft++
-		s.Samples++
-		out.WriteString(sampleText(&join.Sample{Left: e}))
+		keepUnless(followed, e, &s, &out)
 	}
 	return out.String(), s
 }

@@ -30,6 +30,9 @@
 // wrote, changes nothing, and returns the summary again: remove the state dir
 // to join anew.
 //
+// In batch mode the input is sorted instead (join.Backlog): the output is the same, and
+// an interrupted run begins anew.
+//
 // Standard input cannot be read again and standard output not be taken back, so
 // neither goes with a state dir.
 //

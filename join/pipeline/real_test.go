@@ -52,6 +52,19 @@ func runReal(t *testing.T, text, backend string) (pipeline.Summary, string) {
 	return s, string(output)
 }
 
+// A firstOutput is what the first backend wrote, and all others are to write.
+type firstOutput string
+
+func (first *firstOutput) check(t *testing.T, backend, output string) {
+	t.Helper()
+	if *first == "" {
+		*first = firstOutput(output)
+	}
+	if output != string(*first) {
+		t.Errorf("%s: the output is not that of other backends", backend)
+	}
+}
+
 // taxi joins the END of each ride to its START.
 func taxi(kind join.Kind, window time.Duration, right string, disorder time.Duration) string {
 	side := `{file: %q, format: csv, columns: [ride, event, at], where: {event: %s},
@@ -68,7 +81,7 @@ func TestTaxiRides(t *testing.T) {
 	for minutes, pairs := range map[int]int64{5: 8670, 10: 22693, 20: 39921, 30: 45116, 60: 46427, 120: 46450} {
 		window := time.Duration(minutes) * time.Minute
 		text := taxi(join.Inner, window, taxiFile, 0)
-		var first string
+		var first firstOutput
 		for _, backend := range everyBackend(t) {
 			if strings.Contains(backend, "?") && minutes != 20 {
 				continue // variants need not be shown with every window
@@ -77,12 +90,7 @@ func TestTaxiRides(t *testing.T) {
 			if s.Pairs != pairs || int64(strings.Count(output, "\n")) != pairs {
 				t.Errorf("%s, %d minutes: %d pairs, want %d", backend, minutes, s.Pairs, pairs)
 			}
-			if first == "" {
-				first = output
-			}
-			if output != first {
-				t.Errorf("%s, %d minutes: the output is not that of other backends", backend, minutes)
-			}
+			first.check(t, fmt.Sprintf("%s, %d minutes", backend, minutes), output)
 		}
 	}
 }
@@ -90,7 +98,7 @@ func TestTaxiRides(t *testing.T) {
 func TestTaxiRidesAsSamples(t *testing.T) {
 	realData(t)
 	text := taxi(join.LeftOuter, 20*time.Minute, taxiFile, 0)
-	var first string
+	var first firstOutput
 	for _, backend := range everyBackend(t) {
 		s, output := runReal(t, text, backend)
 		want := join.Summary{
@@ -100,12 +108,7 @@ func TestTaxiRidesAsSamples(t *testing.T) {
 		if s.Summary != want {
 			t.Errorf("%s: %+v, want %+v", backend, s.Summary, want)
 		}
-		if first == "" {
-			first = output
-		}
-		if output != first {
-			t.Errorf("%s: the output is not that of other backends", backend)
-		}
+		first.check(t, backend, output)
 	}
 }
 
@@ -173,7 +176,7 @@ left:  {file: "${STATELAB_DATA}/jd/flattenRequest_clean.parquet", key: [pair_id]
 right: {file: "${STATELAB_DATA}/jd/bo_action.parquet", key: [pair_id], time: ingestionTime, max_disorder: unbounded}
 join:  {kind: left_outer, lower: -60s, upper: 60s}
 `
-	var first string
+	var first firstOutput
 	for _, backend := range everyBackend(t) {
 		s, output := runReal(t, text, backend)
 		want := join.Summary{
@@ -183,11 +186,6 @@ join:  {kind: left_outer, lower: -60s, upper: 60s}
 		if s.Summary != want {
 			t.Errorf("%s: %+v, want %+v", backend, s.Summary, want)
 		}
-		if first == "" {
-			first = output
-		}
-		if output != first {
-			t.Errorf("%s: the output is not that of other backends", backend)
-		}
+		first.check(t, backend, output)
 	}
 }

@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/statelab/statelab"
 )
@@ -91,10 +92,11 @@ func (in *iteration) openGroup(env *tableEnv, hash uint64) error {
 	in.groups = grow(in.groups, len(in.near))
 	var p probes
 	defer p.tell(env)
-	for n, i := range in.near {
+	memtables := len(in.merge.sources)
+	for n, i := range slices.Backward(in.near) {
 		l := &v.lookouts[i]
 		where, may := p.where(l.table, hash)
-		if !may || !l.table.inBounds(in.lower, in.upper) || in.needless(l.table, l.oldest) {
+		if !may || !l.table.inBounds(in.lower, in.upper) || in.needless(l.table, len(in.merge.sources) > memtables) {
 			continue
 		}
 		if l.lines == nil {
@@ -108,12 +110,15 @@ func (in *iteration) openGroup(env *tableEnv, hash uint64) error {
 		c.openAt(l.table, where)
 		in.merge.sources = append(in.merge.sources, c)
 	}
+	slices.Reverse(in.merge.sources[memtables:])
 	return nil
 }
 
-// needless says whether a table has nothing that lives, nor hides anything that may.
-func (in *iteration) needless(t *table, oldest bool) bool {
-	return t.dead(in.watermark) && (oldest || t.bases == 0)
+// needless says whether a table has nothing that lives, nor hides anything of older
+// ones that are not needless. So tables are looked at from the oldest on, and of
+// state that is dead a scan sees neither records nor tombstones.
+func (in *iteration) needless(t *table, older bool) bool {
+	return t.dead(in.watermark) && (!older || t.bases == 0)
 }
 
 // openRuns makes a source of each run, of the tables that bounds and expiry do not
@@ -121,11 +126,13 @@ func (in *iteration) needless(t *table, oldest bool) bool {
 func (in *iteration) openRuns() {
 	runs := in.view.version.runs
 	in.runs = grow(in.runs, len(runs))
-	for i, r := range runs {
+	memtables := len(in.merge.sources)
+	for i, r := range slices.Backward(runs) {
 		c := &in.runs[i]
 		c.begin(cached)
+		older := len(in.merge.sources) > memtables
 		for _, t := range r.overlapping(in.lower, in.upper) {
-			if !in.needless(t, i == len(runs)-1) {
+			if !in.needless(t, older) {
 				c.add(t)
 			}
 		}
@@ -133,6 +140,7 @@ func (in *iteration) openRuns() {
 			in.merge.sources = append(in.merge.sources, c)
 		}
 	}
+	slices.Reverse(in.merge.sources[memtables:])
 }
 
 // wholePrefix returns the prefix that all keys of the range share, if the range

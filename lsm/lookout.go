@@ -17,11 +17,10 @@ type lookout struct {
 	first, last uint64 // the first 8 bytes of the table's bounds
 	lines       []extentLine
 	table       *table
-	oldest      bool // no run is older than its
 }
 
-func newLookout(t *table, oldest bool) lookout {
-	l := lookout{first: headOf(t.first), last: headOf(t.last), table: t, oldest: oldest}
+func newLookout(t *table) lookout {
+	l := lookout{first: headOf(t.first), last: headOf(t.last), table: t}
 	if t.extents != nil {
 		l.lines = t.extents.lines
 	}

@@ -81,12 +81,10 @@ type version struct {
 func newVersion(runs []*run, watermark int64) *version {
 	v := &version{runs: runs, watermark: watermark}
 	v.refs.Store(1)
-	for i, r := range runs {
-		for _, t := range r.tables {
-			t.refs.Add(1)
-			t.shown.Add(1)
-			v.lookouts = append(v.lookouts, newLookout(t, i == len(runs)-1))
-		}
+	for t := range v.tables {
+		t.refs.Add(1)
+		t.shown.Add(1)
+		v.lookouts = append(v.lookouts, newLookout(t))
 	}
 	return v
 }

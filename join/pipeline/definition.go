@@ -35,7 +35,7 @@ type State struct {
 	Durability      statelab.Durability
 	CheckpointEvery time.Duration // of event time; zero: the default
 	Partitions      int           // zero: one
-	Batch           int           // events whose records are asked for at once; zero: one
+	MiniBatch       int           // events whose records are asked for at once; zero: one
 }
 
 // DefaultBackend is the backend of a definition that names none.
@@ -87,7 +87,7 @@ func (d *Definition) validate() error {
 	if err := d.validateBatch(); err != nil {
 		return err
 	}
-	if d.State.Batch > 1 {
+	if d.State.MiniBatch > 1 {
 		if err := d.Spec.ForMiniBatch(); err != nil {
 			return fmt.Errorf("state.batch: %w", err)
 		}
@@ -137,8 +137,8 @@ func validateInput(side join.Side, c *source.Config) error {
 	return nil
 }
 
-// maxBatch bounds the events that wait for each other.
-const maxBatch = 1 << 16
+// maxMiniBatch bounds the events that wait for each other.
+const maxMiniBatch = 1 << 16
 
 // maxPartitions bounds the partitions: each has its own store and its own files.
 const maxPartitions = 1024

@@ -126,7 +126,7 @@ func (r *run) withRanked(i int, partitions []*partition, do func([]*sink.RankedR
 		}
 		readers = append(readers, reader)
 	}
-	if i == 0 && r.def.writesParquet() && r.layout.Begun != nil {
+	if i == 0 && r.def.writesParquet() && len(r.layout.Begun) > 0 {
 		reader, err := r.openBegun()
 		if err != nil {
 			return err

@@ -74,7 +74,7 @@ func (p *parse) state(n ast.Node, path string) error {
 		"durability":       p.durability,
 		"checkpoint_every": p.checkpointEvery,
 		"partitions":       p.count(&s.Partitions, maxPartitions),
-		"batch":            p.count(&s.Batch, maxBatch),
+		"batch":            p.count(&s.MiniBatch, maxMiniBatch),
 	})
 }
 

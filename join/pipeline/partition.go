@@ -58,8 +58,8 @@ func (p *partition) open() (err error) {
 	if err != nil {
 		return err
 	}
-	if def.State.Batch > 1 {
-		if err := p.op.MiniBatch(def.State.Batch); err != nil {
+	if def.State.MiniBatch > 1 {
+		if err := p.op.MiniBatch(def.State.MiniBatch); err != nil {
 			return err
 		}
 	}

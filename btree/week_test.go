@@ -11,7 +11,7 @@ import (
 
 // TestAWeekOfChurn puts records that live for a window of ten minutes for a
 // week of event time, with a Sync every 800 s, and holds the file to what is live;
-// where the state is twice the memory for half a day, but with more records.
+// where the state is twice the memory for six hours, but with more records.
 // Pages of the last commit must stay until the next, and all leaves change in
 // between: so that is once what is live on top of 1.6 times. Where the state does
 // not fit there is also what has died since its leaf was last written.
@@ -30,7 +30,7 @@ func TestAWeekOfChurn(t *testing.T) {
 		wa     float64 // bytes of pages by logical bytes
 	}{
 		{"state fits", 1 << 20, 600, 7 * 24 * hours, 2.6, 1.2},
-		{"state is twice the memory", 768 << 10, 3000, 12 * hours, 3.1, 3.6},
+		{"state is twice the memory", 768 << 10, 3000, 6 * hours, 3.1, 3.6},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := mustOpen(t, vfs.NewMem(), bufferedOptions(c.memory))

@@ -104,6 +104,9 @@ func TestSharesMergeToTheSame(t *testing.T) {
 	} {
 		s := sharing(t, vfs.NewMem(), c.shares, c.how)
 		fillForShares(t, s)
+		if err := s.compactAll(); err != nil { // whatever the background has done by now
+			t.Fatal(err)
+		}
 		got := contents(t, s)
 		if s.Stats().Compactions == 0 {
 			t.Error("nothing was merged")
@@ -122,8 +125,9 @@ func TestSharesMergeToTheSame(t *testing.T) {
 func TestSharesFailTogether(t *testing.T) {
 	mem := vfs.NewMem()
 	faulty := vfs.NewFaulty(mem)
-	s := sharing(t, faulty, 4, statelab.MaintenanceBackground)
+	s := sharing(t, faulty, 4, statelab.MaintenanceInline) // which leaves the same each time
 	fillForShares(t, s)
+	s.options.Maintenance = statelab.MaintenanceBackground // so that the shares are merged side by side
 	s.compactMu.Lock()
 	v := s.acquireVersion()
 	c := choice{begin: 0, end: len(v.runs), level: levelAbove(v.runs)}
@@ -156,5 +160,6 @@ func TestSharesFailTogether(t *testing.T) {
 	}
 	v.unref(s.discard)
 	s.compactMu.Unlock()
+	s.options.Maintenance = statelab.MaintenanceInline
 	shut(t, s)
 }

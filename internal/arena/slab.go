@@ -13,7 +13,7 @@ import (
 // where first in is first out, as in the state of a join: then spans run out one
 // after another, whatever sizes come next. So a class fills one span at a time,
 // and takes a new one after it, unless so many of its pieces are free that they
-// are half a span and a sixteenth of those in use. Then it fills up the first
+// are half a span and a tenth of those in use. Then it fills up the first
 // span that has a free one, or a new one if there is room for that in a chunk
 // before. As new spans are taken from the first free pages, too, the last chunks
 // run out when less is needed than before.
@@ -44,28 +44,28 @@ type slabs struct {
 // A span is the account of a run of pages, kept with its first one. Of the
 // others only back is used.
 type span struct {
-	class uint8  // of its pieces, and classes more if they are lasting; 0 is none
+	class uint16 // of its pieces, and classes more if they are lasting; 0 is none
 	back  uint8  // how many pages before this one its span begins
 	used  uint16 // pieces in use
 	fresh uint16 // pieces that were ever in use
 	free  Ref    // first free one of these; its first 4 bytes name the next
 }
 
-// Classes are the multiples of 8 up to 256; from there on there are sixteen to
-// each power of two up to 4 KiB, which wastes a thirtieth on average; and from
-// there four, which wastes a tenth, since spans of large pieces that are not full
-// would waste more.
+// Classes are the multiples of 8 up to 256; from there on there are 32 to each
+// power of two up to 4 KiB, which wastes a sixtieth on average, where a piece of
+// 513 bytes wastes 15; and from there four, which wastes a tenth, since spans of
+// large pieces that are not full would waste more.
 const (
 	maxSmall     = 128 << 10
 	maxSmallLog  = 17
 	fineLog      = 8  // of the largest multiple of 8
-	middleLog    = 12 // of the largest with sixteen to a power of two
+	middleLog    = 12 // of the largest with 32 to a power of two
 	fineClasses  = 1 << fineLog / wordSize
-	coarseFirst  = 1 + fineClasses + 16*(middleLog-fineLog)
+	coarseFirst  = 1 + fineClasses + 32*(middleLog-fineLog)
 	classes      = coarseFirst + 4*(maxSmallLog-middleLog)
 	maxSpanPages = 16
 	maxSpanWaste = 8  // at most one part in so many lies behind a span's last piece
-	mostUnused   = 16 // at most one piece for so many in use is left free, but for a span
+	mostUnused   = 10 // at most one piece for so many in use is left free, but for a span
 )
 
 // NewSlabs returns an arena that takes memory from the system 2 MiB at a time and
@@ -92,7 +92,7 @@ func classOf(size int) int {
 	}
 	log := bits.Len(uint(size-1)) - 1 // 1<<log < size <= 2<<log
 	if log < middleLog {
-		return 1 + fineClasses + 16*(log-fineLog) + (size-1)>>(log-4)&15
+		return 1 + fineClasses + 32*(log-fineLog) + (size-1)>>(log-5)&31
 	}
 	return coarseFirst + 4*(log-middleLog) + (size-1)>>(log-2)&3
 }
@@ -104,7 +104,7 @@ func classSize(class int) int {
 		return class * wordSize
 	case class < coarseFirst:
 		class -= 1 + fineClasses
-		return (17 + class%16) << (class/16 + fineLog - 4)
+		return (33 + class%32) << (class/32 + fineLog - 5)
 	default:
 		class -= coarseFirst
 		return (5 + class%4) << (class/4 + middleLog - 2)
@@ -180,7 +180,7 @@ func (s *slabs) newSpan(a *Arena, class int) (uint32, error) {
 	for len(s.spans) < len(s.chunks.all)*chunkPages {
 		s.spans = append(s.spans, make([]span, chunkPages)...)
 	}
-	s.spans[first] = span{class: uint8(class)}
+	s.spans[first] = span{class: uint16(class)}
 	s.unused[class] += int(s.room[class])
 	for i := 1; i < n; i++ {
 		s.spans[first+i] = span{back: uint8(i)}

@@ -23,7 +23,7 @@ func TestOnlyWhatViewsSeeIsPinned(t *testing.T) {
 func pinnedByThree(t *testing.T, seq uint64) {
 	s := openTest(t, vfs.NewMem(), nil)
 	s.records.seq.Store(seq)
-	const n = 248 // of a piece's class with and without an expiry
+	const n = 488 // of a piece's class with and without an expiry
 	size := int64(s.records.mem.SizeOf(headSize + 1 + n))
 	value := strings.Repeat("v", n)
 	iter := func() statelab.Iterator {

@@ -49,12 +49,11 @@ func (c *blockCheck) block(ref uint32, level int, leader []byte) error {
 		return fail("B4: level %d, %d entries, %d in order, room for %d", b.level, n, ordered, b.room)
 	}
 	c.bytes += int64(x.mem.SizeOf(b.size()))
-	var room [maxUnordered]entry
 	if err := c.entries(b, n, leader, fail); err != nil {
 		return err
 	}
 	if level == 0 {
-		return c.order(b, x.unordered(b, ordered, n, &room), ordered, fail)
+		return c.order(b, ordered, fail)
 	}
 	for i := range n {
 		if i > 0 {
@@ -100,8 +99,9 @@ func (c *blockCheck) entries(b *block, n int, leader []byte, fail func(string, .
 
 // order verifies that the entries of a block on level 0 that are said to be in
 // order are, and all greater than what came before.
-func (c *blockCheck) order(b *block, rest []entry, ordered int, fail func(string, ...any) error) error {
-	w := leafWalk{b: b, ordered: ordered}
+func (c *blockCheck) order(b *block, ordered int, fail func(string, ...any) error) error {
+	var w leafWalk
+	w.startFirst(c.x, b)
 	var last []byte
 	for i := range ordered {
 		e := w.at(i)
@@ -119,7 +119,6 @@ func (c *blockCheck) order(b *block, rest []entry, ordered int, fail func(string
 			return fail("B4: entry %d has a head below that of the one before", i)
 		}
 	}
-	w.rest = rest
 	for ref := w.next(c.x); ref != 0; ref = w.next(c.x) {
 		key := c.x.keys.Of(ref)
 		if c.any && bytes.Compare(c.last, key) >= 0 {

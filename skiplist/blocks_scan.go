@@ -89,7 +89,7 @@ type leafWalk struct {
 	b       *block
 	ordered int
 	i, j    int // before these of the ordered and of the rest
-	rest    []entry
+	rest    int // how many these are; a slice of room would take w to the heap
 	room    [maxUnordered]entry
 }
 
@@ -98,7 +98,7 @@ func (w *leafWalk) enter(x *blocks, b *block) {
 	var n int
 	w.b = b
 	n, w.ordered = b.counts()
-	w.rest = x.unordered(b, w.ordered, n, &w.room)
+	w.rest = len(x.unordered(b, w.ordered, n, &w.room))
 }
 
 func (w *leafWalk) startFirst(x *blocks, b *block) {
@@ -108,7 +108,7 @@ func (w *leafWalk) startFirst(x *blocks, b *block) {
 
 func (w *leafWalk) startLast(x *blocks, b *block) {
 	w.enter(x, b)
-	w.i, w.j = w.ordered, len(w.rest)
+	w.i, w.j = w.ordered, w.rest
 }
 
 // start comes to the place before the first entry with a key >= key, or > key.
@@ -135,7 +135,7 @@ func (w *leafWalk) start(x *blocks, b *block, key []byte, after bool) {
 			break
 		}
 	}
-	for w.j = 0; w.j < len(w.rest) && x.isBefore(w.rest[w.j], h, key, after); w.j++ {
+	for w.j = 0; w.j < w.rest && x.isBefore(w.room[w.j], h, key, after); w.j++ {
 	}
 }
 
@@ -156,7 +156,7 @@ func (w *leafWalk) at(i int) entry {
 // take appends to dst, as far as its capacity goes, the refs of the entries that
 // follow.
 func (w *leafWalk) take(x *blocks, dst []arena.Ref) []arena.Ref {
-	for w.j < len(w.rest) && len(dst) < cap(dst) {
+	for w.j < w.rest && len(dst) < cap(dst) {
 		dst = append(dst, w.next(x))
 	}
 	refs := w.b.refs(w.ordered)
@@ -177,9 +177,9 @@ func (w *leafWalk) next(x *blocks) arena.Ref {
 			break
 		}
 	}
-	if w.j < len(w.rest) && (w.i == w.ordered || x.less(w.rest[w.j], e)) {
+	if w.j < w.rest && (w.i == w.ordered || x.less(w.room[w.j], e)) {
 		w.j++
-		return arena.Ref(w.rest[w.j-1].ref)
+		return arena.Ref(w.room[w.j-1].ref)
 	}
 	if w.i < w.ordered {
 		w.i++
@@ -197,9 +197,9 @@ func (w *leafWalk) prev(x *blocks) arena.Ref {
 			break
 		}
 	}
-	if w.j > 0 && (w.i == 0 || x.less(e, w.rest[w.j-1])) {
+	if w.j > 0 && (w.i == 0 || x.less(e, w.room[w.j-1])) {
 		w.j--
-		return arena.Ref(w.rest[w.j].ref)
+		return arena.Ref(w.room[w.j].ref)
 	}
 	if w.i > 0 {
 		w.i--

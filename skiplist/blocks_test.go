@@ -134,6 +134,25 @@ func TestBlocksDependOnTheirKeysAlone(t *testing.T) {
 	}
 }
 
+func TestReadersOfBlocksAllocateNothing(t *testing.T) {
+	b := newBlockTest(t, 4)
+	for i := range 500 { // out of order, so that blocks have entries that are
+		if err := b.insert(fmt.Sprintf("%05d", i*617%500)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, refs := []byte("00200"), make([]arena.Ref, 0, 60)
+	for name, read := range map[string]func(){
+		"Find":    func() { b.x.Find(key) },
+		"Ascend":  func() { b.x.Ascend(refs, key, true) },
+		"Descend": func() { b.x.Descend(refs, key, false) },
+	} {
+		if allocs := testing.AllocsPerRun(100, read); allocs != 0 {
+			t.Errorf("%s: %v allocations", name, allocs)
+		}
+	}
+}
+
 func TestBlocksBuiltAtOnceAreThoseInserted(t *testing.T) {
 	for _, n := range []int{1, 5, 1000} {
 		inserted, built := newBlockTest(t, 4), newBlockTest(t, 4)

@@ -33,7 +33,10 @@ type groups struct {
 	dir    *hashdir.Dir
 	keys   Keys
 	prefix func(key []byte) int // nil: each record is a group
-	last   sought               // the writer's
+
+	// What follows is the writer's.
+	last sought
+	room [maxChain + 1]arena.Ref // of a chain, and one more
 }
 
 const (
@@ -266,8 +269,7 @@ func (g *groups) remove(ref arena.Ref, x Index) {
 // relead makes the entry of a long group, which leads to old, lead to what is
 // left of the group.
 func (g *groups) relead(hash uint64, old arena.Ref, group []byte, x Index) {
-	var buf [maxChain + 1]arena.Ref
-	refs := x.Ascend(buf[:0], group, false)
+	refs := x.Ascend(g.room[:0], group, false)
 	n := 0
 	for n < len(refs) && g.isIn(refs[n], group, true) {
 		n++

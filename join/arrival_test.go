@@ -49,7 +49,7 @@ type known struct {
 type arrivalModel struct {
 	spec       join.Spec
 	events     []*known
-	watermark  [2]int64
+	watermarks *watermarks
 	fired      int64
 	out        strings.Builder
 	s          join.Summary
@@ -63,7 +63,7 @@ type arrivalModel struct {
 
 func arrivalOracle(spec join.Spec, schedule schedule) (string, join.Summary) {
 	lower, upper, lateness := us(spec.Lower), us(spec.Upper), us(spec.Lateness)
-	m := &arrivalModel{watermark: [2]int64{math.MinInt64, math.MinInt64}, fired: math.MinInt64}
+	m := &arrivalModel{watermarks: newWatermarks(spec), fired: math.MinInt64}
 	m.hold = max(upper, 0)
 	m.keeps = [2]int64{m.hold + lateness, m.hold - lower + lateness}
 	m.quantum = max(1, m.keeps[join.Right]/64)
@@ -77,9 +77,9 @@ func arrivalOracle(spec join.Spec, schedule schedule) (string, join.Summary) {
 		m.keeps = [2]int64{upper, -lower}
 	}
 	for _, a := range schedule {
-		m.pass(min(m.watermark[0], m.watermark[1]))
+		m.pass(m.watermarks.low())
 		if a.end {
-			m.watermark[a.side] = math.MaxInt64
+			m.watermarks.end(a.side)
 			continue
 		}
 		m.arrive(&known{Event: a.Event, side: a.side})
@@ -165,13 +165,11 @@ func (m *arrivalModel) emit(l *known, rights []join.Event) {
 
 func (m *arrivalModel) arrive(e *known) {
 	m.took[e.side]++
-	if e.Time < m.watermark[e.side] && (!m.spec.Correct || e.Time+m.keeps[e.side] < m.fired) {
+	if e.Time < *m.watermarks.of(e.side, &e.Event) && (!m.spec.Correct || e.Time+m.keeps[e.side] < m.fired) {
 		m.late[e.side]++
 		return
 	}
-	if d := m.spec.MaxDisorder[e.side]; d != join.Unbounded {
-		m.watermark[e.side] = max(m.watermark[e.side], e.Time-us(d))
-	}
+	m.watermarks.raise(e.side, &e.Event)
 	partners := m.partners(e, m.fired)
 	m.events = append(m.events, e)
 	if e.side == join.Left {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/extsort"
 	"github.com/statelab/statelab/vfs"
 )
@@ -28,17 +27,13 @@ import (
 // What depends on how arrivals and timers interleave is refused: corrections, and
 // LeftOuter with OnMatch. A Backlog is not safe for concurrent use.
 type Backlog struct {
-	spec    Spec
-	hooks   BacklogHooks
-	inputs  int
-	counts  counts
-	logic   backlogLogic
-	arrived uint64 // rows of either side
-
-	disorder  [2]int64 // as in Operator
-	watermark [2]int64
-	finished  bool
-	err       error // the first failure, for good
+	spec  Spec
+	hooks BacklogHooks
+	intake
+	logic    backlogLogic
+	arrived  uint64 // rows of either side
+	finished bool
+	err      error // the first failure, for good
 
 	events  *extsort.Sorter
 	samples *extsort.Sorter
@@ -98,10 +93,7 @@ func NewBacklog(spec Spec, hooks BacklogHooks, opts BacklogOptions) (*Backlog, e
 	}
 	// A sorter takes half as much again to merge, and both are at work at once.
 	each := extsort.Options{FS: opts.FS, Dir: opts.Dir, Memory: opts.Memory / 3}
-	b := &Backlog{
-		spec: spec, hooks: hooks, inputs: spec.Kind.Inputs(), disorder: spec.disorders(),
-		watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark},
-	}
+	b := &Backlog{spec: spec, hooks: hooks, intake: newIntake(&spec)}
 	each.Name = "events"
 	b.events = extsort.New(each)
 	each.Name = "samples"
@@ -125,25 +117,12 @@ func (s *Spec) ForBacklog() error {
 // order of its source; how sides interleave matters only where pairs are
 // emitted at once (Regular, Inner with OnMatch, Dedup with KeepFirst).
 func (b *Backlog) Add(side Side, e Event) error {
-	if err := b.see(side); err != nil {
+	from, err := b.see(side, e.Seq)
+	if err != nil {
 		return err
 	}
-	c := &b.counts.side[side]
-	c.in++
-	if e.Time < b.watermark[side] {
-		c.late++
-		if b.hooks.Late != nil {
-			late := e // or every event would be allocated, for the sake of the few that are late
-			return b.fail(b.hooks.Late(side, &late))
-		}
-		return nil
-	}
-	if !e.Storable() {
-		c.rejected++
-		return nil
-	}
-	if d := b.disorder[side]; d >= 0 {
-		b.watermark[side] = max(b.watermark[side], e.Time-d)
+	if ok, err := b.admit(side, from, &e, false, b.hooks.Late); !ok {
+		return b.fail(err)
 	}
 	ordinal, rightFirst := b.logic.ordinal(side, e.Time, b.arrived)
 	b.key = appendBacklogKey(b.key[:0], e.Key, ordinal, side, rightFirst, e.Time, e.Seq)
@@ -154,34 +133,35 @@ func (b *Backlog) Add(side Side, e Event) error {
 
 // Filter takes note that a row is no event of this join.
 func (b *Backlog) Filter(side Side) error {
-	if err := b.see(side); err != nil {
-		return err
+	_, err := b.see(side, 0)
+	if err == nil {
+		b.filter()
 	}
-	b.counts.filtered++
-	return nil
+	return err
 }
 
 // Reject takes note that a row is an event that cannot be joined.
 func (b *Backlog) Reject(side Side) error {
-	if err := b.see(side); err != nil {
-		return err
+	_, err := b.see(side, 0)
+	if err == nil {
+		b.reject(side)
 	}
-	b.counts.side[side].in++
-	b.counts.side[side].rejected++
-	return nil
+	return err
 }
 
-func (b *Backlog) see(side Side) error {
+// see returns the source that a sequence is of, and counts its row.
+func (b *Backlog) see(side Side, seq uint64) (*progress, error) {
 	switch {
 	case b.err != nil:
-		return b.err
+		return nil, b.err
 	case b.finished:
-		return ErrFinished
-	case int(side) >= b.inputs:
-		return fmt.Errorf("join: kind %v has no %v side", b.spec.Kind, side)
+		return nil, ErrFinished
 	}
-	b.arrived++
-	return nil
+	from, _, err := b.locate(side, seq)
+	if err == nil {
+		b.arrived++
+	}
+	return from, err
 }
 
 // Finish joins what has been added, and emits it.
@@ -348,15 +328,4 @@ func decodeBacklogKey(key []byte) (backlogRecord, bool) {
 		seq:     binary.BigEndian.Uint64(tail[17:]),
 		side:    Side(tail[25]),
 	}, tail[25] <= byte(Right)
-}
-
-// disorders are those of the sides in µs; -1 is unbounded.
-func (s *Spec) disorders() (d [2]int64) {
-	for side, of := range s.MaxDisorder {
-		d[side] = micros(of)
-		if of == Unbounded {
-			d[side] = -1
-		}
-	}
-	return d
 }

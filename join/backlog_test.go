@@ -56,7 +56,7 @@ func TestABacklogEqualsTheOracleOfItsKind(t *testing.T) {
 			refused := 0
 			for seed := range seeds {
 				r := rand.New(rand.NewPCG(seed, 41))
-				spec := c.spec(r)
+				spec := merged(r, c.spec(r))
 				s := c.events(r, spec, 20+r.IntN(300))
 				got, summary, err := joinBacklog(spec, s, []int64{0, 3000}[seed%2])
 				if needs := spec.Correct || spec.Kind == join.LeftOuter && spec.Emit == join.OnMatch; needs || errors.Is(err, join.ErrNeedsStream) {

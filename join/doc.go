@@ -21,11 +21,12 @@
 //
 //	left time + Lower <= right time <= left time + Upper.
 //
-// A side's watermark is the greatest time it has shown less its MaxDisorder.
-// With Unbounded disorder it is lower than every time until the side ends.
-// After its end a side's watermark is higher than every time. An event is late
-// if, when it arrives, its time is below its own side's watermark. The
-// watermark of the join is the smaller of the two.
+// A side has one source, or is merged of several (Spec.Sources). A source's watermark
+// is the greatest time it has shown less its MaxDisorder. With Unbounded disorder
+// it is lower than every time until the source ends. After its end it is higher than
+// every time. An event is late if, when it arrives, its time is below its own
+// source's watermark. The watermark of a side is the smallest of its sources', and
+// that of the join the smaller of the two sides'.
 //
 // A left event fires, and becomes a sample, when the watermark exceeds its
 // firing time: its time + max(Upper, 0). (With a negative Upper the window of
@@ -56,7 +57,7 @@
 //	J1  A pair's events are both not late, and every such pair is in exactly one sample, corrections aside.
 //	J2  Every left event that is not late and not rejected fires exactly once. (LeftOuter: and is emitted, unless it is a negative that is not kept. Inner: and is emitted if it has pairs.)
 //	J3  Samples are emitted in the order of (firing time, key, left time, left sequence), unless they are emitted at once, the right events in each by (time, sequence); keys order bytewise.
-//	J4  What is emitted depends on each side's own order of events and on nothing else: not on how the sides interleave, nor on when batches, flushes and commits happen, nor on the store. (OnMatch, Correct and Regular: see Arrival.)
+//	J4  What is emitted depends on each source's own order of events and on nothing else: not on how the sources interleave, nor on when batches, flushes and commits happen, nor on the store. (OnMatch, Correct, Regular, and Dedup with KeepFirst: see Arrival.)
 //	J5  Per side, events in = matched + unmatched + late + waiting + rejected, at every commit; and none waits after Finish.
 //	J6  Matched + unmatched left events = samples + negatives dropped, at every commit. (Inner, Tumbling and Regular drop all negatives, Dedup its repeats. Session: unmatched = samples, matched = pairs.)
 //	J7  Every batch carries the meta record, so that each prefix of the store's history is a join to go on from: positions, counts, timers, events and the caller's note agree.
@@ -74,7 +75,7 @@
 // what was emitted then, and has all right events so far. Each pair of an inner join
 // is emitted once, and so never corrected. Events that are too late to correct are late.
 //
-// Such output depends on the order in which the events of both sides are added (and
+// Such output (and which of several sources of a Dedup has the first event of a key) depends on the order in which the events of all sources are added (and
 // watermarks raised), and on nothing else; of each left event the last sample
 // is, with OnMatch, the same whatever the order. To that end timers fire when the
 // watermark passes a multiple of a 64th of the time for which right events are

@@ -55,7 +55,7 @@ func FuzzDecodersNeverPanic(f *testing.F) {
 			}
 		}
 		decodeEventTail(b)
-		o := &Operator{}
+		o := &Operator{intake: newIntake(&Spec{})}
 		_ = o.restore(b)
 	})
 }

@@ -65,7 +65,7 @@ func micros(n int) time.Duration { return time.Duration(n) * time.Microsecond }
 // onTime returns the events of each side that are not late, in the order of arrival,
 // and begins a summary.
 func onTime(spec join.Spec, schedule schedule) (events [2][]join.Event, s join.Summary) {
-	watermark := [2]int64{math.MinInt64, math.MinInt64}
+	watermarks := newWatermarks(spec)
 	in := [2]*int64{&s.LeftIn, &s.RightIn}
 	late := [2]*int64{&s.LateLeft, &s.LateRight}
 	for _, a := range schedule {
@@ -73,14 +73,12 @@ func onTime(spec join.Spec, schedule schedule) (events [2][]join.Event, s join.S
 			continue
 		}
 		*in[a.side]++
-		if a.Time < watermark[a.side] {
+		if a.Time < *watermarks.of(a.side, &a.Event) {
 			*late[a.side]++
 			continue
 		}
 		events[a.side] = append(events[a.side], a.Event)
-		if d := spec.MaxDisorder[a.side]; d != join.Unbounded {
-			watermark[a.side] = max(watermark[a.side], a.Time-us(d))
-		}
+		watermarks.raise(a.side, &a.Event)
 	}
 	return events, s
 }

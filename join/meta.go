@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/statelab/statelab"
@@ -15,7 +16,7 @@ import (
 // little-endian.
 //
 //	SIZE  FIELD
-//	1     format version, 3
+//	1     format version, 4
 //	1     kind
 //	8     lower, ns
 //	8     upper, ns
@@ -29,17 +30,20 @@ import (
 //	1     which event is kept (since version 2)
 //	1     1 if the input has ended and all of it has fired
 //	8     fired: all timers below this time have fired
-//	64    left: position, watermark, in, matched, unmatched, late, waiting, rejected
+//	64    left: position and watermark of its first source, in, matched, unmatched, late, waiting, rejected
 //	64    right: the same
 //	32    filtered, samples, pairs, negatives dropped
 //	8     corrections (since version 2)
 //	1     1 if the join has been divided anew (since version 3)
+//	4     how many sources left and right name, 0 if it is the one that each has (since version 4)
+//	8     max disorder of each of them, ns: left, then right
+//	16    position and watermark of each but for the first of a side: left, then right
 //	2     length of the cursor
 //	      cursor: the least timer key that has not fired
 //	      the caller's note
 //
 // A record of an older version is read as one of version 3 whose further fields are zero.
-const metaVersion = 3
+const metaVersion = 4
 
 func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 	dst = appendSpec(append(dst, metaVersion), &o.spec)
@@ -47,8 +51,9 @@ func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 	dst = appendInt(dst, o.fired)
 	for side := range o.counts.side {
 		s := &o.counts.side[side]
-		dst = binary.LittleEndian.AppendUint64(dst, o.position[side])
-		for _, v := range [...]int64{o.watermark[side], s.in, s.matched, s.unmatched, s.late, s.waiting, s.rejected} {
+		first := &o.sources[side][0]
+		dst = binary.LittleEndian.AppendUint64(dst, first.position)
+		for _, v := range [...]int64{first.watermark, s.in, s.matched, s.unmatched, s.late, s.waiting, s.rejected} {
 			dst = appendInt(dst, v)
 		}
 	}
@@ -56,6 +61,7 @@ func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 		dst = appendInt(dst, v)
 	}
 	dst = append(dst, boolByte(o.counts.moved))
+	dst = o.appendSources(dst)
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(o.cursor)))
 	dst = append(dst, o.cursor...)
 	if o.hooks.Note == nil {
@@ -76,8 +82,9 @@ func (o *Operator) restore(b []byte) error {
 	o.fired = r.int()
 	for side := range o.counts.side {
 		s := &o.counts.side[side]
-		o.position[side] = uint64(r.int())
-		for _, v := range [...]*int64{&o.watermark[side], &s.in, &s.matched, &s.unmatched, &s.late, &s.waiting, &s.rejected} {
+		first := &o.sources[side][0]
+		first.position = uint64(r.int())
+		for _, v := range [...]*int64{&first.watermark, &s.in, &s.matched, &s.unmatched, &s.late, &s.waiting, &s.rejected} {
 			*v = r.int()
 		}
 	}
@@ -90,6 +97,9 @@ func (o *Operator) restore(b []byte) error {
 	if version >= 3 {
 		o.counts.moved = r.byte() == 1
 	}
+	if version >= 4 {
+		o.restoreSources(&r, &was)
+	}
 	cursor := r.take(int(r.byte()) | int(r.byte())<<8)
 	if r.short {
 		return fmt.Errorf("the meta record of %d bytes is cut short", len(b))
@@ -101,6 +111,46 @@ func (o *Operator) restore(b []byte) error {
 	o.cursor = append(o.cursor[:0], cursor...)
 	o.note = append([]byte{}, r.b...)
 	return o.counts.reconcile(o.spec.Kind, o.finished)
+}
+
+// appendSources appends what there is to say of several sources.
+func (o *Operator) appendSources(dst []byte) []byte {
+	for _, named := range o.spec.Sources {
+		dst = binary.LittleEndian.AppendUint16(dst, uint16(len(named)))
+	}
+	for _, named := range o.spec.Sources {
+		for _, d := range named {
+			dst = appendInt(dst, int64(d))
+		}
+	}
+	for _, sources := range o.sources {
+		for _, p := range sources[1:] {
+			dst = appendInt(appendInt(dst, int64(p.position)), p.watermark)
+		}
+	}
+	return dst
+}
+
+// restoreSources adds to a spec the sources that it was of, and takes up how far those
+// were read, as far as the operator has as many: if not, its spec is another.
+func (o *Operator) restoreSources(r *fieldReader, was *Spec) {
+	var n [2]int
+	for side := range n {
+		n[side] = int(r.byte()) | int(r.byte())<<8
+	}
+	for side := range n {
+		for range min(n[side], MaxSources) {
+			was.Sources[side] = append(was.Sources[side], r.duration())
+		}
+	}
+	for side := range n {
+		for i := 1; i < n[side]; i++ {
+			position, watermark := uint64(r.int()), r.int()
+			if i < len(o.sources[side]) {
+				o.sources[side][i].position, o.sources[side][i].watermark = position, watermark
+			}
+		}
+	}
 }
 
 func appendSpec(dst []byte, s *Spec) []byte {
@@ -147,10 +197,15 @@ func sameSpec(was, is Spec) error {
 }
 
 func disorderText(s Spec, side Side) string {
-	if s.MaxDisorder[side] == Unbounded {
-		return "unbounded"
+	var texts []string
+	for _, d := range s.disorders(side) {
+		if d == Unbounded {
+			texts = append(texts, "unbounded")
+			continue
+		}
+		texts = append(texts, d.String())
 	}
-	return s.MaxDisorder[side].String()
+	return strings.Join(texts, ", ")
 }
 
 func appendInt(dst []byte, v int64) []byte {

@@ -10,16 +10,14 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// Records of versions 1 and 2 are those of version 3 without the fields that came since.
+// Records of versions 1 to 3 are those of version 4 without the fields that came since.
 func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 	o := &Operator{
-		spec:      Spec{Kind: Inner, Lower: -time.Second, Upper: time.Minute, MaxDisorder: [2]time.Duration{1000, Unbounded}},
-		position:  [2]uint64{7, 8},
-		watermark: [2]int64{100, statelab.MinWatermark},
-		counts:    counts{side: [2]sideCounts{{in: 7, waiting: 3, matched: 3, late: 1}, {in: 8, waiting: 8}}, samples: 3, pairs: 4, filtered: 5},
-		fired:     90,
-		cursor:    []byte{tagTimer, 1, 2},
-		hooks:     Hooks{Note: func(dst []byte, _ bool) ([]byte, error) { return append(dst, "note"...), nil }},
+		spec:   Spec{Kind: Inner, Lower: -time.Second, Upper: time.Minute, MaxDisorder: [2]time.Duration{1000, Unbounded}},
+		intake: intake{sources: [2][]progress{{{position: 7, watermark: 100}}, {{position: 8, watermark: statelab.MinWatermark}}}, counts: counts{side: [2]sideCounts{{in: 7, waiting: 3, matched: 3, late: 1}, {in: 8, waiting: 8}}, samples: 3, pairs: 4, filtered: 5}},
+		fired:  90,
+		cursor: []byte{tagTimer, 1, 2},
+		hooks:  Hooks{Note: func(dst []byte, _ bool) ([]byte, error) { return append(dst, "note"...), nil }},
 	}
 	b, err := o.appendMeta(nil, true)
 	if err != nil {
@@ -30,23 +28,26 @@ func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 	old[0] = 1
 	since2 := spec + 1 + 1 + 8 + 32 + 1
 	old = append(old, b[since2:since2+rest]...)
-	old = append(old, b[since2+rest+8+1:]...)
-	second := append(bytes.Clone(b[:since2+rest+8]), b[since2+rest+8+1:]...)
+	const since3, since4 = 1, 4
+	old = append(old, b[since2+rest+8+since3+since4:]...)
+	second := append(bytes.Clone(b[:since2+rest+8]), b[since2+rest+8+since3+since4:]...)
 	second[0] = 2
+	third := append(bytes.Clone(b[:since2+rest+8+since3]), b[since2+rest+8+since3+since4:]...)
+	third[0] = 3
 	if want := 221 + len(o.cursor) + len("note"); len(old) != want {
 		t.Fatalf("a record of %d bytes, want %d", len(old), want)
 	}
-	for _, record := range [][]byte{b, second, old} {
-		got := &Operator{spec: o.spec}
+	for _, record := range [][]byte{b, third, second, old} {
+		got := &Operator{spec: o.spec, intake: newIntake(&o.spec)}
 		if err := got.restore(record); err != nil {
 			t.Fatalf("version %d: %v", record[0], err)
 		}
-		if got.position != o.position || got.watermark != o.watermark || got.counts != o.counts || got.fired != o.fired ||
+		if got.sources[Left][0].position != 7 || got.Watermark() != statelab.MinWatermark || got.low(Left) != 100 || got.Position(Right) != 8 || got.counts != o.counts || got.fired != o.fired ||
 			!bytes.Equal(got.cursor, o.cursor) || string(got.note) != "note" {
 			t.Errorf("version %d is read as %+v", record[0], got)
 		}
 	}
-	for _, version := range []byte{0, 4} {
+	for _, version := range []byte{0, 5} {
 		b[0] = version
 		if err := o.restore(b); !errors.Is(err, statelab.ErrMismatch) {
 			t.Errorf("version %d: %v", version, err)
@@ -55,7 +56,8 @@ func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 }
 
 func TestAMetaRecordCutShortIsRefused(t *testing.T) {
-	o := &Operator{cursor: []byte{tagTimer}}
+	spec := Spec{Sources: [2][]time.Duration{{0, time.Second}, {Unbounded}}}
+	o := &Operator{spec: spec, intake: newIntake(&spec), cursor: []byte{tagTimer}}
 	b, err := o.appendMeta(nil, false)
 	if err != nil {
 		t.Fatal(err)

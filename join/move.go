@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/statelab/statelab"
 )
@@ -22,8 +23,7 @@ func Move(to []statelab.Store, from []*Operator, note func(i int) []byte) error 
 	first := from[0]
 	total := counts{moved: true}
 	for _, o := range from {
-		if o.position != first.position || o.watermark != first.watermark || o.finished != first.finished ||
-			o.fired != first.fired || !bytes.Equal(o.cursor, first.cursor) {
+		if !sameProgress(o, first) || o.finished != first.finished || o.fired != first.fired || !bytes.Equal(o.cursor, first.cursor) {
 			return ErrApart
 		}
 		total.add(&o.counts)
@@ -36,11 +36,11 @@ func Move(to []statelab.Store, from []*Operator, note func(i int) []byte) error 
 	}
 	for i := range to {
 		o := &Operator{
-			spec: first.spec, position: first.position, watermark: first.watermark, finished: first.finished,
-			fired: first.fired, cursor: first.cursor, counts: counts{moved: true},
+			spec: first.spec, intake: first.intake, finished: first.finished,
+			fired: first.fired, cursor: first.cursor,
 			hooks: Hooks{Note: func(dst []byte, _ bool) ([]byte, error) { return append(dst, note(i)...), nil }},
 		}
-		if i == 0 {
+		if o.counts = (counts{moved: true}); i == 0 {
 			o.counts = total
 		}
 		meta, err := o.appendMeta(nil, true)
@@ -53,6 +53,11 @@ func Move(to []statelab.Store, from []*Operator, note func(i int) []byte) error 
 		}
 	}
 	return nil
+}
+
+// sameProgress says whether two operators have seen the same of all sources.
+func sameProgress(a, b *Operator) bool {
+	return slices.Equal(a.sources[Left], b.sources[Left]) && slices.Equal(a.sources[Right], b.sources[Right])
 }
 
 // add adds what another partition counted.

@@ -69,8 +69,6 @@ type Operator struct {
 	hooks Hooks
 	logic logic
 
-	inputs    int
-	disorder  [2]int64 // from Spec, in µs; -1 is unbounded
 	corrects  bool     // late events are taken as long as they are retained
 	retention [2]int64 // by side, how long after its time an event is kept, in µs
 	quantum   int64    // timers fire when the watermark passes a multiple of it, in µs; 0: at each flush
@@ -78,13 +76,11 @@ type Operator struct {
 	deletes   bool     // the store keeps what has died: what is done is deleted
 
 	// What the meta record holds.
-	position  [2]uint64
-	watermark [2]int64
-	counts    counts
-	fired     int64  // all timers below this time have fired
-	cursor    []byte // the least timer key that has not
-	finished  bool
-	note      []byte // as found at New
+	intake
+	fired    int64  // all timers below this time have fired
+	cursor   []byte // the least timer key that has not
+	finished bool
+	note     []byte // as found at New
 
 	batch    statelab.Batch
 	advanced int64 // the store's watermark
@@ -118,21 +114,16 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 		return nil, errors.New("join: Hooks.Sample is nil")
 	}
 	o := &Operator{
-		store: store, spec: spec, hooks: hooks, inputs: spec.Kind.Inputs(),
-		watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark},
-		fired:     statelab.MinWatermark, advanced: statelab.MinWatermark,
-		cursor:   []byte{tagTimer},
-		marks:    newMarks(),
-		pending:  newPending(),
-		retired:  make(map[uint64]struct{}),
-		deletes:  statelab.KeepsDead(store),
-		disorder: spec.disorders(),
+		store: store, spec: spec, hooks: hooks, intake: newIntake(&spec),
+		fired: statelab.MinWatermark, advanced: statelab.MinWatermark,
+		cursor:  []byte{tagTimer},
+		marks:   newMarks(),
+		pending: newPending(),
+		retired: make(map[uint64]struct{}),
+		deletes: statelab.KeepsDead(store),
 	}
 	if spec.Correct && o.deletes {
 		return nil, fmt.Errorf("join: corrections over a store that keeps what has died: %w", statelab.ErrUnsupported)
-	}
-	if o.inputs == 1 {
-		o.watermark[Right] = math.MaxInt64
 	}
 	o.logic = newLogic(o)
 	if err := o.resume(); err != nil {
@@ -165,8 +156,16 @@ func (o *Operator) resume() error {
 }
 
 // Position returns the least sequence of a side that the operator has not seen.
-// Events below it may be added again: they are passed over.
-func (o *Operator) Position(side Side) uint64 { return o.position[side] }
+// Events below it may be added again: they are passed over. Of a side with several
+// sources it is that of the first.
+func (o *Operator) Position(side Side) uint64 { return o.sources[side][0].position }
+
+// SourceProgress returns the least position of a source that the operator has not
+// seen, and the watermark of the source, which is one of those of its side, from 0.
+func (o *Operator) SourceProgress(side Side, source int) (position uint64, watermark int64) {
+	p := &o.sources[side][source]
+	return p.position, p.watermark
+}
 
 // Note returns what Hooks.Note had appended to the state that New found; nil
 // over an empty store.
@@ -179,13 +178,13 @@ func (o *Operator) Finished() bool { return o.finished }
 func (o *Operator) Summary() Summary { return o.counts.summary() }
 
 // Watermark returns the smaller of the sides' watermarks.
-func (o *Operator) Watermark() int64 { return min(o.watermark[Left], o.watermark[Right]) }
+func (o *Operator) Watermark() int64 { return min(o.low(Left), o.low(Right)) }
 
-// SideWatermark returns the watermark of a side.
-func (o *Operator) SideWatermark(side Side) int64 { return o.watermark[side] }
+// SideWatermark returns the watermark of a side, the smallest of its sources'.
+func (o *Operator) SideWatermark(side Side) int64 { return o.low(side) }
 
 // Add takes an event of a side. It copies what it keeps. An event that was seen
-// before (Position) is passed over; one below its side's watermark is late,
+// before (Position) is passed over; one below its source's watermark is late,
 // unless it can still be joined as a correction; one whose key, value or time no store could hold is rejected.
 func (o *Operator) Add(side Side, e Event) error {
 	if o.quantum > 0 && o.due() > o.fired {
@@ -193,31 +192,19 @@ func (o *Operator) Add(side Side, e Event) error {
 			return err
 		}
 	}
-	if ok, err := o.see(side, e.Seq); !ok {
+	from, err := o.see(side, e.Seq)
+	if from == nil {
 		return err
 	}
-	c := &o.counts.side[side]
-	c.in++
-	if e.Time < o.watermark[side] && !(o.corrects && o.retains(side, e.Time)) {
-		c.late++
-		if o.hooks.Late != nil {
-			late := e // or every event would be allocated, for the sake of the few that are late
-			return o.fail(o.hooks.Late(side, &late))
-		}
-		return nil
-	}
-	if !e.Storable() {
-		c.rejected++
-		return nil
+	retained := o.corrects && o.retains(side, e.Time)
+	if ok, err := o.admit(side, from, &e, retained, o.hooks.Late); !ok {
+		return o.fail(err)
 	}
 	prefix := appendEventPrefix(o.key[:0], e.Key)
 	o.prefixLen = len(prefix)
 	o.key = appendEventTail(prefix, side, e.Time, e.Seq)
 	if err := o.logic.take(side, e); err != nil {
 		return o.fail(err)
-	}
-	if d := o.disorder[side]; d >= 0 {
-		o.watermark[side] = max(o.watermark[side], e.Time-d)
 	}
 	return o.flushIfLarge()
 }
@@ -229,51 +216,66 @@ func (o *Operator) retains(side Side, at int64) bool {
 
 // Filter takes note that row seq of a side is no event of this join.
 func (o *Operator) Filter(side Side, seq uint64) error {
-	if ok, err := o.see(side, seq); !ok {
-		return err
+	from, err := o.see(side, seq)
+	if from != nil {
+		o.filter()
 	}
-	o.counts.filtered++
-	return nil
+	return err
 }
 
 // Reject takes note that row seq of a side is an event that cannot be joined,
 // such as one without a key.
 func (o *Operator) Reject(side Side, seq uint64) error {
-	if ok, err := o.see(side, seq); !ok {
-		return err
+	from, err := o.see(side, seq)
+	if from != nil {
+		o.reject(side)
 	}
-	o.counts.side[side].in++
-	o.counts.side[side].rejected++
-	return nil
+	return err
 }
 
-// see says whether a row is new, and moves the side's position past it.
-func (o *Operator) see(side Side, seq uint64) (bool, error) {
+// see returns the source of a row that is new, and moves its position past it. It
+// returns nil if the row has been seen before.
+func (o *Operator) see(side Side, seq uint64) (*progress, error) {
 	if o.err != nil {
-		return false, o.err
+		return nil, o.err
 	}
-	if int(side) >= o.inputs {
-		return false, fmt.Errorf("join: kind %v has no %v side", o.spec.Kind, side)
+	from, position, err := o.locate(side, seq)
+	switch {
+	case err != nil:
+		return nil, err
+	case position < from.position:
+		return nil, nil
+	case o.finished:
+		return nil, ErrFinished
 	}
-	if seq < o.position[side] {
-		return false, nil
-	}
-	if o.finished {
-		return false, ErrFinished
-	}
-	o.position[side] = seq + 1
-	return true, nil
+	from.position = position + 1
+	return from, nil
 }
 
-// Pass takes note that the rows of a side below seq that were not added are none
+// Pass takes note that the rows of a side's source below seq, a sequence of that source, that were not added are none
 // of this operator's: they belong to other partitions of the join.
-func (o *Operator) Pass(side Side, seq uint64) { o.position[side] = max(o.position[side], seq) }
+func (o *Operator) Pass(side Side, seq uint64) {
+	if from, position, err := o.locate(side, seq); err == nil {
+		from.position = max(from.position, position)
+	}
+}
 
-// Advance raises the watermark of a side: no event below it is expected any
+// Advance raises the watermark of a side, which is that of each of its sources: no event below it is expected any
 // more. Less than the watermark that MaxDisorder has brought about changes nothing.
 func (o *Operator) Advance(side Side, watermark int64) {
-	o.watermark[side] = max(o.watermark[side], watermark)
+	for i := range o.sources[side] {
+		o.AdvanceSource(side, i, watermark)
+	}
+}
+
+// AdvanceSource raises the watermark of one source of a side.
+func (o *Operator) AdvanceSource(side Side, source int, watermark int64) {
+	p := &o.sources[side][source]
+	p.watermark = max(p.watermark, watermark)
 }
 
 // End says that a side has ended: its watermark passes every time.
 func (o *Operator) End(side Side) { o.Advance(side, math.MaxInt64) }
+
+// EndSource says that one source of a side has ended.
+func (o *Operator) EndSource(side Side, source int) { o.AdvanceSource(side, source, math.MaxInt64) }

@@ -41,7 +41,8 @@ func mustNew(t *testing.T, store statelab.Store, spec join.Spec, hooks join.Hook
 func TestOutputEqualsOracle(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		spec, in := randomSpec(r), randomInput(r, 50+r.IntN(400))
+		spec := merged(r, randomSpec(r))
+		in := dealt(r, spec, randomInput(r, 50+r.IntN(400)))
 		want, wantSummary := oracle(spec, in)
 		var out output
 		op := mustNew(t, newMapStore(), spec, out.hooks())

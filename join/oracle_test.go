@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/join"
 )
 
@@ -19,16 +18,15 @@ func oracle(spec join.Spec, in input) (output string, s join.Summary) {
 	var onTime [2][]join.Event
 	var late [2]int64
 	for side, events := range in {
-		watermark := statelab.MinWatermark
+		side := join.Side(side)
+		watermarks := newWatermarks(spec)
 		for _, e := range events {
-			if e.Time < watermark {
+			if e.Time < *watermarks.of(side, &e) {
 				late[side]++
 				continue
 			}
 			onTime[side] = append(onTime[side], e)
-			if d := spec.MaxDisorder[side]; d != join.Unbounded {
-				watermark = max(watermark, e.Time-int64(d/time.Microsecond))
-			}
+			watermarks.raise(side, &e)
 		}
 	}
 	lefts, rights := onTime[join.Left], onTime[join.Right]
@@ -43,7 +41,9 @@ func oracle(spec join.Spec, in input) (output string, s join.Summary) {
 		}
 		return a.Seq < b.Seq
 	})
-	sort.SliceStable(rights, func(i, j int) bool { return rights[i].Time < rights[j].Time })
+	sort.SliceStable(rights, func(i, j int) bool {
+		return rights[i].Time < rights[j].Time || rights[i].Time == rights[j].Time && rights[i].Seq < rights[j].Seq
+	})
 
 	var out strings.Builder
 	hasPair := map[uint64]bool{}

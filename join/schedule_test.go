@@ -126,7 +126,7 @@ func (c kindCase) events(r *rand.Rand, spec join.Spec, n int) schedule {
 	if spec.Kind.Inputs() == 1 {
 		in[join.Right] = nil
 	}
-	return randomSchedule(r, in)
+	return randomSchedule(r, dealt(r, spec, in))
 }
 
 func forEachKind(t *testing.T, test func(t *testing.T, c kindCase)) {
@@ -139,7 +139,7 @@ func TestEveryKindEqualsItsOracle(t *testing.T) {
 	forEachKind(t, func(t *testing.T, c kindCase) {
 		for seed := range uint64(150) {
 			r := rand.New(rand.NewPCG(seed, 31))
-			spec := c.spec(r)
+			spec := merged(r, c.spec(r))
 			s := c.events(r, spec, 20+r.IntN(300))
 			if err := c.try(r, newMapStore(), spec, s); err != nil {
 				t.Fatalf("seed %d, %+v: %v", seed, spec, err)
@@ -156,7 +156,7 @@ func TestEveryKindOnEveryEngine(t *testing.T) {
 			forEachKind(t, func(t *testing.T, c kindCase) {
 				for seed := range uint64(3) {
 					r := rand.New(rand.NewPCG(seed, 36))
-					spec := c.spec(r)
+					spec := merged(r, c.spec(r))
 					s := c.events(r, spec, 300)
 					store, err := backends.Open(b.Name, "state", &statelab.Options{
 						FS: vfs.NewMem(), Prefix: join.Prefix(), Memory: 1 << 20, Maintenance: statelab.MaintenanceInline,
@@ -180,7 +180,7 @@ func TestNoKindShowsLostSnapshots(t *testing.T) {
 	forEachKind(t, func(t *testing.T, c kindCase) {
 		for seed := range uint64(40) {
 			r := rand.New(rand.NewPCG(seed, 32))
-			spec := c.spec(r)
+			spec := merged(r, c.spec(r))
 			s := c.events(r, spec, 20+r.IntN(200))
 			store := &forgetfulStore{newMapStore(), r, 30 + r.IntN(100)}
 			if err := c.try(r, store, spec, s); err != nil {
@@ -194,7 +194,7 @@ func TestEveryKindDeletesWhatIsDone(t *testing.T) {
 	forEachKind(t, func(t *testing.T, c kindCase) {
 		for seed := range uint64(40) {
 			r := rand.New(rand.NewPCG(seed, 33))
-			spec := c.spec(r)
+			spec := merged(r, c.spec(r))
 			if spec.Correct {
 				continue // refused: TestCorrectionsNeedAStoreThatExpires
 			}
@@ -219,7 +219,7 @@ func TestEveryKindResumes(t *testing.T) {
 	forEachKind(t, func(t *testing.T, c kindCase) {
 		for seed := range uint64(3) {
 			r := rand.New(rand.NewPCG(seed, 34))
-			spec := c.spec(r)
+			spec := merged(r, c.spec(r))
 			s := c.events(r, spec, 120)
 			store := newMapStore()
 			if err := c.try(r, store, spec, s); err != nil {

@@ -74,6 +74,11 @@ type Spec struct {
 	// may lie without being late; it may be Unbounded.
 	MaxDisorder [2]time.Duration
 
+	// Sources gives, by Side, the MaxDisorder of each of the sources that a side is
+	// merged of, at most MaxSources; MaxDisorder is zero then. The sequences of their events are made by
+	// SourceSeq. A side that names none has one.
+	Sources [2][]time.Duration
+
 	// Emit says when samples are emitted (LeftOuter, Inner).
 	Emit Emit
 
@@ -98,6 +103,14 @@ func (s *Spec) Validate() error {
 	s.validateFields(fault)
 	if s.Lower > s.Upper {
 		fault("lower %v is above upper %v", s.Lower, s.Upper)
+	}
+	for side := range s.Sources {
+		if len(s.Sources[side]) > 0 && s.MaxDisorder[side] != 0 {
+			fault("the %v side has sources, so that its max disorder is theirs", Side(side))
+		}
+		if n := len(s.Sources[side]); n > MaxSources {
+			fault("the %v side has %d sources, more than %d", Side(side), n, MaxSources)
+		}
 	}
 	for _, d := range s.durations() {
 		switch {
@@ -159,7 +172,7 @@ func (s *Spec) validateFields(fault func(string, ...any)) {
 	if has&hasKeep == 0 && s.Keep != KeepFirst {
 		fault("kind %v does not choose what to keep", s.Kind)
 	}
-	if s.Kind.Inputs() == 1 && s.MaxDisorder[Right] != 0 {
+	if s.Kind.Inputs() == 1 && (s.MaxDisorder[Right] != 0 || len(s.Sources[Right]) > 0) {
 		fault("kind %v has no right side", s.Kind)
 	}
 	if has&hasNegatives == 0 && !s.Negatives.keepsAll() {
@@ -175,7 +188,7 @@ type namedDuration struct {
 }
 
 func (s *Spec) durations() []namedDuration {
-	return []namedDuration{
+	all := []namedDuration{
 		{name: "lower", value: s.Lower, signed: true},
 		{name: "upper", value: s.Upper, signed: true},
 		{name: "max disorder of the left side", value: s.MaxDisorder[Left], unbounded: true},
@@ -186,6 +199,12 @@ func (s *Spec) durations() []namedDuration {
 		{name: "ttl of the left side", value: s.TTL[Left]},
 		{name: "ttl of the right side", value: s.TTL[Right]},
 	}
+	for side, sources := range s.Sources {
+		for i, d := range sources {
+			all = append(all, namedDuration{name: fmt.Sprintf("max disorder of %v source %d", Side(side), i), value: d, unbounded: true})
+		}
+	}
+	return all
 }
 
 func micros(d time.Duration) int64 { return int64(d / time.Microsecond) }

@@ -135,7 +135,7 @@ func TestEveryKindIsRead(t *testing.T) {
 		if err == nil {
 			err = got.Validate()
 		}
-		if err != nil || got.Spec != want {
+		if err != nil || !reflect.DeepEqual(got.Spec, want) {
 			t.Errorf("%s: %v, %+v", text, err, got)
 		}
 	}
@@ -153,7 +153,7 @@ func TestHowLateEventsMayBe(t *testing.T) {
 			t.Fatal(err)
 		}
 		want.Kind, want.Lower, want.Upper, want.Emit = join.Inner, -10*time.Second, time.Minute, join.OnMatch
-		if got.Spec != want || (got.Late != "") != strings.Contains(text, "side") {
+		if !reflect.DeepEqual(got.Spec, want) || (got.Late != "") != strings.Contains(text, "side") {
 			t.Errorf("%s: %+v", text, got.Spec)
 		}
 	}

@@ -83,7 +83,7 @@ func (s *Store) writeMemory(snap snapshot, dir string) ([]*table, error) {
 // and not linked: if syncing it failed for the copy, the kernel might forget
 // that it still has to be written for the store itself.
 func (s *Store) shareTable(t *table, dir string) error {
-	path := filepath.Join(dir, tableName(t.number))
+	path := filepath.Join(dir, t.name())
 	s.versionMu.Lock()
 	synced := t.unsynced == nil
 	s.versionMu.Unlock()

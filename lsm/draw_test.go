@@ -53,7 +53,7 @@ func draw(t testing.TB, picture string) *version {
 
 func drawTable(t testing.TB, word string) *table {
 	t.Helper()
-	tab := &table{size: 10}
+	tab := &table{blockFile: blockFile{size: 10}}
 	tab.records, tab.bases, tab.elements = 10, 10, 10
 	word, merges := strings.CutSuffix(word, "+")
 	if merges {

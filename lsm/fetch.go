@@ -22,7 +22,7 @@ type fetch struct {
 
 // want is a block that is to be read, or was.
 type want struct {
-	table  *table
+	file   *blockFile
 	handle blockHandle
 	kind   cache.Kind
 	buf    *[]byte // as stored
@@ -35,28 +35,28 @@ type want struct {
 // errWanted says that a block is not there before the next read.
 var errWanted = errors.New("a block is still to be read")
 
-func (w *want) is(t *table, h blockHandle) bool { return w.table == t && w.handle == h }
+func (w *want) is(bf *blockFile, h blockHandle) bool { return w.file == bf && w.handle == h }
 
 // get gets a block into ref. Of those who want a block that was read the first
 // takes what was brought, and the cache counts the others.
-func (f *fetch) get(t *table, h blockHandle, kind cache.Kind, ref *blockRef) error {
+func (f *fetch) get(bf *blockFile, h blockHandle, kind cache.Kind, ref *blockRef) error {
 	ref.release()
 	for i := range f.brought {
-		if w := &f.brought[i]; !w.taken && w.is(t, h) {
+		if w := &f.brought[i]; !w.taken && w.is(bf, h) {
 			w.taken = true
 			*ref, w.ref = w.ref, *ref
 			return w.err
 		}
 	}
 	for i := range f.wanted {
-		if f.wanted[i].is(t, h) {
+		if f.wanted[i].is(bf, h) {
 			return errWanted
 		}
 	}
-	if t.fromCache(h, kind, ref) {
+	if bf.fromCache(h, kind, ref) {
 		return nil
 	}
-	f.wanted = append(f.wanted, want{table: t, handle: h, kind: kind})
+	f.wanted = append(f.wanted, want{file: bf, handle: h, kind: kind})
 	return errWanted
 }
 
@@ -79,15 +79,15 @@ func (f *fetch) read() {
 }
 
 func (w *want) readStored() {
-	w.buf = w.table.env.buffer()
-	w.block, w.err = w.table.readStored(w.handle, w.buf)
+	w.buf = w.file.env.buffer()
+	w.block, w.err = w.file.readStored(w.handle, w.buf)
 }
 
 func (w *want) restore() {
 	if w.err == nil {
-		w.err = w.table.restore(w.block, w.handle, w.kind, cached, &w.ref)
+		w.err = w.file.restore(w.block, w.handle, w.kind, cached, &w.ref)
 	}
-	w.table.env.putBuffer(w.buf)
+	w.file.env.putBuffer(w.buf)
 }
 
 // reset gives up what was brought and nobody took.

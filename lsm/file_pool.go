@@ -2,7 +2,6 @@ package lsm
 
 import (
 	"fmt"
-	"path/filepath"
 	"sync"
 
 	"github.com/statelab/statelab/internal/meter"
@@ -16,17 +15,16 @@ const (
 	currentTempName = "CURRENT.NEW"
 	manifestPrefix  = "MANIFEST-"
 	tableSuffix     = ".tbl"
+	blobSuffix      = ".blob"
 )
-
-func tableName(number uint64) string { return fmt.Sprintf("%06d%s", number, tableSuffix) }
 
 func manifestName(number uint64) string { return fmt.Sprintf("%s%06d", manifestPrefix, number) }
 
-// maxOpenFiles is how many table files are kept open. It leaves room below the
+// maxOpenFiles is how many of them are kept open. It leaves room below the
 // 1024 that many systems allow a process.
 const maxOpenFiles = 512
 
-// filePool keeps table files open for reading, the most recently used ones if
+// filePool keeps tables and blob files open for reading, the most recently used ones if
 // there are many. It is safe for concurrent use.
 type filePool struct {
 	fs    vfs.FS
@@ -49,21 +47,19 @@ func newFilePool(fs vfs.FS, dir string, m *meter.Meter) *filePool {
 	return &filePool{fs: fs, dir: dir, meter: m, open: map[uint64]*pooledFile{}}
 }
 
-func (p *filePool) path(number uint64) string { return filepath.Join(p.dir, tableName(number)) }
-
-// acquire returns the open file of a table, to be released after use.
-func (p *filePool) acquire(number uint64) (*pooledFile, error) {
+// acquire returns the open file that bf describes, to be released after use.
+func (p *filePool) acquire(bf *blockFile) (*pooledFile, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f, ok := p.open[number]
+	f, ok := p.open[bf.number]
 	if !ok {
-		raw, err := p.fs.Open(p.path(number))
+		raw, err := p.fs.Open(bf.path())
 		if err != nil {
-			return nil, fmt.Errorf("open table %06d: %w", number, err)
+			return nil, fmt.Errorf("open %s: %w", bf.title(), err)
 		}
 		p.makeRoom()
 		f = &pooledFile{file: p.meter.File(raw, meter.Flush)}
-		p.open[number] = f
+		p.open[bf.number] = f
 	}
 	p.clock++
 	f.used = p.clock
@@ -95,7 +91,7 @@ func (p *filePool) makeRoom() {
 	}
 }
 
-// forget closes the file of a table that nobody uses any more.
+// forget closes a file that nobody uses any more.
 func (p *filePool) forget(number uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,7 +108,7 @@ func (p *filePool) closeAll() error {
 	var first error
 	for number, f := range p.open {
 		if err := f.file.Close(); err != nil && first == nil {
-			first = fmt.Errorf("close table %06d: %w", number, err)
+			first = fmt.Errorf("close file %06d: %w", number, err)
 		}
 		delete(p.open, number)
 	}

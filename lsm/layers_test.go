@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -130,7 +131,7 @@ func newBench(t *testing.T, compression statelab.Compression) *bench {
 func (b *bench) table(t *testing.T, entries []entry) *table {
 	t.Helper()
 	b.next++
-	f, err := b.fs.Create(b.env.files.path(b.next))
+	f, err := b.fs.Create(filepath.Join(b.env.files.dir, tableName(b.next)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +147,7 @@ func (b *bench) table(t *testing.T, entries []entry) *table {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab := &table{tableMeta: meta, number: b.next, size: size, env: b.env}
+	tab := &table{tableMeta: meta, blockFile: blockFile{number: b.next, size: size, env: b.env}}
 	if err := tab.check(); err != nil {
 		t.Fatal(err)
 	}
@@ -295,13 +296,13 @@ func TestEveryFlippedByteOfATableIsFound(t *testing.T) {
 		bad := bytes.Clone(good)
 		bad[i] ^= 1 << (i % 8)
 		b.next++
-		f, err := b.fs.Create(b.env.files.path(b.next))
+		f, err := b.fs.Create(filepath.Join(b.env.files.dir, tableName(b.next)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.WriteAt(bad, 0)
 		f.Close()
-		damaged := &table{tableMeta: tab.tableMeta, number: b.next, size: tab.size, env: b.env}
+		damaged := &table{tableMeta: tab.tableMeta, blockFile: blockFile{number: b.next, size: tab.size, env: b.env}}
 		if err := damaged.check(); !corrupt(err) {
 			t.Fatalf("byte %d of %d flipped: check says %v", i, len(good), err)
 		}

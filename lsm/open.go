@@ -178,7 +178,7 @@ func (s *Store) show(st *state) error {
 		var tables []*table
 		for _, t := range r.tables {
 			s.files.resize(tableName(t.number), t.size)
-			tables = append(tables, &table{tableMeta: t.tableMeta, number: t.number, size: t.size, env: s.env})
+			tables = append(tables, &table{tableMeta: t.tableMeta, blockFile: blockFile{number: t.number, size: t.size, env: s.env}})
 		}
 		runs = append(runs, newRun(r.id, r.level, tables))
 	}

@@ -76,7 +76,7 @@ func (f *flow) do(c choice) {
 // rewrite makes one table of what lives in the tables of a piece, as far as
 // their figures tell.
 func (f *flow) rewrite(p piece) *table {
-	tab := &table{number: f.next()}
+	tab := &table{blockFile: blockFile{number: f.next()}}
 	least, most := int64(statelab.NoExpiry), int64(statelab.MinWatermark)
 	for _, tables := range p.sources {
 		for _, u := range tables {

@@ -153,7 +153,7 @@ func (w *rewrite) beginTable() error {
 	if w.dir == w.store.path {
 		w.store.files.add(tableName(number))
 	}
-	w.current = &table{number: number, env: w.store.env, unsynced: w.store.meter.File(raw, w.purpose)}
+	w.current = &table{blockFile: blockFile{number: number, env: w.store.env, unsynced: w.store.meter.File(raw, w.purpose)}}
 	w.tables = append(w.tables, w.current)
 	w.writer.begin(w.current.unsynced)
 	w.begun = true

@@ -84,7 +84,7 @@ func (b *buffer) applyOp(op statelab.Op) error {
 	}
 	mark := record{}
 	if op.Kind == statelab.OpPut {
-		sum, err := b.main.summaryFor(op.Key)
+		sum, err := b.main.summaryFor(op.Key, op.ExpireAt)
 		if err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (b *buffer) applyOp(op statelab.Op) error {
 
 // bury takes a key's record out, and covers what the main tree may have of it.
 func (b *buffer) bury(key []byte) error {
-	sum, err := b.main.summaryFor(key)
+	sum, err := b.main.summaryFor(key, noBound)
 	if err != nil {
 		return err
 	}
@@ -147,7 +147,7 @@ func (b *buffer) weigh(op statelab.Op) error {
 	if most+int64(len(op.Value)) <= statelab.MaxRecordSize {
 		return nil
 	}
-	sum, err := b.main.summaryFor(op.Key)
+	sum, err := b.main.summaryFor(op.Key, noBound)
 	if err != nil {
 		return err
 	}
@@ -188,10 +188,15 @@ func (t *tree) liveBytes(key []byte) (int, error) {
 	return live, nil
 }
 
+// noBound is a bound before all deaths.
+const noBound = statelab.MinWatermark
+
 // summaryFor returns the summary of the leaf where key belongs, of which it
 // reads the inner pages above only; of a tree without any, that of the root. An
-// empty tree's says that nothing ever lived.
-func (t *tree) summaryFor(key []byte) (summary, error) {
+// empty tree's says that nothing ever lived. The summary of a page above will do
+// if all below that dies by enough: where all records live equally long that of the
+// root does, mostly.
+func (t *tree) summaryFor(key []byte, enough int64) (summary, error) {
 	r := t.root
 	for level := t.height - 1; ; level-- {
 		n, err := t.get(r, level)
@@ -203,6 +208,10 @@ func (t *tree) summaryFor(key []byte) (summary, error) {
 			if n.count() == 0 {
 				sum.dieAt = statelab.MinWatermark
 			}
+			n.release()
+			return sum, nil
+		}
+		if sum := n.summary(); sum.dieAt <= enough {
 			n.release()
 			return sum, nil
 		}

@@ -68,6 +68,7 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 		t.close()
 		return err
 	}
+	t.pool.Kept[countInner] = true
 	t.pool.Cleaned = func(start time.Time, bytes int64) {
 		o.ReportMaintenance(statelab.EventWriteBack, start, bytes)
 	}

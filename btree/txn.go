@@ -118,8 +118,9 @@ func (t *tree) unuse(id uint32) {
 	t.space.unuse(id)
 }
 
-// takePage returns a page for a new id, pinned.
-func (t *tree) takePage(kind byte) (uint32, pool.Page, error) {
+// takePage returns a page for a new id, pinned: a copy of from, or if that is nil
+// one of zeros, but for lent ones.
+func (t *tree) takePage(kind byte, from page) (uint32, pool.Page, error) {
 	if t.lent() {
 		h, err := t.pool.Borrow()
 		if err == pool.ErrNoLoan {
@@ -129,13 +130,14 @@ func (t *tree) takePage(kind byte) (uint32, pool.Page, error) {
 			return 0, h, t.failed.Set(err)
 		}
 		t.pages++
+		copy(h.Bytes(), from)
 		return h.Frame() + firstPage, h, nil
 	}
 	id, err := t.space.alloc()
 	if err != nil {
 		return 0, pool.Page{}, err
 	}
-	h, err := t.pool.New(id, countKind(kind))
+	h, err := t.pool.New(id, countKind(kind), from)
 	if err != nil {
 		t.space.unuse(id)
 		t.space.release(id)
@@ -146,15 +148,31 @@ func (t *tree) takePage(kind byte) (uint32, pool.Page, error) {
 
 // newPage returns a new page, pinned.
 func (t *tree) newPage(kind byte, level int) (node, error) {
-	id, h, err := t.takePage(kind)
+	n, r, err := t.pageFrom(nil, kind)
+	if err == nil {
+		n.start(r, kind, level)
+	}
+	return n, err
+}
+
+// copyPage returns a copy of a page under another reference, pinned.
+func (t *tree) copyPage(from page) (node, error) {
+	n, r, err := t.pageFrom(from, from.kind())
+	if err == nil {
+		n.setRef(r)
+	}
+	return n, err
+}
+
+// pageFrom returns a page that takePage took, and what refers to it.
+func (t *tree) pageFrom(from page, kind byte) (node, ref, error) {
+	id, h, err := t.takePage(kind, from)
 	if err != nil {
-		return node{}, err
+		return node{}, ref{}, err
 	}
 	t.txn.born = append(t.txn.born, id)
 	h.SetStamp(t.txn.bornStamp())
-	n := node{h, h.Bytes()}
-	n.start(ref{id, t.txn.epoch}, kind, level)
-	return n, nil
+	return node{h, h.Bytes()}, ref{id, t.txn.epoch}, nil
 }
 
 // free frees a page of the tree. Where it stands in the pool, born in this very
@@ -189,16 +207,13 @@ func (t *tree) writable(n *node) error {
 		}
 		copy(x.images[len(x.kept)*t.pageSize:], n.page)
 		n.SetStamp(x.keptStamp())
-		x.kept = append(x.kept, kept{t.pool.Pin(n.Page)})
+		x.kept = append(x.kept, kept{n.Page.Pin()})
 		return nil
 	}
-	c, err := t.newPage(n.kind(), n.level())
+	c, err := t.copyPage(n.page)
 	if err != nil {
 		return err
 	}
-	r := c.ref()
-	copy(c.page, n.page)
-	c.setRef(r)
 	old := n.ref()
 	n.release()
 	t.free(old)

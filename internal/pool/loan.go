@@ -30,7 +30,6 @@ func (p *Pool) Borrow() (Page, error) {
 		return Page{}, err
 	}
 	f := p.mustTake()
-	p.frames[f] = frame{pins: 1}
 	return p.Lent(uint32(f)), nil
 }
 
@@ -46,7 +45,7 @@ func (p *Pool) Return(frame uint32) {
 	defer p.mu.Unlock()
 	p.lent--
 	p.release(int(frame))
-	if p.waiters > 0 {
+	if p.waiters.Load() > 0 {
 		p.changed.Broadcast()
 	}
 }

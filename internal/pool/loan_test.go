@@ -15,7 +15,7 @@ func TestLentFramesComeBack(t *testing.T) {
 	}
 	for round := range 3 {
 		for id := range uint32(2 * p.Frames()) {
-			h, err := p.New(uint32(round)<<20|id, 0)
+			h, err := p.New(uint32(round)<<20|id, 0, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,9 @@
 // the mark is reached. So after a failed write readers still find frames.
 // Frames can be lent (loan.go), for pages that are of no file.
 //
+// To find a page that is in the pool takes no lock (frame.go, table.go); whatever
+// changes which pages are there takes the pool's.
+//
 //	P1  A page has one frame at most, and all handles to it see the same bytes.
 //	P2  A frame is given up only when its page is neither pinned nor dirty.
 //	P3  There is one writer at a time: only it calls New, MarkDirty, Drop, Flush,
@@ -26,9 +29,10 @@ package pool
 
 import (
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/offheap"
@@ -69,39 +73,41 @@ type Pool struct {
 	// zero. It is called with the pool's lock held.
 	Told func(id uint32, kind uint8, event statelab.BlockEvent)
 
+	// Kept, if set before the pool is used, says which kinds of page are given up
+	// or written to make room only when there is no other.
+	Kept [Kinds]bool
+
 	backing  Backing
 	pageSize int
+	stride   int    // from page to page in memory
 	memory   []byte // the frames
 	staging  []byte // where runs of pages are put together for writing
 
 	mu        sync.Mutex
-	changed   sync.Cond // a frame was unpinned or a load ended, while someone waited
-	waiters   int
+	changed   sync.Cond    // a frame was unpinned or a load ended, while someone waited
+	waiters   atomic.Int32 // changes under the lock, and is looked at without
 	policy    Policy
 	table     table
 	frames    []frame
 	unused    []int32 // frames that hold no page
 	dirty     int
-	lent      int     // frames
-	mostLent  int     // of them, at most
-	sweep     int     // where cleaning goes on
-	order     []int32 // scratch of writing
-	counts    [Kinds]Counts
-	evictable func(int) bool
-}
-
-type frame struct {
-	stamp   uint64
-	id      uint32
-	pins    int32
-	kind    uint8
-	loading bool
-	dirty   bool
+	lent      int           // frames
+	mostLent  int           // of them, at most
+	sweep     int           // where cleaning goes on
+	order     []int32       // scratch of writing
+	counts    [Kinds]Counts // but for hits of pages that are in the pool
+	takeAny   func(int) bool
+	takePlain func(int) bool // takeAny, but for kinds that are kept
 }
 
 // frameOverhead is what a frame costs beside its page: its entry in frames,
-// order and unused, two slots of the table and the policy's byte.
-const frameOverhead = 24 + 4 + 4 + 16 + 1
+// order and unused, up to four slots of the table and the policy's share.
+const frameOverhead = int(unsafe.Sizeof(frame{})) + 4 + 4 + 32 + policyOverhead
+
+// cacheLine is by how much the places of neighbouring pages differ from multiples
+// of the page size. If they did not, the headers of all pages, which are looked at most,
+// would share a few sets of the processor's caches and drive each other out.
+const cacheLine = 64
 
 // stagingSize bounds the bytes of one write: enough for what a device takes in
 // one command, and little beside the frames.
@@ -111,31 +117,35 @@ const stagingSize = 64 << 10
 // that could not hold MinFrames pages.
 func New(backing Backing, pageSize int, memory int64, policy func(frames int) Policy) (*Pool, error) {
 	staging := max(pageSize, min(stagingSize, int(memory/32)/pageSize*pageSize))
-	frames := int((memory - int64(staging)) / int64(pageSize+frameOverhead))
+	stride := pageSize + cacheLine
+	frames := int((memory - int64(staging)) / int64(stride+frameOverhead))
 	if frames < MinFrames {
 		return nil, fmt.Errorf("buffer pool: %d bytes hold %d pages of %d bytes, fewer than the least of %d", memory, frames, pageSize, MinFrames)
 	}
-	block, err := offheap.Alloc(frames*pageSize + staging)
+	block, err := offheap.Alloc(frames*stride + staging)
 	if err != nil {
 		return nil, fmt.Errorf("buffer pool: %w", err)
 	}
+	offheap.PreferHugePages(block)
 	p := &Pool{
-		backing: backing, pageSize: pageSize,
-		memory: block, staging: block[frames*pageSize:],
+		backing: backing, pageSize: pageSize, stride: stride,
+		memory: block, staging: block[frames*stride:],
 		policy: policy(frames), table: newTable(frames),
 		frames: make([]frame, frames), unused: make([]int32, frames),
 		order: make([]int32, 0, frames),
 	}
 	p.changed.L = &p.mu
-	p.evictable = func(f int) bool { return p.frames[f].pins == 0 && !p.frames[f].dirty }
+	p.takeAny = func(f int) bool { return !p.frames[f].dirty && p.frames[f].close() }
+	p.takePlain = func(f int) bool { return !p.Kept[p.frames[f].kind] && p.takeAny(f) }
 	for i := range p.unused {
 		p.unused[i] = int32(frames - 1 - i)
+		p.frames[i].close()
 	}
 	return p, nil
 }
 
 // Charge returns the bytes that a page takes in the pool.
-func (p *Pool) Charge() int { return p.pageSize + frameOverhead }
+func (p *Pool) Charge() int { return p.stride + frameOverhead }
 
 // Close gives the memory back. No handle may be out.
 func (p *Pool) Close() {
@@ -155,94 +165,60 @@ func (p *Pool) Frames() int { return len(p.frames) }
 func (p *Pool) Counts() [Kinds]Counts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.counts
-}
-
-// A Page is a handle to a pinned page, to be unpinned once. The zero Page is
-// a handle to nothing.
-type Page struct {
-	pool  *Pool
-	frame int32
-	lent  bool // and so neither pinned nor unpinned
-}
-
-// Bytes returns the page, valid until it is unpinned.
-func (h Page) Bytes() []byte { return h.pool.bytes(int(h.frame)) }
-
-// Unpin gives the handle up.
-func (h Page) Unpin() {
-	if h.lent {
-		return
+	counts := p.counts
+	for f := range p.frames {
+		fr := &p.frames[f]
+		counts[fr.kind].Hits += fr.hits()
 	}
-	p := h.pool
-	p.mu.Lock()
-	p.frames[h.frame].pins--
-	if p.waiters > 0 {
-		p.changed.Broadcast()
-	}
-	p.mu.Unlock()
+	return counts
 }
 
-// Stamp returns what SetStamp last gave the page since it came into the pool,
-// or zero. Stamps are the writer's, who tells by them what it has done to a
-// page already; they are forgotten when the page leaves the pool.
-func (h Page) Stamp() uint64 { return h.pool.frames[h.frame].stamp }
-
-// SetStamp marks the page for its writer.
-func (h Page) SetStamp(s uint64) { h.pool.frames[h.frame].stamp = s }
-
-// Stamped says whether page id is in the pool, not pinned, under this stamp.
-func (p *Pool) Stamped(id uint32, stamp uint64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f := p.table.find(id)
-	return f >= 0 && p.frames[f].pins == 0 && p.frames[f].stamp == stamp
-}
-
-// Pin returns another handle to a pinned page.
-func (p *Pool) Pin(h Page) Page {
-	if h.lent {
-		return h
-	}
-	p.mu.Lock()
-	p.frames[h.frame].pins++
-	p.mu.Unlock()
-	return h
-}
-
-func (p *Pool) bytes(frame int) []byte {
-	at := frame * p.pageSize
-	return p.memory[at : at+p.pageSize : at+p.pageSize]
-}
-
-// Get returns page id, pinned, reading it if it is not in the pool.
+// Get returns page id, pinned, reading it if it is not in the pool. Where it is,
+// that takes no lock, unless the policy has one.
 func (p *Pool) Get(id uint32) (Page, error) {
+	if h, ok := p.resident(id); ok {
+		return h, nil
+	}
 	p.mu.Lock()
 	for {
-		if f := p.table.find(id); f >= 0 {
-			fr := &p.frames[f]
-			if fr.loading {
-				p.wait()
-				continue
+		f := p.table.find(id)
+		switch {
+		case f < 0:
+			if f := p.takeOrWait(); f >= 0 {
+				return p.load(id, f)
 			}
-			fr.pins++
-			p.policy.Touch(f)
-			p.counts[fr.kind].Hits++
-			p.tell(id, fr.kind, statelab.BlockHit)
+		case p.frames[f].pin(id):
+			p.tell(id, p.frames[f].kind, statelab.BlockHit)
 			p.mu.Unlock()
+			p.policy.Touch(f)
 			return Page{pool: p, frame: int32(f)}, nil
+		default: // it is being read
+			p.wait()
 		}
-		if f := p.take(); f >= 0 {
-			return p.load(id, f)
-		}
-		p.wait()
 	}
+}
+
+// resident returns page id, pinned, if it finds it without the lock. It may fail to
+// when the page has just come or another one has just been moved in the table.
+func (p *Pool) resident(id uint32) (Page, bool) {
+	f := p.table.find(id)
+	if f < 0 || !p.frames[f].pin(id) {
+		return Page{}, false
+	}
+	p.policy.Touch(f)
+	if p.Told != nil {
+		p.mu.Lock()
+		p.tell(id, p.frames[f].kind, statelab.BlockHit)
+		p.mu.Unlock()
+	}
+	return Page{pool: p, frame: int32(f)}, true
 }
 
 // load reads page id into the frame taken for it. It is called with the lock
 // held and returns without; while it reads, others who want the page wait.
 func (p *Pool) load(id uint32, f int) (Page, error) {
-	p.frames[f] = frame{id: id, pins: 1, loading: true}
+	fr := &p.frames[f]
+	fr.id.Store(id)
 	p.table.put(id, f)
 	p.mu.Unlock()
 
@@ -250,7 +226,7 @@ func (p *Pool) load(id uint32, f int) (Page, error) {
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.waiters > 0 {
+	if p.waiters.Load() > 0 {
 		p.changed.Broadcast()
 	}
 	if err != nil {
@@ -258,18 +234,18 @@ func (p *Pool) load(id uint32, f int) (Page, error) {
 		p.release(f)
 		return Page{}, err
 	}
-	fr := &p.frames[f]
-	fr.loading, fr.kind = false, kind
-	p.policy.Touch(f)
+	fr.kind = kind
+	p.policy.Added(f, id)
+	fr.open()
 	p.counts[kind].Misses++
 	p.tell(id, kind, statelab.BlockMiss)
 	return Page{pool: p, frame: int32(f)}, nil
 }
 
-// New returns a frame of zeros for page id, pinned and dirty, whatever the
-// file holds. The page must not be in the pool. The error is of a write that
-// had to make room.
-func (p *Pool) New(id uint32, kind uint8) (Page, error) {
+// New returns a frame for page id, pinned and dirty, whatever the file holds: a
+// copy of the page from, or zeros if that is nil. The page must not be in the
+// pool. The error is of a write that had to make room.
+func (p *Pool) New(id uint32, kind uint8, from []byte) (Page, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.makeRoom(); err != nil {
@@ -279,23 +255,30 @@ func (p *Pool) New(id uint32, kind uint8) (Page, error) {
 	if p.table.find(id) >= 0 {
 		panic(fmt.Sprintf("pool: P1: page %d is new and has a frame", id))
 	}
-	p.frames[f] = frame{id: id, pins: 1, kind: kind, dirty: true}
+	if from != nil {
+		copy(p.bytes(f), from)
+	} else {
+		clear(p.bytes(f))
+	}
+	fr := &p.frames[f]
+	fr.id.Store(id)
+	fr.kind, fr.dirty = kind, true
+	p.policy.Added(f, id)
+	fr.open()
 	p.table.put(id, f)
-	p.policy.Touch(f)
 	p.dirty++
 	p.tell(id, kind, statelab.BlockMade)
-	clear(p.bytes(f))
 	return Page{pool: p, frame: int32(f)}, nil
 }
 
 // MarkDirty says that the page is about to be changed. The error is of a write
 // that had to make room; the page must not be changed then.
 func (p *Pool) MarkDirty(h Page) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.frames[h.frame].dirty {
+	if p.frames[h.frame].dirty { // which the writer alone changes
 		return nil
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err := p.makeRoom(); err != nil {
 		return err
 	}
@@ -321,129 +304,69 @@ func (p *Pool) Drop(id uint32) {
 	if f < 0 {
 		return
 	}
-	if p.frames[f].pins != 0 {
-		panic(fmt.Sprintf("pool: P2: page %d is dropped and has %d pins", id, p.frames[f].pins))
+	if !p.frames[f].close() {
+		panic(fmt.Sprintf("pool: P2: page %d is dropped and has %d pins", id, p.frames[f].pins()))
 	}
 	if p.frames[f].dirty {
 		p.dirty--
 	}
+	p.policy.Removed(f)
 	p.table.remove(id)
 	p.release(f)
 }
 
-// Flush writes all dirty pages, in the order of their ids. What an error kept
-// from being written stays dirty.
-func (p *Pool) Flush() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.order = p.order[:0]
-	for f := range p.frames {
-		if p.frames[f].dirty {
-			p.order = append(p.order, int32(f))
-		}
-	}
-	return p.write()
-}
-
-// makeRoom cleans some frames if the mark is reached: a sixteenth, so that
-// neighbours can be written together, cold ones first. Pinned pages are left
-// alone, since the writer is about to change them.
-func (p *Pool) makeRoom() error {
-	if p.dirty < p.dirtyLimit() {
-		return nil
-	}
-	start, before := time.Now(), p.dirty
-	p.orderDirty(max(1, len(p.frames)/16))
-	err := p.write()
-	if p.Cleaned != nil {
-		p.Cleaned(start, int64(before-p.dirty)*int64(p.pageSize))
-	}
-	return err
-}
-
-// dirtyLimit is how many frames may be dirty: three quarters of those not lent.
-func (p *Pool) dirtyLimit() int { return (len(p.frames) - p.lent) * 3 / 4 }
-
-// orderDirty puts up to want dirty frames that are not pinned into order.
-func (p *Pool) orderDirty(want int) {
-	p.order = p.order[:0]
-	for _, coldOnly := range []bool{true, false} {
-		for range p.frames {
-			if len(p.order) == want {
-				return
-			}
-			f := p.sweep
-			if p.sweep++; p.sweep == len(p.frames) {
-				p.sweep = 0
-			}
-			fr := &p.frames[f]
-			if fr.dirty && fr.pins == 0 && p.policy.Cold(f) == coldOnly {
-				p.order = append(p.order, int32(f))
-			}
-		}
-	}
-}
-
-// write writes the frames in order, runs of neighbours at once. It is called
-// with the lock held, and lets go of it while it writes: the pages cannot go
-// away, because they are dirty, nor change, because the writer is here.
-func (p *Pool) write() error {
-	slices.SortFunc(p.order, func(a, b int32) int {
-		return int(p.frames[a].id) - int(p.frames[b].id)
-	})
-	for rest := p.order; len(rest) > 0; {
-		first := p.frames[rest[0]].id
-		n := 0
-		for n < len(rest) && (n+1)*p.pageSize <= len(p.staging) && p.frames[rest[n]].id == first+uint32(n) {
-			copy(p.staging[n*p.pageSize:], p.bytes(int(rest[n])))
-			n++
-		}
-		p.mu.Unlock()
-		err := p.backing.WritePages(first, p.staging[:n*p.pageSize])
-		p.mu.Lock()
-		if err != nil {
-			return err
-		}
-		for _, f := range rest[:n] {
-			p.frames[f].dirty = false
-		}
-		p.dirty -= n
-		rest = rest[n:]
-	}
-	if p.waiters > 0 {
-		p.changed.Broadcast()
-	}
-	return nil
-}
-
-// take returns a frame that holds no page, giving one up if need be, or -1 if
-// all are pinned or dirty.
+// take returns a closed frame that holds no page, giving one up if need be, or
+// -1 if all are pinned or dirty. Kinds that are kept go last.
 func (p *Pool) take() int {
 	if n := len(p.unused); n > 0 {
 		f := p.unused[n-1]
 		p.unused = p.unused[:n-1]
 		return int(f)
 	}
-	f := p.policy.Victim(p.evictable)
+	f := p.policy.Victim(p.takePlain)
+	if f < 0 {
+		f = p.policy.Victim(p.takeAny)
+	}
 	if f >= 0 {
-		p.table.remove(p.frames[f].id)
+		p.table.remove(p.frames[f].id.Load())
+		p.empty(f)
+	}
+	return f
+}
+
+// takeOrWait is take, or -1 once a frame may have become free.
+func (p *Pool) takeOrWait() int {
+	f := p.take()
+	if f < 0 {
+		// Who unpins looks for waiters after that, and we for pins after this.
+		p.waiters.Add(1)
+		if f = p.take(); f < 0 {
+			p.changed.Wait()
+		}
+		p.waiters.Add(-1)
 	}
 	return f
 }
 
 // mustTake is take that waits for a frame.
 func (p *Pool) mustTake() int {
-	f := p.take()
+	f := p.takeOrWait()
 	for f < 0 {
-		p.wait()
-		f = p.take()
+		f = p.takeOrWait()
 	}
 	return f
 }
 
-// release makes f a frame that holds no page.
+// empty forgets the page of a closed frame.
+func (p *Pool) empty(f int) {
+	fr := &p.frames[f]
+	p.counts[fr.kind].Hits += fr.hits()
+	fr.reset()
+}
+
+// release makes the closed frame f one that holds no page.
 func (p *Pool) release(f int) {
-	p.frames[f] = frame{}
+	p.empty(f)
 	p.unused = append(p.unused, int32(f))
 }
 
@@ -454,7 +377,7 @@ func (p *Pool) tell(id uint32, kind uint8, event statelab.BlockEvent) {
 }
 
 func (p *Pool) wait() {
-	p.waiters++
+	p.waiters.Add(1)
 	p.changed.Wait()
-	p.waiters--
+	p.waiters.Add(-1)
 }

@@ -77,7 +77,7 @@ func TestPoolAgreesWithAMap(t *testing.T) {
 		_, exists := want[id]
 		switch op := rng.IntN(10); {
 		case !exists:
-			h, err := p.New(id, uint8(id%Kinds))
+			h, err := p.New(id, uint8(id%Kinds), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,7 +131,7 @@ func TestReadersFindFramesAfterAFailedWrite(t *testing.T) {
 		if p.dirty == p.dirtyLimit() {
 			d.fail = errors.New("no space")
 		}
-		h, err := p.New(id, 0)
+		h, err := p.New(id, 0, nil)
 		if err != nil {
 			if err != d.fail {
 				t.Fatalf("New: %v, want the failure", err)
@@ -174,7 +174,7 @@ func TestReadersShareFewFrames(t *testing.T) {
 	for id := range uint32(200) {
 		d.pages[id] = binary.LittleEndian.AppendUint32(nil, id)
 	}
-	p := newTestPool(t, d, testPage*(MinFrames+1)+MinFrames*frameOverhead)
+	p := newTestPool(t, d, int64(testPage+MinFrames*(testPage+cacheLine+frameOverhead)))
 	var wg sync.WaitGroup
 	for g := range uint64(3 * MinFrames) {
 		wg.Go(func() {
@@ -200,7 +200,7 @@ func TestNeighboursAreWrittenTogether(t *testing.T) {
 	d := newDisk()
 	p := newTestPool(t, d, 32<<10)
 	for _, id := range []uint32{5, 3, 9, 4, 8} {
-		h, err := p.New(id, 0)
+		h, err := p.New(id, 0, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -244,5 +244,95 @@ func TestTableAgreesWithAMap(t *testing.T) {
 		if got := tab.find(probe); got != f {
 			t.Fatalf("find(%d) = %d, want %d", probe, got, f)
 		}
+	}
+}
+
+// TestKeptPagesStay asks for plain pages without end beside some of a kind that is
+// kept, which nobody uses.
+func TestKeptPagesStay(t *testing.T) {
+	d := newDisk()
+	p := newTestPool(t, d, 8<<10)
+	p.Kept[1] = true
+	get := func(id uint32) {
+		h, err := p.Get(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Unpin()
+	}
+	for id := range uint32(5) {
+		get(1 + Kinds*id) // the kind is id % Kinds
+	}
+	for id := range uint32(1000) {
+		get(Kinds * id)
+	}
+	before := p.Counts()[1]
+	for id := range uint32(5) {
+		get(1 + Kinds*id)
+	}
+	if now := p.Counts()[1]; now.Hits != before.Hits+5 || now.Misses != before.Misses {
+		t.Errorf("kept pages were given up: %+v, then %+v", before, now)
+	}
+	for id := range uint32(2 * p.Frames()) { // more of them than there are frames
+		get(1 + Kinds*id)
+	}
+}
+
+// TestReadersBesideAWriterOfPages has readers that look pages up without the lock
+// while a writer makes new ones and drops them, so that frames change hands all the
+// time: a page must never be another one, and all uses must be counted.
+func TestReadersBesideAWriterOfPages(t *testing.T) {
+	d := newDisk()
+	for id := range uint32(300) {
+		d.pages[id] = binary.LittleEndian.AppendUint32(nil, id)
+	}
+	p := newTestPool(t, d, 24<<10)
+	p.SetLoan(p.Frames() / 4)
+	var wg sync.WaitGroup
+	var gets [4]int64
+	for g := range gets {
+		wg.Go(func() {
+			rng := rand.New(rand.NewPCG(uint64(g), 7))
+			for range 4000 {
+				id := uint32(rng.IntN(60))
+				if rng.IntN(4) == 0 {
+					id = uint32(rng.IntN(300))
+				}
+				h, err := p.Get(id)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				gets[g]++
+				again := h.Pin()
+				if got := binary.LittleEndian.Uint32(h.Bytes()); got != id {
+					t.Errorf("page %d holds %d", id, got)
+				}
+				h.Unpin()
+				again.Unpin()
+			}
+		})
+	}
+	for i := range uint32(2000) {
+		h, err := p.New(1000+i%50, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		binary.LittleEndian.PutUint32(h.Bytes(), i)
+		h.Unpin()
+		lent, err := p.Borrow()
+		if err == nil {
+			lent.Bytes()[0]++
+			p.Return(lent.Frame())
+		}
+		p.Drop(1000 + i%50)
+	}
+	wg.Wait()
+	total := int64(0)
+	for _, c := range p.Counts() {
+		total += c.Hits + c.Misses
+	}
+	if want := gets[0] + gets[1] + gets[2] + gets[3]; total != want {
+		t.Errorf("%d uses are counted, of %d", total, want)
 	}
 }

@@ -121,6 +121,7 @@ func (r *run) check() error {
 type tableCheck struct {
 	*table
 	cursor       tableCursor
+	listed       bool // in the directory
 	keyFilter    blockRef
 	prefixFilter blockRef
 	found        tableMeta
@@ -129,7 +130,7 @@ type tableCheck struct {
 
 // check verifies L2 and L3 of a table.
 func (t *table) check() error {
-	c := tableCheck{table: t, found: tableMeta{minExpiry: statelab.NoExpiry, maxExpiry: math.MinInt64}}
+	c := tableCheck{table: t, listed: t.blockStarts != nil, found: tableMeta{minExpiry: statelab.NoExpiry, maxExpiry: math.MinInt64}}
 	c.expiries.reset()
 	defer func() {
 		c.cursor.close()
@@ -180,8 +181,8 @@ func (c *tableCheck) add(key, record []byte) error {
 	case c.prefixFilter.data != nil && !filterMayHold(c.prefixFilter.data, hashKey(prefixOf(c.env.prefix, key))):
 		return c.corrupt(at, fmt.Sprintf("L3: the prefix filter does not hold the prefix of key %.32x", key))
 	}
-	if c.extents != nil {
-		where, may := c.extents.find(hashKey(groupOf(c.env.prefix, key)))
+	if c.listed {
+		where, may := c.env.directory.whereIs(c.table, hashKey(groupOf(c.env.prefix, key)))
 		if !may || where != (blockHandle{}) && where != c.cursor.handle {
 			return c.corrupt(at, fmt.Sprintf("L3: the extents do not lead to key %.32x", key))
 		}

@@ -68,14 +68,14 @@
 // base. An iterator merges the layers that bounds, expiry and, for the range of a
 // whole prefix, the prefix filter do not exclude.
 //
-// Of a table that was written since the store was opened the store knows which
-// block a join key's records are in, if they are in one (extents.go). So a probe
-// goes to that block, and to no table that has nothing for it, without a look at
-// filters and indexes. Before it asks the tables one after the other it touches
-// what it will ask, so that it waits for memory once. All blocks, those of
-// indexes and filters too, are read through one cache. MultiGet does so for many
-// keys side by side: it touches memory for all of them before it looks at any, and
-// reads the blocks that they want at the same time (multiget.go).
+// Of all tables that were written since the store was opened the store knows
+// which hold a join key's records, and in which block, if they are in one, from a
+// few hash tables that they share (extents.go, directory.go). So a probe goes to
+// those blocks without a look at other tables, at filters or at indexes, and a Get
+// asks filters only of the tables before the last. All blocks, those of indexes and
+// filters too, are read through one cache. MultiGet does so for many keys side by
+// side: it touches memory for all of them before it looks at any, and reads the
+// blocks that they want at the same time (multiget.go).
 //
 // # Why nothing shadowed reappears
 //

@@ -1,135 +1,150 @@
 package lsm
 
-// extents finds the block of a table that holds a join key's records, by the
-// hash of the key's group (its prefix, or the key if it has none), so that a
-// probe asks one line of memory a table and reads one block of those that hold
-// anything. It takes the place of the prefix filter and of the index.
+import (
+	"math"
+	"sync/atomic"
+)
+
+// extents say of some tables together which of them hold records of a join key,
+// and in which block, by the hash of the key's group (its prefix, or the key if it
+// has none). So a probe looks at one line of memory for all of them, and reads one
+// block of those that hold anything. They take the place of the prefix filters and
+// of the indexes.
 //
-//	lines   | a→0 b→0 c→1 . |   | d→1 e→many . . |   | f→2 . . . |
-//	                  |
-//	blocks  | 0: a a b |  | 1: c d |  | 2: e e f |  | 3: e e ...
+//	numbers  | 1 2 3 4 | 5 6 7 | 8 9 10 11 |         of the blocks of three tables,
+//	                                                 and behind them one for "many"
+//	lines    | a→1 b→1 c→2 a→8 . |  | d→6 e→4 . . |  | f→9 . . |
+//	spill    | g→2 . . |                             of what its line has no room for
 //
-// A line is a cache line of 16 slots, filled from the first on; a full one goes on in
-// the next:
+// A line is a cache line of 16 slots, filled from the first on:
 //
 //	BITS    FIELD
-//	31      1; an empty slot is zero altogether
-//	16..30  tag: the low 15 bits of the hash
-//	0..15   number of the block, or 0xffff: many, see the index
+//	20..31  tag: the low 12 bits of the hash
+//	0..19   number of the block, from 1; a slot that is zero is empty
 //
-// Many is said of a group that does not lie in one block, and of two with one
-// tag that meet. So a slot with the group's tag means that its records are all
-// in that block, or that there are none; no slot, that there are none.
+// The last slot of a line only says, if it is not zero, that there is more than the
+// line has room for: see the spill line that it shares with its neighbours, or, of
+// a spill line, that nothing is known. The number behind those of a table's blocks
+// stands for many: the group does not lie in one block.
 //
-// Extents are made when a table is written and live in memory only. A table that
-// the store found when it was opened has none, and is read by its filters and
-// its index, as are those for which there is no room. They are immutable.
+// Lines are filled while readers look at them, slot by slot, and nothing in them
+// changes afterwards. A reader knows the tables of its version alone, and passes by
+// numbers of others: those not installed yet, and those that are gone. All extents
+// of a store have as many lines, so that what is left of some is put into others
+// line by line, without the hashes being known (directory.go).
 type extents struct {
-	lines  []extentLine
-	blocks []blockHandle
+	lines []extentLine // of groups, and after them the spill
+	home  int          // lines of groups
+
+	// What follows is the directory's.
+	next   uint32   // number of the next block
+	slots  int      // that are taken
+	tables []*table // listed here
+	users  int      // tables listed here, and versions that show any of them
 }
 
 type extentLine [lineSlots]uint32
 
 const (
-	lineSlots = 16
-	lineFill  = 12 // slots of a line that are taken, on average
-	slotTaken = 1 << 31
-	tagOfSlot = 0x7fff << 16
-	inMany    = 1<<16 - 1
+	lineSlots  = 16
+	lineFill   = 11 // slots of a line that are taken on average when extents are full
+	spillShare = 8  // lines that share one of the spill
+	lineBytes  = 4 * lineSlots
+
+	numberBits = 20
+	maxNumber  = 1<<numberBits - 1
+	moreSlots  = math.MaxUint32 // in the last slot
 )
 
-// group is a group of a table that is being written.
-type group struct {
-	hash  uint64
-	block uint32 // that it begins in
-	many  bool   // it goes on in the next
+func newExtents(lines int) *extents {
+	return &extents{lines: make([]extentLine, lines+(lines+spillShare-1)/spillShare), home: lines, next: 1}
 }
 
-// extentsSize returns what extents of so many groups and blocks take, in bytes.
-func extentsSize(groups, blocks int) int64 {
-	return int64(lineCount(groups)*lineSlots*4 + blocks*16)
+func (x *extents) size() int64 { return int64(len(x.lines)) * lineBytes }
+
+// hasRoom says whether groups of a table with so many blocks go in. Should they
+// crowd together after all, a spill line says so.
+func (x *extents) hasRoom(groups, blocks int) bool {
+	return x.slots+groups <= x.home*lineFill && int(x.next)+blocks < maxNumber
 }
 
-func lineCount(groups int) int { return groups/lineFill + 1 }
-
-func makeExtents(groups []group, blocks []blockHandle) *extents {
-	x := &extents{make([]extentLine, lineCount(len(groups))), append([]blockHandle(nil), blocks...)}
-	for _, g := range groups {
-		slot := slotTaken | uint32(g.hash)<<16&tagOfSlot | min(g.block, inMany)
-		if g.many {
-			slot |= inMany
-		}
-		x.add(g.hash, slot)
-	}
-	return x
-}
-
-// lineOf returns the line of n that the search for a hash begins with.
+// lineOf returns the line of n that a hash belongs to.
 func lineOf(hash uint64, n int) int { return int((hash >> 32) * uint64(n) >> 32) }
 
-func (x *extents) add(hash uint64, slot uint32) {
-	for i := lineOf(hash, len(x.lines)); ; i++ {
-		line := &x.lines[i%len(x.lines)]
-		for j := range line {
-			switch s := line[j]; {
-			case s == 0:
-				line[j] = slot
-				return
-			case (s^slot)&tagOfSlot == 0:
-				line[j] |= inMany
-				return
-			}
+func tagOf(hash uint64) uint32 { return uint32(hash) << numberBits }
+
+func (x *extents) add(hash uint64, number uint32) { x.put(lineOf(hash, x.home), tagOf(hash)|number) }
+
+// put enters a slot into a line of groups or its spill.
+func (x *extents) put(line int, slot uint32) {
+	x.slots++
+	if !x.lines[line].add(slot) {
+		x.lines[x.spillOf(line)].add(slot)
+	}
+}
+
+func (x *extents) spillOf(line int) int { return x.home + line/spillShare }
+
+// add enters a slot, or says that there is more.
+func (l *extentLine) add(slot uint32) bool {
+	for i := range lineSlots - 1 {
+		if l[i] == 0 {
+			atomic.StoreUint32(&l[i], slot)
+			return true
 		}
 	}
+	atomic.StoreUint32(&l[lineSlots-1], moreSlots)
+	return false
 }
 
-// find says where in the table the group with a hash is: nowhere, in one block,
-// or, if the handle is zero, somewhere.
-func (x *extents) find(hash uint64) (where blockHandle, may bool) {
-	want := slotTaken | uint32(hash)<<16&tagOfSlot
-	for i := lineOf(hash, len(x.lines)); ; i++ {
-		line := &x.lines[i%len(x.lines)]
-		for _, s := range line {
-			if s == 0 {
-				return blockHandle{}, false
-			}
-			if s&^inMany == want {
-				if s&inMany == inMany {
-					return blockHandle{}, true
-				}
-				return x.blocks[s&inMany], true
-			}
+// touch reads from the line where the search for a hash begins.
+func (x *extents) touch(hash uint64) uint32 {
+	return atomic.LoadUint32(&x.lines[lineOf(hash, x.home)][0])
+}
+
+// find appends to dst the numbers entered for a hash, and says whether any other may
+// have been.
+func (x *extents) find(dst []uint32, hash uint64) (numbers []uint32, more bool) {
+	line := lineOf(hash, x.home)
+	dst, more = x.lines[line].find(dst, tagOf(hash))
+	if more {
+		dst, more = x.lines[x.spillOf(line)].find(dst, tagOf(hash))
+	}
+	return dst, more
+}
+
+func (l *extentLine) find(dst []uint32, tag uint32) (numbers []uint32, more bool) {
+	for i := range lineSlots - 1 {
+		s := atomic.LoadUint32(&l[i])
+		if s == 0 {
+			break
+		}
+		if n := s ^ tag; n <= maxNumber {
+			dst = append(dst, n)
 		}
 	}
+	return dst, atomic.LoadUint32(&l[lineSlots-1]) != 0
 }
 
-// size returns what x takes, in bytes.
-func (x *extents) size() int64 { return int64(len(x.lines)*lineSlots*4 + len(x.blocks)*16) }
-
-// whereIs asks the table's extents, if it has any, for the group with a hash.
-func (t *table) whereIs(hash uint64) (where blockHandle, may bool) {
-	if t.extents == nil {
-		return blockHandle{}, true
-	}
-	return t.extents.find(hash)
-}
-
-// extentsShare is the part of readers' memory, one in so many, that extents may have.
-const extentsShare = 4
-
-// keepExtents gives a table that was just written its extents, if there is room.
-func (e *tableEnv) keepExtents(t *table, w *tableWriter) {
-	if e.prefix.Len == nil || !e.charge(extentsSize(len(w.groups), len(w.blocks))) {
-		return
-	}
-	t.extents = makeExtents(w.groups, w.blocks)
-}
-
-// dropExtents lets go of the extents of a table that nobody reads any more.
-func (e *tableEnv) dropExtents(t *table) {
-	if t.extents != nil {
-		e.charge(-t.extents.size())
-		t.extents = nil
+// take enters what from holds of the tables in moved. What was spilled there is
+// spilled here, since it is not known from which of the lines that share a spill line.
+func (x *extents) take(from *extents, moved movedNumbers) {
+	for i := range from.lines {
+		l := &from.lines[i]
+		for _, s := range l[:lineSlots-1] {
+			n, ok := moved.number(s & maxNumber)
+			if !ok {
+				continue
+			}
+			if i < from.home {
+				x.put(i, s&^maxNumber|n)
+			} else {
+				x.slots++
+				x.lines[i].add(s&^maxNumber | n)
+			}
+		}
+		if l[lineSlots-1] != 0 {
+			atomic.StoreUint32(&x.lines[i][lineSlots-1], moreSlots)
+		}
 	}
 }

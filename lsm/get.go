@@ -11,11 +11,9 @@ type getter struct {
 	env             *tableEnv
 	key, group      []byte
 	hash, groupHash uint64
-	near            []int32 // lookouts of tables to look into
-	at              int     // the next of them
+	search          search
+	at              int // the next of its candidates
 	stage           stage
-	where           blockHandle // in its table, if that is known
-	probes          probes
 
 	fetch   *fetch // shared with look-ups of other keys, or nil: see multiget.go
 	touched uint64 // so that touching is not for nothing
@@ -25,7 +23,8 @@ type getter struct {
 type stage uint8
 
 const (
-	atBounds stage = iota
+	unsought stage = iota
+	atBounds
 	atFilter
 	atBlock
 	atRecord
@@ -39,7 +38,7 @@ func (g *getter) begin(env *tableEnv, key []byte) {
 	if len(g.group) < len(key) {
 		g.groupHash = hashKey(g.group)
 	}
-	g.near, g.at, g.stage = g.near[:0], 0, atBounds
+	g.at, g.stage = 0, unsought
 }
 
 // gather folds what the layers hold of key. The result is valid until reset.
@@ -49,7 +48,7 @@ func (g *getter) gather(env *tableEnv, snap snapshot, key []byte) error {
 	if g.fold.based {
 		return nil
 	}
-	g.touch(snap)
+	g.search.touch(snap.view.version, g.groupHash)
 	return g.inTables(snap)
 }
 
@@ -64,18 +63,17 @@ func (g *getter) inMemtables(snap snapshot) {
 	}
 }
 
-// touch finds the tables that may hold the key.
-func (g *getter) touch(snap snapshot) {
-	near, touched := snap.view.version.near(g.near, g.key, g.key, g.groupHash)
-	g.near = near
-	g.touched ^= uint64(touched)
-}
-
 // inTables goes on with the tables, from newest to oldest, until one has a base. If
 // that fails with errWanted it can be called again.
 func (g *getter) inTables(snap snapshot) error {
-	for ; g.at < len(g.near) && !g.fold.based; g.at++ {
-		if err := g.inTable(&snap.view.version.lookouts[g.near[g.at]], snap.watermark); err != nil {
+	v := snap.view.version
+	if g.stage == unsought {
+		g.search.find(v, g.key, g.key, g.groupHash)
+		g.stage = atBounds
+	}
+	for all := g.search.candidates; g.at < len(all) && !g.fold.based; g.at++ {
+		p := &all[g.at]
+		if err := g.inTable(v.lookouts[p.at].table, p, snap.watermark); err != nil {
 			return err
 		}
 		g.stage = atBounds
@@ -83,15 +81,18 @@ func (g *getter) inTables(snap snapshot) error {
 	return nil
 }
 
-// inTable adds what a table holds of the key. It does what is left to do.
-func (g *getter) inTable(l *lookout, watermark int64) error {
-	t := l.table
+// inTable adds what a table holds of the key. It does what is left to do. The filter
+// is not asked of the last table if extents say that the group is there: then there
+// the key is, or nowhere.
+func (g *getter) inTable(t *table, p *candidate, watermark int64) error {
 	if g.stage == atBounds {
-		where, may := g.probes.where(t, g.groupHash)
-		if !may || !t.inBounds(g.key, g.key) || t.dead(watermark) && t.bases == 0 {
+		if !t.inBounds(g.key, g.key) || t.dead(watermark) && t.bases == 0 {
 			return nil
 		}
-		g.where, g.stage = where, atFilter
+		g.stage = atFilter
+		if p.listed && g.at == len(g.search.candidates)-1 {
+			g.stage = atBlock
+		}
 	}
 	if g.stage == atFilter {
 		may, err := t.mayHoldKey(g.hash, g.fetch)
@@ -100,18 +101,18 @@ func (g *getter) inTable(l *lookout, watermark int64) error {
 		}
 		g.stage = atBlock
 	}
-	return g.inBlock(t)
+	return g.inBlock(t, p.where(t))
 }
 
-// inBlock adds what the table holds of the key that its filter lets pass.
-func (g *getter) inBlock(t *table) error {
+// inBlock adds what the table holds of the key, in the block if it is known.
+func (g *getter) inBlock(t *table, where blockHandle) error {
 	if g.used == len(g.cursors) {
 		g.cursors = append(g.cursors, new(tableCursor))
 	}
 	c := g.cursors[g.used]
 	if g.stage == atBlock {
 		c.fetch = g.fetch
-		c.openAt(t, g.where)
+		c.openAt(t, where)
 		if c.failure != nil {
 			return c.failure
 		}
@@ -135,7 +136,7 @@ func (g *getter) reset() {
 	for _, c := range g.cursors[:min(g.used+1, len(g.cursors))] {
 		c.close()
 	}
-	g.probes.tell(g.env)
+	g.search.tell(g.env)
 	g.used, g.env, g.key, g.group, g.fetch = 0, nil, nil, nil, nil
 }
 

@@ -47,7 +47,7 @@ func (v *inventory) total() int64 {
 // file may still be needed: the durable version may be an old one.
 func (t *table) hide() {
 	t.env.cache.Drop(t.number)
-	t.env.dropExtents(t)
+	t.env.directory.drop(t)
 	if told := t.env.told; told != nil {
 		told(statelab.BlockAccess{File: t.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
 	}

@@ -15,8 +15,7 @@ type iteration struct {
 	memtables    []memtableCursor
 	runs         []runCursor
 	groups       []tableCursor // over the tables that may hold the group which the range is
-	near         []int32       // scratch
-	touched      uint32        // so that touching is not for nothing
+	search       search
 	merge        merger
 	place        place
 	key, value   []byte // copies, never nil
@@ -88,26 +87,25 @@ func grow[T any](s []T, n int) []T {
 // hash, which the range is.
 func (in *iteration) openGroup(env *tableEnv, hash uint64) error {
 	v := in.view.version
-	in.near, in.touched = v.near(in.near[:0], in.lower, in.upper, hash)
-	in.groups = grow(in.groups, len(in.near))
-	var p probes
-	defer p.tell(env)
+	in.search.touch(v, hash)
+	in.search.find(v, in.lower, in.upper, hash)
+	in.search.tell(env)
+	in.groups = grow(in.groups, len(in.search.candidates))
 	memtables := len(in.merge.sources)
-	for n, i := range slices.Backward(in.near) {
-		l := &v.lookouts[i]
-		where, may := p.where(l.table, hash)
-		if !may || !l.table.inBounds(in.lower, in.upper) || in.needless(l.table, len(in.merge.sources) > memtables) {
+	for n, p := range slices.Backward(in.search.candidates) {
+		t := v.lookouts[p.at].table
+		if !t.inBounds(in.lower, in.upper) || in.needless(t, len(in.merge.sources) > memtables) {
 			continue
 		}
-		if l.lines == nil {
-			if may, err := l.table.mayHoldPrefix(hash); err != nil {
+		if !p.listed {
+			if may, err := t.mayHoldPrefix(hash); err != nil {
 				return err
 			} else if !may {
 				continue
 			}
 		}
 		c := &in.groups[n]
-		c.openAt(l.table, where)
+		c.openAt(t, p.where(t))
 		in.merge.sources = append(in.merge.sources, c)
 	}
 	slices.Reverse(in.merge.sources[memtables:])

@@ -309,7 +309,8 @@ func TestEveryFlippedByteOfATableIsFound(t *testing.T) {
 		for _, e := range entries {
 			g := new(getter)
 			g.begin(b.env, []byte(e.key))
-			if err := g.inTable(&lookout{table: damaged}, statelab.MinWatermark); err == nil {
+			g.stage = atBounds
+			if err := g.inTable(damaged, &candidate{}, statelab.MinWatermark); err == nil {
 				if got := string(g.fold.appendValue(nil, 0)); len(g.fold.elements) != 1 || got != e.value {
 					t.Fatalf("byte %d of %d flipped: %q is %q, want %q", i, len(good), e.key, got, e.value)
 				}

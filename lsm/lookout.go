@@ -6,25 +6,15 @@ import (
 )
 
 // lookout is what a look-up needs to know of a table before it goes there. Those of
-// a version lie side by side, so that a probe passes tables by at the cost of a
-// comparison, and asks the extents of the others after it has touched them all:
-//
-//	lookouts   first..last   first..last   first..last   ...     newest run first
-//	near                         here                     here
-//	touch                     a line of its extents     and of its
-//	ask                             no                     block 7
+// a version lie side by side, so that a probe passes tables by that are in no
+// extents, and the range of which it is not in, at the cost of a comparison.
 type lookout struct {
 	first, last uint64 // the first 8 bytes of the table's bounds
-	lines       []extentLine
 	table       *table
 }
 
 func newLookout(t *table) lookout {
-	l := lookout{first: headOf(t.first), last: headOf(t.last), table: t}
-	if t.extents != nil {
-		l.lines = t.extents.lines
-	}
-	return l
+	return lookout{first: headOf(t.first), last: headOf(t.last), table: t}
 }
 
 // headOf returns the first 8 bytes of a key as a number, zeros if it ends before.
@@ -38,51 +28,105 @@ func headOf(key []byte) uint64 {
 	return binary.BigEndian.Uint64(head[:])
 }
 
-// near appends to dst the indexes of the lookouts of all tables, and a few more, that
-// may hold keys of a group from lower to upper, newest first. It reads from all
-// extents that are to be asked for the group, so that the processor waits for
-// memory once and not once for each table. What it has read is to be kept, lest the
-// reading be left out.
-func (v *version) near(dst []int32, lower, upper []byte, hash uint64) (near []int32, touched uint32) {
+// candidate is a table where a group may be.
+type candidate struct {
+	at      int32  // index of its lookout
+	listed  bool   // extents say that something of the group's hash is there
+	inBlock bool   // and in which block
+	block   uint32 // index of the block
+}
+
+// where returns the handle of the block, zero if it is not known.
+func (p *candidate) where(t *table) blockHandle {
+	if !p.inBlock {
+		return blockHandle{}
+	}
+	start := t.blockStarts[p.block]
+	return blockHandle{uint64(start), t.blockStarts[p.block+1] - start - blockTrailerSize}
+}
+
+// search finds the candidates for groups, and keeps what it needs for that.
+type search struct {
+	candidates     []candidate // newest first
+	numbers        []uint32
+	touched        uint32 // so that touching is not for nothing
+	asked, refused int64  // extents, to be told at once: counters that all readers share are not for each
+}
+
+// touch reads from the lines of extents where the search for a group will begin, so
+// that the processor waits for memory once and not once for each.
+func (s *search) touch(v *version, hash uint64) {
+	for i := range v.extents {
+		s.touched ^= v.extents[i].touch(hash)
+	}
+}
+
+// find finds the candidates for all keys of a group from lower to upper, and perhaps some
+// more.
+func (s *search) find(v *version, lower, upper []byte, hash uint64) {
+	s.candidates = s.candidates[:0]
+	for i := range v.extents {
+		s.ask(&v.extents[i], hash)
+	}
+	if len(v.bare) == 0 {
+		return
+	}
 	from, to := headOf(lower), headOf(upper)
-	for i := range v.lookouts {
-		l := &v.lookouts[i]
-		if l.first > to || l.last < from {
-			continue
-		}
-		dst = append(dst, int32(i))
-		if l.lines != nil {
-			touched ^= l.lines[lineOf(hash, len(l.lines))][0]
+	for _, i := range v.bare {
+		if l := &v.lookouts[i]; l.first <= to && l.last >= from {
+			s.add(candidate{at: i})
 		}
 	}
-	return dst, touched
+}
+
+// ask adds the candidates that extents know of.
+func (s *search) ask(x *shownExtents, hash uint64) {
+	numbers, more := x.find(s.numbers[:0], hash)
+	s.numbers = numbers
+	before := len(s.candidates)
+	for _, n := range numbers {
+		if t, ok := x.tableOf(n); ok {
+			n -= t.base
+			s.add(candidate{at: t.at, listed: true, inBlock: n < t.blocks, block: n})
+		}
+	}
+	if more {
+		for _, t := range x.tables {
+			s.add(candidate{at: t.at})
+		}
+	}
+	s.asked++
+	if before == len(s.candidates) {
+		s.refused++
+	}
+}
+
+// add puts a candidate among the others. If two blocks of a table were named, or there
+// may be others, its index knows more.
+func (s *search) add(p candidate) {
+	s.candidates = append(s.candidates, p)
+	i := len(s.candidates) - 1
+	for ; i > 0 && s.candidates[i-1].at > p.at; i-- {
+		s.candidates[i] = s.candidates[i-1]
+	}
+	s.candidates[i] = p
+	if i > 0 && s.candidates[i-1].at == p.at {
+		q := &s.candidates[i-1]
+		q.listed, q.inBlock = q.listed || p.listed, q.inBlock && p.inBlock && q.block == p.block
+		s.candidates = append(s.candidates[:i], s.candidates[i+1:]...)
+	}
+}
+
+// tell tells how often extents were asked.
+func (s *search) tell(e *tableEnv) {
+	if s.asked > 0 {
+		e.filterProbes.Add(s.asked)
+		e.filterNegatives.Add(s.refused)
+		s.asked, s.refused = 0, 0
+	}
 }
 
 // inBounds says whether the table may hold keys of lower <= key <= upper.
 func (t *table) inBounds(lower, upper []byte) bool {
 	return bytes.Compare(lower, t.last) <= 0 && bytes.Compare(t.first, upper) <= 0
-}
-
-// probes counts what extents were asked, to be told at once: counters that all
-// readers share are not for each table.
-type probes struct{ asked, refused int64 }
-
-// where asks a table's extents for a group.
-func (p *probes) where(t *table, hash uint64) (where blockHandle, may bool) {
-	where, may = t.whereIs(hash)
-	if t.extents != nil {
-		p.asked++
-		if !may {
-			p.refused++
-		}
-	}
-	return where, may
-}
-
-func (p *probes) tell(e *tableEnv) {
-	if p.asked > 0 {
-		e.filterProbes.Add(p.asked)
-		e.filterNegatives.Add(p.refused)
-		*p = probes{}
-	}
 }

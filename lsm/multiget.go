@@ -15,7 +15,7 @@ const manyAtOnce = 32
 //
 //	touch      slots of the memtables' hash tables, all keys
 //	touch      the records they lead to, all keys
-//	touch      lines of the tables' extents, all keys
+//	touch      lines of extents, all keys
 //	rounds     each key looks as far as the cache goes, and says which block it wants;
 //	           all that are wanted are read at the same time
 //
@@ -74,7 +74,7 @@ func (g *manyGetter) gather(env *tableEnv, snap snapshot, keys [][]byte) error {
 		}
 	}
 	for _, one := range g.waiting {
-		one.touch(snap)
+		one.search.touch(snap.view.version, one.groupHash)
 	}
 	for {
 		left := g.waiting[:0]

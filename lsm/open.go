@@ -65,6 +65,7 @@ func (s *Store) begin() error {
 		prefix:     s.options.Prefix,
 		told:       s.options.OnBlockAccess,
 	}
+	s.env.directory = newDirectory(s.env)
 	s.format = &tableFormat{
 		blockSize:  s.options.BlockSize,
 		bufferSize: int(max(4<<10, min(s.options.Memory/64, 256<<10))),

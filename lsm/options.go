@@ -204,7 +204,7 @@ func (o *Options) resolve() (Options, error) {
 //	1/6  the active memtable
 //	1/6  the memtable before it, which is flushed when the active one is half full
 //	2/3  readers: cached blocks (data, indexes and filters, each read when it is
-//	     asked for), which give way to up to 1/6 of extents, and to up to 1/4 of
+//	     asked for), which give way to up to 1/4 of extents, and to up to 1/4 of
 //	     flushed memtables that iterators still read (I8)
 //
 // So the memtables of one moment take a quarter, and an iterator outlives the flush

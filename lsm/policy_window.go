@@ -53,8 +53,8 @@ func window(v *version, segments, pile int) choice {
 }
 
 // runsPerSegment is how many runs of a level there may be for each segment before
-// some are merged. To look into one more costs a probe some tens of nanoseconds,
-// since extents say where there is nothing; to rewrite a record costs more than a
+// some are merged. To look into one more costs a probe next to nothing, since extents
+// say of many tables at once where there is nothing; to rewrite a record costs more than a
 // microsecond, and its bytes once more. With six a state of some six times
 // Options.Memory is never rewritten.
 const runsPerSegment = 6

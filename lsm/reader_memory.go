@@ -20,7 +20,7 @@ type readerMemory struct {
 func (e *tableEnv) charge(size int64) bool {
 	e.memory.mu.Lock()
 	defer e.memory.mu.Unlock()
-	if size > 0 && e.memory.extents+size > e.memory.budget/extentsShare {
+	if size > 0 && e.memory.extents+size > int64(float64(e.memory.budget)*extentsShare) {
 		return false
 	}
 	e.memory.extents += size

@@ -169,7 +169,9 @@ func (w *rewrite) endTable() (err error) {
 	if w.dir == w.store.path {
 		w.store.files.resize(tableName(t.number), t.size)
 		w.store.levels.wrote(w.level, t.size)
-		w.store.env.keepExtents(t, w.writer)
+		if w.store.env.prefix.Len != nil {
+			w.store.env.directory.add(t, w.writer.groups, w.writer.blocks)
+		}
 	}
 	return nil
 }
@@ -190,7 +192,7 @@ func (w *rewrite) undo() {
 func (s *Store) undo(tables []*table) {
 	for _, t := range tables {
 		t.unsynced.Close()
-		s.env.dropExtents(t)
+		s.env.directory.drop(t)
 		s.remove(tableName(t.number))
 	}
 }

@@ -17,6 +17,7 @@ type tableEnv struct {
 	prefix     statelab.Prefix
 	told       func(statelab.BlockAccess) // may be nil
 	memory     readerMemory
+	directory  *directory
 
 	buffers sync.Pool // memory for blocks as stored, *[]byte
 
@@ -41,7 +42,8 @@ type table struct {
 	tableMeta
 	blockFile
 
-	extents *extents // nil if there are none
+	listing     listing  // guarded by the directory
+	blockStarts []uint32 // if it is listed: where the data blocks begin, and where the last one ends
 
 	footer atomic.Pointer[footer] // once read
 }

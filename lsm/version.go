@@ -73,8 +73,13 @@ type version struct {
 	// dead: whoever reads this version or recovers it has at least this one. (L4)
 	watermark int64
 
-	lookouts []lookout // of all tables, newest run first
-	kept     bool      // no reader has it: see keep
+	kept bool // no reader has it: see keep
+
+	// How readers find tables: all of them, newest run first; the extents that some
+	// are entered in; and the indexes in lookouts of the others.
+	lookouts []lookout
+	extents  []shownExtents
+	bare     []int32
 }
 
 // newVersion returns a version with one reference.
@@ -86,7 +91,18 @@ func newVersion(runs []*run, watermark int64) *version {
 		t.shown.Add(1)
 		v.lookouts = append(v.lookouts, newLookout(t))
 	}
+	if d := v.directory(); d != nil {
+		d.show(v)
+	}
 	return v
+}
+
+// directory returns the one that the version's tables are in, nil if it has none.
+func (v *version) directory() *directory {
+	if len(v.lookouts) == 0 || v.lookouts[0].table.env == nil {
+		return nil
+	}
+	return v.lookouts[0].table.env.directory
 }
 
 // keep returns a version that holds what v does for the manifest's sake, with one
@@ -116,6 +132,9 @@ func (v *version) tables(yield func(*table) bool) {
 func (v *version) unref(discard func(*table)) {
 	if v.refs.Add(-1) > 0 {
 		return
+	}
+	if d := v.directory(); d != nil {
+		d.unshow(v)
 	}
 	for t := range v.tables {
 		if !v.kept && t.shown.Add(-1) == 0 {

@@ -23,7 +23,7 @@ func TestWorkedExamples(t *testing.T) {
 		got  []byte
 		want string
 	}{
-		{"block", b.finish(), "00 05 01 72 69 64 65 31 78  04 02 02 32 37 79 7a  00 00 00 00  01 00 00 00"},
+		{"block", b.finish(), "00 05 72 69 64 65 31 78  04 02 32 37 79 7a  00 00 08 00  04 00 00 00"},
 		{"record", base, "01 05 05 00 00 00 00 00 00 00 76 77"},
 		{"edit", appendEdit(nil, kept, map[uint64]bool{3: true}), "09 00 05 00 00 00 00 00 00 00 01 03 00"},
 		{"footer", footer[:12], "00 10 00 00 00 00 00 00 14 00 00 00"},

@@ -13,7 +13,8 @@ func FuzzBlock(f *testing.F) {
 		b.add([]byte(key), []byte(key+key))
 	}
 	f.Add(b.finish(), []byte("ab"))
-	f.Add([]byte{0, 0, 0, 0, 1, 0, 0, 0}, []byte{})
+	f.Add([]byte{0, 0, 0, 0, 2, 0, 0, 0}, []byte{})
+	f.Add([]byte{0, 1, 'a', 1, 1, 'b', 'v', 0, 0, 0, 0, 3, 0, 0, 0, 5, 0, 0, 0}, []byte("ab"))
 	f.Fuzz(func(t *testing.T, block, key []byte) {
 		var c blockCursor
 		c.open(block)

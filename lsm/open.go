@@ -18,7 +18,7 @@ import (
 // it makes.
 const Engine = "lsm"
 
-const formatVersion = 2
+const formatVersion = 3
 
 func identity(o *Options) storedir.Identity {
 	return storedir.Identity{Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name}

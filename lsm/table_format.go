@@ -45,7 +45,7 @@ import (
 //	12      12    handle of the properties
 //	24      12    handle of the whole-key filter
 //	36      12    handle of the prefix filter; zeros if there is none
-//	48      4     version of the format, 2
+//	48      4     version of the format, 3
 //	52      4     CRC-32C of all before
 //	56      8     "statetbl"
 //
@@ -54,7 +54,7 @@ import (
 const (
 	blockTrailerSize = 9
 	footerSize       = 64
-	tableVersion     = 2
+	tableVersion     = 3
 	tableMagic       = "statetbl"
 
 	// maxBlockSize is more than a record of MaxRecordSize takes with the head

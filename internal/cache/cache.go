@@ -3,8 +3,9 @@
 //
 //	key ──hash──▶ shard: table ──▶ entry ──▶ entry       (a chain)
 //	                     policy: oldest ◀─▶ ... ◀─▶ newest
+//	                     files: file ──▶ entry ◀─▶ entry   (those of the file)
 //
-//	entry, one piece of the arena:   [ header, 48 bytes | the block ]
+//	entry, one piece of the arena:   [ header, 56 bytes | the block ]
 //
 // An entry is a header and a block, together in one piece of an arena, and its
 // links are arena references; so a million cached blocks are no more objects to
@@ -188,10 +189,17 @@ func (c *Cache) Add(key Key, block []byte) (Handle, error) {
 	return c.Insert(h), nil
 }
 
-// Drop takes the blocks of a file that is no more out of the cache. It looks at
-// every entry.
+// Drop takes the blocks of a file that is no more out of the cache, also those with
+// handles: they are freed when the last is released. It looks at no others.
 func (c *Cache) Drop(file uint64) {
-	c.evictAll(func(e *entry) bool { return e.key.File == file })
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		for ref := s.files[file]; ref != 0; ref = s.files[file] {
+			c.evict(s, ref)
+		}
+		s.mu.Unlock()
+	}
 }
 
 // Resize sets the budget, and evicts what is over it.
@@ -236,21 +244,6 @@ func (c *Cache) over(need int64) bool { return c.used.Load()+need > c.budget.Loa
 func (c *Cache) evict(s *shard, ref arena.Ref) {
 	s.remove(ref)
 	c.unref(ref)
-}
-
-// evictAll evicts the entries for which which says true, also those with
-// handles: they are freed when the last is released.
-func (c *Cache) evictAll(which func(*entry) bool) {
-	for i := range c.shards {
-		s := &c.shards[i]
-		s.mu.Lock()
-		for ref := range s.all {
-			if which(entryOf(c.arena, ref)) {
-				c.evict(s, ref)
-			}
-		}
-		s.mu.Unlock()
-	}
 }
 
 // unref takes a reference from an entry, and frees it if that was the last. (C1)
@@ -307,9 +300,11 @@ func (c *Cache) Close() {
 		s := &c.shards[i]
 		s.mu.Lock()
 		s.closed = true
+		for ref := range s.all {
+			c.evict(s, ref)
+		}
 		s.mu.Unlock()
 	}
-	c.evictAll(func(*entry) bool { return true })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closed = true

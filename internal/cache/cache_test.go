@@ -48,7 +48,7 @@ func content(key Key, n int) []byte {
 	return b
 }
 
-func put(t *testing.T, c *Cache, key Key, n int) {
+func put(t testing.TB, c *Cache, key Key, n int) {
 	t.Helper()
 	h, err := c.Add(key, content(key, n))
 	if err != nil {
@@ -250,6 +250,60 @@ func TestDropEvictsAFile(t *testing.T) {
 		if has(c, Key{i % 2, i}) != (i%2 == 0) {
 			t.Fatalf("block %d of file %d is there: %v", i, i%2, i%2 == 1)
 		}
+	}
+}
+
+// Whatever is evicted, by want of room or with its file, of each file exactly the
+// entries that are listed can be walked over.
+func TestFilesKnowTheirEntries(t *testing.T) {
+	eachPolicy(t, func(t *testing.T, p Policy) {
+		c := newCache(t, Options{Budget: budgetFor(100, 100), Policy: p})
+		for i := range uint64(2000) {
+			put(t, c, Key{i * i % 7, i}, 100)
+			if i%97 == 0 {
+				c.Drop(i % 7)
+			}
+			if i%50 > 0 {
+				continue
+			}
+			for j := range c.shards {
+				s := &c.shards[j]
+				n := 0
+				for file, ref := range s.files {
+					for before := arena.Ref(0); ref != 0; n++ {
+						e := entryOf(c.arena, ref)
+						if e.key.File != file || e.before != before || s.find(e.key.hash(), e.key) != ref {
+							t.Fatalf("%v is among the entries of file %d after %v", e.key, file, before)
+						}
+						before, ref = ref, e.after
+					}
+				}
+				if n != s.entries {
+					t.Fatalf("files have %d entries of %d", n, s.entries)
+				}
+			}
+		}
+		for file := range uint64(7) {
+			c.Drop(file)
+		}
+		if c.Used() != 0 {
+			t.Errorf("%d bytes are used when all files are dropped", c.Used())
+		}
+	})
+}
+
+// BenchmarkDrop drops a file of ten blocks from a cache of many.
+func BenchmarkDrop(b *testing.B) {
+	c := New(Options{Budget: 64 << 20})
+	defer c.Close()
+	for i := range uint64(100000) {
+		put(b, c, Key{1, i}, 100)
+	}
+	for file := uint64(2); b.Loop(); file++ {
+		for i := range uint64(10) {
+			put(b, c, Key{file, i}, 100)
+		}
+		c.Drop(file)
 	}
 }
 

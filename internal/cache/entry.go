@@ -16,6 +16,8 @@ type entry struct {
 	refs         atomic.Int32 // C1
 	chain        arena.Ref    // next entry of the table's chain
 	older, newer arena.Ref    // neighbours in the policy's list
+	before       arena.Ref    // neighbours among the shard's entries of the same file
+	after        arena.Ref
 	shard        uint8
 	uses         uint8 // the policy's
 	inMain       bool  // the policy's

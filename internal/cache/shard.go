@@ -17,6 +17,7 @@ type shard struct {
 	arena        *arena.Arena
 	buckets      []arena.Ref // first entries of the chains; a power of two of them
 	entries      int
+	files        map[uint64]arena.Ref // an entry of each file that has any
 	policy       policy
 	hits, misses [MaxKinds]int64
 	closed       bool
@@ -27,6 +28,7 @@ type shard struct {
 func (s *shard) init(a *arena.Arena, p policy) {
 	s.arena, s.policy = a, p
 	s.buckets = make([]arena.Ref, minBuckets)
+	s.files = map[uint64]arena.Ref{}
 }
 
 func (s *shard) bucket(hash uint64) *arena.Ref { return &s.buckets[hash&uint64(len(s.buckets)-1)] }
@@ -60,8 +62,32 @@ func (s *shard) add(hash uint64, ref arena.Ref) {
 		s.grow()
 	}
 	s.push(hash, ref)
+	s.pushOfFile(ref)
 	s.entries++
 	s.policy.added(ref)
+}
+
+func (s *shard) pushOfFile(ref arena.Ref) {
+	e := entryOf(s.arena, ref)
+	e.before, e.after = 0, s.files[e.key.File]
+	if e.after != 0 {
+		entryOf(s.arena, e.after).before = ref
+	}
+	s.files[e.key.File] = ref
+}
+
+func (s *shard) removeOfFile(e *entry) {
+	if e.after != 0 {
+		entryOf(s.arena, e.after).before = e.before
+	}
+	switch {
+	case e.before != 0:
+		entryOf(s.arena, e.before).after = e.after
+	case e.after != 0:
+		s.files[e.key.File] = e.after
+	default:
+		delete(s.files, e.key.File)
+	}
 }
 
 func (s *shard) push(hash uint64, ref arena.Ref) {
@@ -92,6 +118,7 @@ func (s *shard) remove(ref arena.Ref) {
 		link = &entryOf(s.arena, *link).chain
 	}
 	*link = e.chain
+	s.removeOfFile(e)
 	s.entries--
 	s.policy.removed(ref)
 }

@@ -71,7 +71,10 @@ func (t *tree) adopt(parent *node, at int, kids []kid) (up []kid, done bool, err
 	case 2:
 		parent.setChild(at, kids[0].child, kids[0].sum)
 		t.cells = kids[1].appendCell(t.cells[:0])
-		if parent.room() < len(t.cells)+slotSize {
+		if !parent.fits(t.cells) {
+			parent.tighten(t.cells, t.scratch)
+		}
+		if !parent.fits(t.cells) {
 			return t.splitInner(parent, at+1, t.cells)
 		}
 		parent.insert(at+1, t.cells, t.scratch)
@@ -169,26 +172,19 @@ func (t *tree) lowerRoot() error {
 
 // removeChild takes cell at out of a writable inner page.
 func (t *tree) removeChild(parent *node, at int) error {
-	if err := t.dropSeparator(parent, at); err != nil {
+	if err := t.freeKeyField(parent.entry(at).keyField); err != nil {
 		return err
 	}
-	parent.remove(at)
-	if at == 0 && parent.count() > 0 {
-		if err := t.dropSeparator(parent, 0); err != nil {
+	if at == 0 && parent.count() > 1 {
+		if err := t.freeKeyField(parent.entry(1).keyField); err != nil {
 			return err
 		}
 	}
-	parent.summarizeInner()
-	return nil
-}
-
-// dropSeparator empties the separator of cell at and frees what it owns.
-func (t *tree) dropSeparator(parent *node, at int) error {
-	e := parent.entry(at)
-	if err := t.freeKeyField(e.key, e.long); err != nil {
-		return err
+	parent.remove(at)
+	if at == 0 && parent.count() > 0 {
+		parent.clearSeparator()
 	}
-	parent.clearSeparator(at)
+	parent.summarizeInner()
 	return nil
 }
 
@@ -213,16 +209,17 @@ func (t *tree) mergeChild(parent *node, at int) (bool, error) {
 	}
 	defer right.release()
 	sep := parent.entry(l + 1)
-	if left.used()+right.used()+len(sep.key) > t.capacity()*7/8 {
+	prefix, used := t.joined(left.page, right.page, sep.keyField)
+	if used > t.capacity()*7/8 {
 		return false, nil
 	}
 	if err := t.writable(&left); err != nil {
 		return false, err
 	}
-	t.moveCells(&left, &right, sep)
+	t.moveCells(&left, &right, sep, prefix)
 	parent.setChild(l, left.ref(), left.summary())
 	if right.level() == 0 {
-		err = t.freeKeyField(sep.key, sep.long)
+		err = t.freeKeyField(sep.keyField)
 	}
 	r := right.ref()
 	right.release()
@@ -232,119 +229,49 @@ func (t *tree) mergeChild(parent *node, at int) (bool, error) {
 	return true, err
 }
 
-// moveCells appends right's cells to left. Between inner pages the separator in front
-// of right becomes that of its first cell.
-func (t *tree) moveCells(left, right *node, sep entry) {
+// joined returns the prefix of a page with the cells of both left and right, and
+// how many bytes would be used in it. Between inner pages the separator in front of right
+// becomes that of its first cell.
+func (t *tree) joined(left, right page, sep keyField) (prefix []byte, used int) {
+	first, last := sep, sep
+	if left.keyed() > 0 {
+		first = left.field(left.count() - left.keyed())
+	}
+	if right.keyed() > 0 {
+		last = right.field(right.count() - 1)
+	}
+	a, b := t.keys[0][:0], t.keys[1][:0]
+	a = append(append(a, first.lead...), first.truncatable()...)
+	b = append(append(b, last.lead...), last.truncatable()...)
+	t.keys[0], t.keys[1] = a, b
+	n := common(a, b)
+	used = left.usedWith(n) + right.usedWith(n) - n
+	if left.kind() == kindInner {
+		used += sep.size() - n
+	}
+	return a[:n], used
+}
+
+// moveCells appends right's cells to left, which gets another prefix.
+func (t *tree) moveCells(left, right *node, sep entry, prefix []byte) {
+	copy(t.scratch, left.page)
+	left.restart(prefix)
+	for i := range t.scratch.count() {
+		left.pushFrom(t.scratch, i)
+	}
 	for i := range right.count() {
-		cell := right.cell(i)
 		if i == 0 && right.level() > 0 {
 			e := right.entry(0)
-			e.key, e.long = sep.key, sep.long
+			e.keyField = sep.keyField
 			t.cells = e.appendCell(t.cells[:0])
-			cell = t.cells
+			left.push(t.cells)
+			continue
 		}
-		left.insert(left.count(), cell, t.scratch)
+		left.pushFrom(right.page, i)
 	}
 	if left.level() == 0 {
 		left.summarizeLeaf()
 	} else {
 		left.summarizeInner()
 	}
-}
-
-// split divides the cells of a writable page, and the given one as the i-th
-// among them, between the page and a new one on its right. Bytes are halved,
-// unless the tree grows at its right end: then the left page stays full, as it
-// will never be touched again if keys come in order.
-func (t *tree) split(n *node, i int, cell []byte, atEnd bool) (right node, err error) {
-	if right, err = t.newPage(n.kind(), n.level()); err != nil {
-		return node{}, err
-	}
-	s := t.scratch
-	copy(s, n.page)
-	total := s.count() + 1
-	nth := func(k int) []byte {
-		switch {
-		case k < i:
-			return s.cell(k)
-		case k == i:
-			return cell
-		}
-		return s.cell(k - 1)
-	}
-	half := (s.used() + len(cell) + slotSize) / 2
-	n.start(n.ref(), n.kind(), n.level())
-	k := 0
-	for ; k < total-1 && (k == 0 || atEnd || n.used()+len(nth(k))/2 < half); k++ {
-		n.push(nth(k))
-	}
-	for ; k < total; k++ {
-		right.push(nth(k))
-	}
-	return right, nil
-}
-
-// splitLeaf inserts a cell into a full leaf. It releases the leaf.
-func (t *tree) splitLeaf(leaf *node, at int, cell []byte) error {
-	atEnd := at == leaf.count()
-	for level := 1; level < t.height; level++ {
-		atEnd = atEnd && t.path[level].last
-	}
-	right, err := t.split(leaf, at, cell, atEnd)
-	if err != nil {
-		return err
-	}
-	defer right.release()
-	leaf.summarizeLeaf()
-	right.summarizeLeaf()
-	t.kids[0], t.kids[1] = kidOf(leaf, false), kidOf(&right, false)
-	sep, err := t.separator(leaf.page, right.page)
-	if err != nil {
-		return err
-	}
-	leaf.release()
-	right.release()
-	if t.kids[1].key, t.kids[1].long, err = t.newKeyField(t.sep[:0], sep); err != nil {
-		return err
-	}
-	t.sep = t.kids[1].key
-	return t.settle(0, t.kids[:])
-}
-
-// separator returns the shortest key that tells two neighbours apart: as much
-// of right's first key as differs from left's last.
-func (t *tree) separator(left, right page) ([]byte, error) {
-	var err error
-	for i, at := range [2]int{left.count() - 1, 0} {
-		p := [2]page{left, right}[i]
-		field, long := p.keyField(at)
-		if t.keys[i], err = t.appendKey(t.keys[i][:0], field, long); err != nil {
-			return nil, err
-		}
-	}
-	a, b := t.keys[0], t.keys[1]
-	return b[:common(a, b)+1], nil
-}
-
-// splitInner inserts a cell into a full inner page and returns the two it makes.
-// The separator of the right one's first cell goes up.
-func (t *tree) splitInner(n *node, at int, cell []byte) ([]kid, bool, error) {
-	atEnd := at == n.count()
-	for level := n.level(); level < t.height; level++ {
-		atEnd = atEnd && t.path[level].last
-	}
-	right, err := t.split(n, at, cell, atEnd)
-	if err != nil {
-		return nil, false, err
-	}
-	defer right.release()
-	e := right.entry(0)
-	t.sep = append(t.sep[:0], e.key...)
-	long := e.long
-	right.clearSeparator(0)
-	n.summarizeInner()
-	right.summarizeInner()
-	t.kids[0], t.kids[1] = kidOf(n, false), kidOf(&right, false)
-	t.kids[1].key, t.kids[1].long = t.sep, long
-	return t.kids[:], false, nil
 }

@@ -127,11 +127,11 @@ func (b *buffer) bury(key []byte) error {
 	r := record{covers: true}
 	if exact {
 		old := leaf.record(at)
-		r.key, r.long = old.key, old.long
+		r.keyField = old.keyField
 		if err := b.freeBody(old); err != nil {
 			return err
 		}
-	} else if r.key, r.long, err = b.newKeyField(b.bodies[:0], key); err != nil {
+	} else if r.keyField, err = b.newKeyField(b.bodies[:0], key); err != nil {
 		return err
 	}
 	b.liveCell = r.appendCell(b.liveCell[:0]) // apart from the page, which the key may be of
@@ -259,7 +259,7 @@ func (b *buffer) removeAll(r ref, level int) error {
 	}
 	for i := 0; i < n.count() && level > 0 && err == nil; i++ {
 		e := n.entry(i)
-		if err = b.freeKeyField(e.key, e.long); err == nil {
+		if err = b.freeKeyField(e.keyField); err == nil {
 			err = b.removeAll(e.child, level-1)
 		}
 	}
@@ -321,7 +321,7 @@ func (t *tree) nextSeparator() (key []byte, last bool, err error) {
 			return nil, false, err
 		}
 		e := n.entry(s.at + 1)
-		key, err = t.appendKey(nil, e.key, e.long)
+		key, err = t.appendKey(nil, e.keyField)
 		n.release()
 		return key, false, err
 	}

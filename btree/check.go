@@ -160,6 +160,11 @@ func (c *checker) walkTree(r ref, level int, lower, upper []byte, root bool) (su
 		if again := p.summarized(); again != sum {
 			return sum, c.corrupt(r.id, fmt.Sprintf("B5: summary %v is %v", sum, again))
 		}
+		for i := range p.count() {
+			if err := p.field(i).validate(p.head(i), len(p)); err != nil {
+				return sum, c.corrupt(r.id, err.Error())
+			}
+		}
 	} else if err := p.validate(); err != nil {
 		return sum, c.corrupt(r.id, err.Error())
 	}
@@ -231,13 +236,13 @@ func (c *checker) walkLeaf(p page, lower, upper []byte) error {
 
 // walkKey returns the whole key of a cell, having checked the stream of a long one.
 func (c *checker) walkKey(p page, i int) ([]byte, error) {
-	field, long := p.keyField(i)
-	if long {
-		if err := c.walkStream(getLongField(field).rest); err != nil {
+	f := p.field(i)
+	if f.long {
+		if err := c.walkStream(f.rest()); err != nil {
 			return nil, err
 		}
 	}
-	return c.appendKey(make([]byte, 0, len(field)), field, long)
+	return c.appendKey(make([]byte, 0, f.size()), f)
 }
 
 // walkSpill checks the pages of a spilled body, and that it is what the spill says (B7).

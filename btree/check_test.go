@@ -51,6 +51,11 @@ func TestCheckNamesWhatIsBroken(t *testing.T) {
 			leaf.setU16(slottedHeader+slotSize, a)
 			leaf.release()
 		}},
+		{"B1", "a head is that of another key", func(t *testing.T, _ vfs.FS, s *Store) {
+			leaf, at := leafOf(t, s, "key 5")
+			leaf.setU32(slottedHeader+slotSize*at+2, int(leaf.head(at)+1))
+			leaf.release()
+		}},
 		{"B2", "a page is used by nobody", func(t *testing.T, _ vfs.FS, s *Store) {
 			_, err := s.tree.space.alloc()
 			mustDo(t, err)

@@ -158,7 +158,7 @@ func (c *copier) copyRecord(r record) error {
 		c.store.mu.RLock()
 		defer c.store.mu.RUnlock()
 	}
-	if c.key, err = c.from.pager.appendKey(c.key[:0], r.key, r.long); err != nil {
+	if c.key, err = c.from.pager.appendKey(c.key[:0], r.keyField); err != nil {
 		return err
 	}
 	if r.spilled {
@@ -170,7 +170,7 @@ func (c *copier) copyRecord(r record) error {
 		return err
 	}
 	to := record{body: c.body, spilled: r.spilled}
-	if to.key, to.long, err = c.newKeyField(c.bodies[:0], c.key); err != nil {
+	if to.keyField, err = c.newKeyField(c.bodies[:0], c.key); err != nil {
 		return err
 	}
 	return c.add(c.key, to)

@@ -126,7 +126,7 @@ func (c *cursor) settleIn(leaf *node, dir int) (ok, done bool, err error) {
 			ok, err = c.takeLong(leaf, at, dir)
 			return ok, true, err
 		}
-		c.key = append(c.key[:0], r.key...)
+		c.key = r.appendTo(c.key[:0])
 		if c.outside(dir) {
 			return false, true, nil
 		}
@@ -150,13 +150,12 @@ func (c *cursor) take(leaf *node, at int) (bool, error) {
 // takeLong is take for a record with a long key, which is read without holding
 // the leaf.
 func (c *cursor) takeLong(leaf *node, at, dir int) (bool, error) {
-	field, _ := leaf.keyField(at)
-	f := getLongField(field)
-	c.key = append(c.key[:0], f.head...)
-	r := leaf.ref()
+	f := leaf.field(at)
+	c.key = append(append(c.key[:0], f.lead...), f.comparable()...)
+	r, rest := leaf.ref(), f.rest()
 	leaf.release()
 	var err error
-	if c.key, err = c.pager.appendStream(c.key, f.rest); err != nil {
+	if c.key, err = c.pager.appendStream(c.key, rest); err != nil {
 		return false, err
 	}
 	if c.outside(dir) {
@@ -211,8 +210,8 @@ func (c *cursor) nextLeaf(level, dir int) (node, error) {
 // beyond says whether the separator of cell at alone tells that its subtree lies
 // beyond the range, as it often does of a short range that ends with a leaf.
 func (c *cursor) beyond(n *node, at int) bool {
-	field, long := n.keyField(at)
-	return c.hasUpper && !long && bytes.Compare(field, c.upper) >= 0
+	f := n.field(at)
+	return c.hasUpper && !f.long && f.compare(c.upper) >= 0
 }
 
 // enter goes from a page of level down to its first leaf in the direction that

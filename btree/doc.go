@@ -83,7 +83,7 @@
 //
 // Check verifies these, and names the one that is broken.
 //
-//	B1  Keys ascend, in a page and from leaf to leaf; those below an inner page's cell are not less than its separator, and less than the next one's.
+//	B1  Keys ascend, in a page and from leaf to leaf; a slot's head is that of its key; those below an inner page's cell are not less than its separator, and less than the next one's.
 //	B2  Every page is exactly one of: root slot, reachable once from the root or a root slot, held, free; the bitmaps say which.
 //	B3  A page that is read has the checksum of its bytes and says its own id; its birth, kind and level are what the reference to it says.
 //	B4  All leaves are at level 0, no page but the root of an empty tree is empty, and the first separator of an inner page is empty.
@@ -98,7 +98,8 @@
 // A file has at most 333 map pages, which is 42 GiB in pages of 4 KiB and 10 TiB
 // in pages of 64 KiB.
 //
-// Pages are neither compressed nor prefix-truncated, in this format version.
+// Pages are not compressed. Version 1 of the format, which had no prefixes and
+// heads, is refused by name.
 //
 // # Sources
 //
@@ -106,6 +107,9 @@
 // bbolt are today's. Births in references, and held lists that pass from snapshot
 // to snapshot, are those of ZFS. A buffer of updates in front of a B-tree's leaves
 // is that of Graefe's write-optimised B-trees and, in inner nodes, of the buffer
-// trees of Arge and the B-epsilon-trees after them; ours is in memory alone. Expiry bounds in inner pages are our own
-// counterpart of the expiry bounds of an LSM-tree's tables.
+// trees of Arge and the B-epsilon-trees after them; ours is in memory alone.
+// Prefixes and short separators are those of Bayer and Unterauer's prefix
+// B-trees, heads of keys beside the slots are Graefe and Larson's poor man's normalized
+// keys. Expiry bounds in inner pages are our own counterpart of the expiry bounds of
+// an LSM-tree's tables.
 package btree

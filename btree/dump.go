@@ -27,7 +27,7 @@ func (s *Store) Dump(w io.Writer) error {
 
 // A levelShape sums up the pages of a level.
 type levelShape struct {
-	pages, cells, used int64
+	pages, cells, used, prefixes int64
 }
 
 type dumper struct {
@@ -49,6 +49,7 @@ func (d *dumper) walk(r ref, level int) error {
 	shape.pages++
 	shape.cells += int64(n.count())
 	shape.used += int64(n.used())
+	shape.prefixes += int64(n.prefixSize())
 	if level == 0 {
 		d.leaf(n.page)
 		n.release()
@@ -75,7 +76,7 @@ func (d *dumper) leaf(p page) {
 	for i := range p.count() {
 		r := p.record(i)
 		if r.long {
-			d.stream += getLongField(r.key).rest.length
+			d.stream += r.rest().length
 		}
 		if r.spilled {
 			d.spilled++
@@ -97,7 +98,7 @@ func (d *dumper) print(w io.Writer, t *tree, b *buffer) error {
 	p.printf("epoch %d, watermark %d, height %d\n", t.durable.epoch, t.watermark, t.height)
 	p.printf("pages of %d bytes: %d in the file, %d used, %d held for the last commit or iterators, %d free\n",
 		t.pageSize, end, used, held, end-used-held)
-	p.printf("%-8s %10s %10s %8s\n", "level", "pages", "cells", "fill")
+	p.printf("%-8s %10s %10s %8s %8s\n", "level", "pages", "cells", "fill", "prefix")
 	for level := len(d.levels) - 1; level >= 0; level-- {
 		name := "leaf"
 		if level > 0 {
@@ -105,7 +106,7 @@ func (d *dumper) print(w io.Writer, t *tree, b *buffer) error {
 		}
 		l := d.levels[level]
 		fill := 100 * float64(l.used) / float64(l.pages*int64(t.capacity()))
-		p.printf("%-8s %10d %10d %7.1f%%\n", name, l.pages, l.cells, fill)
+		p.printf("%-8s %10d %10d %7.1f%% %8.1f\n", name, l.pages, l.cells, fill, float64(l.prefixes)/float64(l.pages))
 	}
 	leaves := d.levels[0].pages
 	p.printf("records %d, of them %d spilled; %d elements in leaves; %d bytes in overflow pages\n",

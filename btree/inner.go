@@ -17,14 +17,13 @@ import (
 //	2      12   reference to the child: id, birth
 //	14     8    dieAt of the child's subtree
 //	22     8    firstDeath of the child's subtree
-//	30          separator
+//	30          separator, without the page's prefix
 //
 // So "m" in front of page 3, born in epoch 2, where the first leaf dies at 5 and
 // the last element at 9, is
 // 01 00 03 00 00 00 02 00 00 00 00 00 00 00 09 00 00 00 00 00 00 00 05 00 00 00 00 00 00 00 6d.
 const (
 	innerCellHeader = 30
-	innerLengthMask = 0x3fff
 	childSpills     = 0x4000
 )
 
@@ -32,20 +31,18 @@ const (
 type entry struct {
 	child ref
 	sum   summary
-	key   []byte // field
-	long  bool
+	keyField
 }
 
-func (p page) entry(i int) entry { return getEntry(p[p.slot(i):]) }
+func (p page) entry(i int) entry { return getEntry(p[p.slot(i):], p.lead(i)) }
 
-func getEntry(b page) entry {
-	n := b.u16(0)
-	end := innerCellHeader + n&innerLengthMask
+// getEntry returns the entry of the cell at the beginning of b, whose separator
+// has lead before it.
+func getEntry(b page, lead []byte) entry {
 	return entry{
-		child: getRef(b[2:]),
-		sum:   summary{b.i64(14), b.i64(22), n&childSpills != 0},
-		key:   b[innerCellHeader:end:end],
-		long:  n&longKey != 0,
+		child:    getRef(b[2:]),
+		sum:      summary{b.i64(14), b.i64(22), b.u16(0)&childSpills != 0},
+		keyField: getField(b, innerCellHeader, lead),
 	}
 }
 
@@ -58,33 +55,32 @@ func (p page) childDieAt(i int) int64 { return p.i64(p.slot(i) + 14) }
 // childFirstDeath returns firstDeath of cell i alone.
 func (p page) childFirstDeath(i int) int64 { return p.i64(p.slot(i) + 22) }
 
-func (e entry) length() int {
-	n := len(e.key)
+// appendCell appends the entry as a cell, with its whole separator.
+func (e entry) appendCell(dst []byte) []byte {
+	n := e.size()
 	if e.long {
 		n |= longKey
 	}
 	if e.sum.spills {
 		n |= childSpills
 	}
-	return n
-}
-
-// appendCell appends the entry as a cell.
-func (e entry) appendCell(dst []byte) []byte {
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(e.length()))
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(n))
 	dst = binary.LittleEndian.AppendUint32(dst, e.child.id)
 	dst = binary.LittleEndian.AppendUint64(dst, e.child.birth)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.sum.dieAt))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.sum.firstDeath))
-	return append(dst, e.key...)
+	return e.appendTo(dst)
 }
 
 // setChild changes child and summary of cell i, and keeps the page's summary.
 func (p page) setChild(i int, child ref, sum summary) {
 	at := p.slot(i)
 	old := p.entry(i)
-	now := entry{child, sum, old.key, old.long}
-	p.setU16(at, now.length())
+	flags := p.u16(at) &^ childSpills
+	if sum.spills {
+		flags |= childSpills
+	}
+	p.setU16(at, flags)
 	putRef(p[at+2:], child)
 	p.setI64(at+14, sum.dieAt)
 	p.setI64(at+22, sum.firstDeath)
@@ -97,19 +93,21 @@ func (p page) setChild(i int, child ref, sum summary) {
 	p.setSummary(max(p.i64(32), sum.dieAt), min(p.i64(40), sum.firstDeath))
 }
 
-// clearSeparator makes the separator of cell i empty, as that of a first cell must be.
-func (p page) clearSeparator(i int) {
-	e := p.entry(i)
-	if at := p.slot(i); at == p.low() {
+// clearSeparator makes the separator of cell 0, which another one stood before
+// until now, empty.
+func (p page) clearSeparator() {
+	at := p.slot(0)
+	size := p.u16(at) & lengthMask
+	if at == p.low() {
 		// The lowest cell may not end before low says: move its head up.
-		copy(p[at+len(e.key):], p[at:at+innerCellHeader])
-		p.setU16(slottedHeader+slotSize*i, at+len(e.key))
-		p.setLow(at + len(e.key))
+		copy(p[at+size:], p[at:at+innerCellHeader])
+		at += size
+		p.setLow(at)
 	} else {
-		p.setHoles(p.holes() + len(e.key))
+		p.setHoles(p.holes() + size)
 	}
-	e.key, e.long = nil, false
-	p.setU16(p.slot(i), e.length())
+	p.setU16(at, p.u16(at)&childSpills)
+	p.setSlot(0, at)
 }
 
 // summarizeInner writes the summary of an inner page's entries into its header (B5).
@@ -131,18 +129,18 @@ func (p page) summarizeInner() {
 }
 
 // validateInnerCell checks the cell at the beginning of b, which is the rest of
-// a page, and returns its size and what it adds to the summary.
-func validateInnerCell(b page, pageSize int) (int, summary, error) {
+// what may be cells, and returns its size and what it adds to the summary.
+func validateInnerCell(b page, lead []byte, head uint32, pageSize int) (int, summary, error) {
 	if len(b) < innerCellHeader {
 		return 0, summary{}, errors.New("it is cut short")
 	}
 	n := b.u16(0)
-	size := innerCellHeader + n&innerLengthMask
+	size := innerCellHeader + n&lengthMask
 	if size > len(b) {
 		return 0, summary{}, errors.New("it is too long")
 	}
-	e := getEntry(b)
-	if err := validateKeyField(e.key, e.long, pageSize); err != nil {
+	e := getEntry(b, lead)
+	if err := e.validate(head, pageSize); err != nil {
 		return 0, summary{}, err
 	}
 	return size, e.sum, nil

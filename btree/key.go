@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"math"
 
 	"github.com/statelab/statelab"
 )
@@ -21,34 +23,84 @@ import (
 // moves with them, and the stream stays where it is.
 const longKeyTail = 4 + refSize
 
+// A keyField is the key of a cell. It aliases the page.
+type keyField struct {
+	lead []byte // the page's prefix, which the cell leaves out
+	key  []byte // the rest of the field, as the cell has it
+	long bool
+}
+
+// size returns the length of the whole field.
+func (f keyField) size() int { return len(f.lead) + len(f.key) }
+
+// appendTo appends the whole field to dst.
+func (f keyField) appendTo(dst []byte) []byte { return append(append(dst, f.lead...), f.key...) }
+
+// truncatable returns what of key a prefix may take: all, but of a long one some
+// bytes of its head must stay, as a slot's head goes by them.
+func (f keyField) truncatable() []byte {
+	if f.long {
+		return f.key[:len(f.key)-longKeyTail-headSize]
+	}
+	return f.key
+}
+
+// clone returns a copy of the whole field.
+func (f keyField) clone() keyField { return keyField{key: f.appendTo(nil), long: f.long} }
+
+// compare compares a key that is not long with another.
+func (f keyField) compare(key []byte) int {
+	n := min(len(f.lead), len(key))
+	if c := bytes.Compare(f.lead, key[:n]); c != 0 {
+		return c
+	}
+	return bytes.Compare(f.key, key[n:])
+}
+
+// comparable returns what key has of the key itself: all but the tail of a long one.
+func (f keyField) comparable() []byte {
+	if f.long {
+		return f.key[:len(f.key)-longKeyTail]
+	}
+	return f.key
+}
+
 // keyLimit is the length of the longest key that is not long, and of the field of a long one.
 func keyLimit(pageSize int) int { return (pageSize - slottedHeader) / 8 }
 
-// A longField is the field of a long key, taken apart.
-type longField struct {
-	head []byte
-	rest stream
+// rest returns the stream of a long field.
+func (f keyField) rest() stream {
+	h := len(f.key) - longKeyTail
+	total := int64(binary.LittleEndian.Uint32(f.key[h:]))
+	return stream{getRef(f.key[h+4:]), total - int64(len(f.lead)+h)}
 }
 
-func getLongField(field []byte) longField {
-	h := len(field) - longKeyTail
-	total := int64(binary.LittleEndian.Uint32(field[h:]))
-	return longField{field[:h], stream{getRef(field[h+4:]), total - int64(h)}}
-}
-
-func validateKeyField(field []byte, long bool, pageSize int) error {
-	limit := keyLimit(pageSize)
-	if !long {
-		if len(field) > limit {
-			return errors.New("its key is too long to be whole")
-		}
+// validate checks a field, and the head in its slot, as far as can be done
+// without its page's neighbours.
+func (f keyField) validate(head uint32, pageSize int) error {
+	if !f.long && f.size() <= keyLimit(pageSize) && headOf(f.key) == head { // as nearly always
 		return nil
 	}
-	if len(field) != limit {
+	return f.fault(head, pageSize)
+}
+
+// fault says what is wrong with a field or the head in its slot.
+func (f keyField) fault(head uint32, pageSize int) error {
+	limit := keyLimit(pageSize)
+	switch {
+	case !f.long && f.size() > limit:
+		return errors.New("its key is too long to be whole")
+	case f.long && (f.size() != limit || len(f.key) < longKeyTail+headSize):
 		return errors.New("its long key's field has a wrong length")
 	}
-	total := binary.LittleEndian.Uint32(field[limit-longKeyTail:])
-	if total > statelab.MaxKeySize || int(total) <= limit || !getLongField(field).rest.valid(pageSize) {
+	if want := headOf(f.comparable()); head != want {
+		return fmt.Errorf("B1: its head is %08x, not %08x", head, want)
+	}
+	if !f.long {
+		return nil
+	}
+	total := binary.LittleEndian.Uint32(f.key[len(f.key)-longKeyTail:])
+	if total > statelab.MaxKeySize || int(total) <= limit || !f.rest().valid(pageSize) {
 		return errors.New("its long key is none")
 	}
 	return nil
@@ -69,14 +121,13 @@ func compareHead(key, head []byte) (c int, tie bool) {
 }
 
 // appendKey appends the whole key of a field to dst.
-func (g *pager) appendKey(dst, field []byte, long bool) ([]byte, error) {
-	if !long {
-		return append(dst, field...), nil
+func (g *pager) appendKey(dst []byte, f keyField) ([]byte, error) {
+	if !f.long {
+		return f.appendTo(dst), nil
 	}
-	f := getLongField(field)
 	n := len(dst)
-	dst = append(dst, f.head...)
-	dst, err := g.appendStream(dst, f.rest)
+	dst = append(append(dst, f.lead...), f.comparable()...)
+	dst, err := g.appendStream(dst, f.rest())
 	if err != nil {
 		return dst[:n], err
 	}
@@ -112,14 +163,38 @@ func (g *pager) compareRest(key []byte, rest stream) (int, error) {
 // whether it is key. It may have to give the pin on n up for a moment, to read
 // the rest of a long key while holding none; on error n is released.
 func (g *pager) search(n *node, first int, key []byte) (at int, exact bool, err error) {
-	lo, hi := first, n.count()
+	if prefix := n.prefix(); len(prefix) > 0 {
+		switch c := bytes.Compare(key[:min(len(key), len(prefix))], prefix); {
+		case c < 0:
+			return first, false, nil
+		case c > 0:
+			return n.count(), false, nil
+		}
+		key = key[len(prefix):]
+	}
+	head := headOf(key)
+	lo := n.seekHead(first, head)
+	if lo == n.count() || n.head(lo) != head {
+		return lo, false, nil
+	}
+	hi := lo + 1
+	if hi < n.count() && n.head(hi) == head {
+		if hi = n.count(); head < math.MaxUint32 {
+			hi = n.seekHead(lo, head+1)
+		}
+	}
+	return g.searchAmong(n, lo, hi, key)
+}
+
+// searchAmong is search among the cells from lo up to hi, whose heads are that
+// of key, which is without the page's prefix.
+func (g *pager) searchAmong(n *node, lo, hi int, key []byte) (at int, exact bool, err error) {
 	for lo < hi {
 		mid := int(uint(lo+hi) >> 1)
-		field, long := n.keyField(mid)
 		var c int
-		if !long {
-			c = bytes.Compare(key, field)
-		} else if c, err = g.compareLong(n, key, field); err != nil {
+		if f := n.field(mid); !f.long {
+			c = bytes.Compare(key, f.key)
+		} else if c, err = g.compareLong(n, key, f); err != nil {
 			return 0, false, err
 		}
 		switch {
@@ -134,17 +209,17 @@ func (g *pager) search(n *node, first int, key []byte) (at int, exact bool, err 
 	return lo, false, nil
 }
 
-// compareLong compares key with a long field of n.
-func (g *pager) compareLong(n *node, key, field []byte) (int, error) {
-	f := getLongField(field)
-	c, tie := compareHead(key, f.head)
+// compareLong compares key with a long field of n, both without the prefix.
+func (g *pager) compareLong(n *node, key []byte, f keyField) (int, error) {
+	head, rest := f.comparable(), f.rest()
+	c, tie := compareHead(key, head)
 	if !tie {
 		return c, nil
 	}
-	key = key[len(f.head):]
+	key = key[len(head):]
 	r, level := n.ref(), n.level()
 	n.release()
-	c, err := g.compareRest(key, f.rest)
+	c, err := g.compareRest(key, rest)
 	if err != nil {
 		return 0, err
 	}
@@ -154,28 +229,28 @@ func (g *pager) compareLong(n *node, key, field []byte) (int, error) {
 
 // newKeyField returns the field for a key, made in the given buffer, with a
 // stream for what is beyond the head.
-func (t *tree) newKeyField(buf, key []byte) (field []byte, long bool, err error) {
+func (t *tree) newKeyField(buf, key []byte) (keyField, error) {
 	limit := keyLimit(t.pageSize)
 	if len(key) <= limit {
-		return append(buf, key...), false, nil
+		return keyField{key: append(buf, key...)}, nil
 	}
 	h := limit - longKeyTail
 	w := streamWriter{tree: t}
 	if err := w.write(key[h:]); err != nil {
 		w.close()
-		return nil, false, err
+		return keyField{}, err
 	}
 	rest := w.close()
 	buf = append(buf, key[:h]...)
 	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(key)))
 	buf = binary.LittleEndian.AppendUint32(buf, rest.top.id)
-	return binary.LittleEndian.AppendUint64(buf, rest.top.birth), true, nil
+	return keyField{key: binary.LittleEndian.AppendUint64(buf, rest.top.birth), long: true}, nil
 }
 
 // freeKeyField frees what a field owns.
-func (t *tree) freeKeyField(field []byte, long bool) error {
-	if !long {
+func (t *tree) freeKeyField(f keyField) error {
+	if !f.long {
 		return nil
 	}
-	return t.freeStream(getLongField(field).rest)
+	return t.freeStream(f.rest())
 }

@@ -12,13 +12,14 @@ import (
 //	OFFSET SIZE FIELD
 //	0      2    bytes of the key field; bit 15 set if the key is long (key.go)
 //	2      2    bytes of the body field; bit 15 set if the body is spilled
-//	4           key field
+//	4           key field, without the page's prefix
 //	            body field: the elements (element.go), or a spill
 //
 // so that the record "k" with the one element "vw" until 5 is
-// 01 00 0b 00 6b 05 05 00 00 00 00 00 00 00 76 77.
+// 01 00 0b 00 6b 05 05 00 00 00 00 00 00 00 76 77, and in a page with the prefix
+// "k" 00 00 0b 00 05 05 00 00 00 00 00 00 00 76 77.
 //
-// A body that would make the cell longer than a quarter of the page is
+// A body that would make the cell, with its whole key, longer than a quarter of the page is
 // spilled: its elements stand in overflow pages (stream.go), and the field is
 //
 //	OFFSET SIZE FIELD
@@ -72,30 +73,30 @@ func appendSpill(dst []byte, s spill) []byte {
 
 // A record is a leaf's cell, taken apart; it aliases the page.
 type record struct {
-	key     []byte // field
-	long    bool
+	keyField
 	body    []byte // field
 	spilled bool
 
 	covers, outlives bool // of the write buffer's only
 }
 
-func (p page) record(i int) record { return getRecord(p[p.slot(i):]) }
+func (p page) record(i int) record { return getRecord(p[p.slot(i):], p.prefix()) }
 
-func getRecord(b page) record {
+// getRecord returns the record of the cell at the beginning of b, whose key has lead before it.
+func getRecord(b page, lead []byte) record {
 	k, v := b.u16(0), b.u16(2)
 	body := leafCellHeader + k&lengthMask
 	end := body + v&lengthMask
 	return record{
-		key: b[leafCellHeader:body:body], long: k&longKey != 0,
-		body: b[body:end:end], spilled: v&spilledBody != 0,
+		keyField: keyField{lead, b[leafCellHeader:body:body], k&longKey != 0},
+		body:     b[body:end:end], spilled: v&spilledBody != 0,
 		covers: k&bufferMark != 0, outlives: v&bufferMark != 0,
 	}
 }
 
-// appendCell appends the record as a cell.
+// appendCell appends the record as a cell, with its whole key.
 func (r record) appendCell(dst []byte) []byte {
-	k, v := len(r.key), len(r.body)
+	k, v := r.size(), len(r.body)
 	if r.long {
 		k |= longKey
 	}
@@ -109,8 +110,7 @@ func (r record) appendCell(dst []byte) []byte {
 		v |= bufferMark
 	}
 	dst = append(dst, byte(k), byte(k>>8), byte(v), byte(v>>8))
-	dst = append(dst, r.key...)
-	return append(dst, r.body...)
+	return append(r.appendTo(dst), r.body...)
 }
 
 // dieAt returns when the record is of no use any more: the last expiry of its
@@ -149,7 +149,7 @@ func (p page) summarizeLeaf() {
 // insertRecord adds a cell to a leaf that has room for it, and keeps the summary.
 func (p page) insertRecord(i int, cell []byte, scratch page) {
 	p.insert(i, cell, scratch)
-	r := getRecord(cell)
+	r := getRecord(cell, nil)
 	if dieAt := r.dieAt(); p.count() == 1 || dieAt > p.i64(32) {
 		p.setSummary(dieAt, dieAt)
 	}
@@ -172,9 +172,9 @@ func (p page) removeRecord(i int) {
 	}
 }
 
-// overwriteRecord puts a cell of the same length in the place of record i.
-func (p page) overwriteRecord(i int, cell []byte) {
-	old, now := p.record(i), getRecord(cell)
+// overwriteRecord puts a cell of the same key and length in the place of record i.
+func (p page) overwriteRecord(i int, cell page) {
+	old, now := p.record(i), getRecord(cell, nil)
 	oldDieAt, dieAt := old.dieAt(), now.dieAt()
 	if old.spills() {
 		p.setSpills(p.spills() - 1)
@@ -182,7 +182,10 @@ func (p page) overwriteRecord(i int, cell []byte) {
 	if now.spills() {
 		p.setSpills(p.spills() + 1)
 	}
-	copy(p[p.slot(i):], cell)
+	at := p.slot(i)
+	p.setU16(at, cell.u16(0)&^lengthMask|p.u16(at)&lengthMask)
+	p.setU16(at+2, cell.u16(2))
+	copy(old.body, now.body)
 	switch {
 	case dieAt >= p.i64(32):
 		p.setSummary(dieAt, dieAt)
@@ -192,8 +195,8 @@ func (p page) overwriteRecord(i int, cell []byte) {
 }
 
 // validateLeafCell checks the cell at the beginning of b, which is the rest of
-// a page, and returns its size and what it adds to the summary.
-func validateLeafCell(b page, pageSize int) (int, summary, error) {
+// what may be cells, and returns its size and what it adds to the summary.
+func validateLeafCell(b page, lead []byte, head uint32, pageSize int) (int, summary, error) {
 	if len(b) < leafCellHeader {
 		return 0, summary{}, errors.New("it is cut short")
 	}
@@ -201,11 +204,11 @@ func validateLeafCell(b page, pageSize int) (int, summary, error) {
 		return 0, summary{}, errors.New("it is one of a write buffer")
 	}
 	size := leafCellHeader + b.u16(0)&lengthMask + b.u16(2)&lengthMask
-	if size > len(b) || size > maxLeafCell(pageSize) {
+	if size > len(b) || size+len(lead) > maxLeafCell(pageSize) {
 		return 0, summary{}, errors.New("it is too long")
 	}
-	r := getRecord(b)
-	if err := validateKeyField(r.key, r.long, pageSize); err != nil {
+	r := getRecord(b, lead)
+	if err := r.validate(head, pageSize); err != nil {
 		return 0, summary{}, err
 	}
 	if r.spilled {

@@ -39,13 +39,13 @@ type merge struct {
 func (m *merge) reset(t *tree) {
 	m.tree, m.lost = t, 0
 	for i := range m.levels {
-		m.levels[i] = packer{cells: m.levels[i].cells[:0], ends: m.levels[i].ends[:0], marks: m.levels[i].marks[:0]}
+		m.levels[i].reset()
 	}
 }
 
 // run merges what the source yields. It must be opened before.
 func (m *merge) run() error {
-	if err := m.subtree(m.root, m.height-1, separator{}, nil); err != nil {
+	if err := m.subtree(m.root, m.height-1, keyField{}, nil); err != nil {
 		return err
 	}
 	return m.finish()
@@ -54,14 +54,14 @@ func (m *merge) run() error {
 // level returns the packer of a level.
 func (m *merge) level(i int) *packer {
 	for len(m.levels) <= i {
-		m.levels = append(m.levels, packer{})
+		m.levels = append(m.levels, packer{inner: len(m.levels) > 0})
 	}
 	return &m.levels[i]
 }
 
 // subtree merges the records below upper, where nil is the end, into the
 // subtree r behind a separator.
-func (m *merge) subtree(r ref, level int, sep separator, upper []byte) error {
+func (m *merge) subtree(r ref, level int, sep keyField, upper []byte) error {
 	if level == 0 {
 		return m.leaf(r, sep, upper)
 	}
@@ -73,12 +73,12 @@ func (m *merge) subtree(r ref, level int, sep separator, upper []byte) error {
 	for i := range in.count() {
 		e := in.entry(i)
 		if i > 0 {
-			sep = separator{e.key, e.long}
+			sep = e.keyField
 		}
 		behind := upper
 		if i+1 < in.count() {
 			next := in.entry(i + 1)
-			if m.upper[level], err = m.appendKey(m.upper[level][:0], next.key, next.long); err != nil {
+			if m.upper[level], err = m.appendKey(m.upper[level][:0], next.keyField); err != nil {
 				return err
 			}
 			behind = m.upper[level]
@@ -116,7 +116,7 @@ func (m *merge) copyInner(r ref, level int) (page, error) {
 // it, which what comes next had better join.
 func (m *merge) hungry(level int) bool {
 	for i := range min(level, len(m.levels)) {
-		if used := m.levels[i].used; used > 0 && used < m.capacity()/4 {
+		if used := m.levels[i].packed(); used > 0 && used < m.capacity()/4 {
 			return true
 		}
 	}
@@ -124,19 +124,19 @@ func (m *merge) hungry(level int) bool {
 }
 
 // keep leaves a subtree as it is, the child of a page of level.
-func (m *merge) keep(level int, e entry, sep separator) error {
+func (m *merge) keep(level int, e entry, sep keyField) error {
 	for i := range level {
 		if err := m.empty(i); err != nil {
 			return err
 		}
 	}
-	e.key, e.long = sep.key, sep.long
+	e.keyField = sep
 	m.cells = e.appendCell(m.cells[:0])
-	return m.push(level, m.cells)
+	return m.push(level, nil, m.cells)
 }
 
 // leaf merges the records below upper into a leaf.
-func (m *merge) leaf(r ref, sep separator, upper []byte) error {
+func (m *merge) leaf(r ref, sep keyField, upper []byte) error {
 	n, err := m.get(r, 0)
 	if err != nil {
 		return err
@@ -147,19 +147,15 @@ func (m *merge) leaf(r ref, sep separator, upper []byte) error {
 	}
 	for i := range n.count() {
 		old := n.record(i)
-		key := old.key
-		if old.long {
-			if m.mainKey, err = m.appendKey(m.mainKey[:0], old.key, true); err != nil {
-				return err
-			}
-			key = m.mainKey
+		if m.mainKey, err = m.appendKey(m.mainKey[:0], old.keyField); err != nil {
+			return err
 		}
-		for m.in.before(key) {
+		for m.in.below(m.mainKey) {
 			if err := m.add(nil); err != nil {
 				return err
 			}
 		}
-		if m.in.ok && bytes.Equal(m.in.key, key) {
+		if m.in.ok && bytes.Equal(m.in.key, m.mainKey) {
 			err = m.add(&old)
 		} else {
 			err = m.old(old, n.cell(i))
@@ -179,11 +175,11 @@ func (m *merge) leaf(r ref, sep separator, upper []byte) error {
 }
 
 // mark notes that an old leaf begins behind what is in the packer.
-func (m *merge) mark(sep separator) error {
+func (m *merge) mark(sep keyField) error {
 	p := m.level(0)
 	if n := len(p.marks); n > 0 && p.marks[n-1].at == p.count() {
-		return m.freeKeyField(sep.key, sep.long) // nothing is left of the leaf before
+		return m.freeKeyField(sep) // nothing is left of the leaf before
 	}
-	p.marks = append(p.marks, mark{p.count(), separator{bytes.Clone(sep.key), sep.long}})
+	p.marks = append(p.marks, mark{p.count(), sep.clone()})
 	return nil
 }

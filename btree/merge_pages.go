@@ -2,12 +2,12 @@ package btree
 
 import "errors"
 
-// push gives a cell to the packer of a level, and makes a page when there is
-// enough for one and a half.
-func (m *merge) push(level int, cell []byte) error {
+// push gives a cell, whose key has lead before it, to the packer of a level, and
+// makes a page when there is enough for one and a half.
+func (m *merge) push(level int, lead, cell []byte) error {
 	p := m.level(level)
-	p.push(cell)
-	if p.used > m.capacity()*3/2 {
+	p.push(lead, cell)
+	if p.full(m.capacity()) {
 		return m.write(level, p.fit(m.capacity()))
 	}
 	return nil
@@ -16,8 +16,8 @@ func (m *merge) push(level int, cell []byte) error {
 // empty makes pages of all that the packer of a level has.
 func (m *merge) empty(level int) error {
 	p := m.level(level)
-	if p.used > m.capacity() {
-		if err := m.write(level, p.fit(p.used/2)); err != nil {
+	if used := p.packed(); used > m.capacity() {
+		if err := m.write(level, p.fit(used/2)); err != nil {
 			return err
 		}
 	}
@@ -28,7 +28,7 @@ func (m *merge) empty(level int) error {
 	}
 	p = m.level(level)
 	for _, mark := range p.marks { // of leaves of which nothing is left
-		if err := m.freeKeyField(mark.key, mark.long); err != nil {
+		if err := m.freeKeyField(mark.sep); err != nil {
 			return err
 		}
 	}
@@ -51,64 +51,53 @@ func (m *merge) write(level, cells int) error {
 	if err != nil {
 		return err
 	}
+	n.setPrefix(p.prefix(cells))
 	for i := range cells {
 		n.push(p.cell(i))
 	}
 	if level == 0 {
 		n.summarizeLeaf()
-		last := n.record(cells - 1)
-		if m.last, err = m.appendKey(m.last[:0], last.key, last.long); err != nil {
+		if m.last, err = m.appendKey(m.last[:0], n.field(cells-1)); err != nil {
 			n.release()
 			return err
 		}
 	} else {
-		n.clearSeparator(0)
 		n.summarizeInner()
 	}
-	e := entry{child: n.ref(), sum: n.summary(), key: sep.key, long: sep.long}
+	e := entry{n.ref(), n.summary(), sep}
 	n.release()
 	p.drop(cells)
 	m.cells = e.appendCell(m.cells[:0])
-	return m.push(level+1, m.cells)
+	return m.push(level+1, nil, m.cells)
 }
 
 // separatorOf returns the separator in front of the page that is made of a
 // packer's first cells, and frees those of marks amid them.
-func (m *merge) separatorOf(level, cells int) (separator, error) {
+func (m *merge) separatorOf(level, cells int) (keyField, error) {
 	p := m.level(level)
 	if level > 0 {
-		e := getEntry(p.cell(0))
+		e := getEntry(p.cell(0), nil)
 		m.sep = append(m.sep[:0], e.key...)
-		return separator{m.sep, e.long}, nil
+		return keyField{key: m.sep, long: e.long}, nil
 	}
 	for _, mark := range p.marks {
 		if mark.at > 0 && mark.at < cells {
-			if err := m.freeKeyField(mark.key, mark.long); err != nil {
-				return separator{}, err
+			if err := m.freeKeyField(mark.sep); err != nil {
+				return keyField{}, err
 			}
 		}
 	}
 	if len(p.marks) > 0 && p.marks[0].at == 0 {
-		return p.marks[0].separator, nil
+		return p.marks[0].sep, nil
 	}
-	first := getRecord(p.cell(0))
+	first := getRecord(p.cell(0), nil)
 	var err error
-	if m.firstKey, err = m.appendKey(m.firstKey[:0], first.key, first.long); err != nil {
-		return separator{}, err
+	if m.firstKey, err = m.appendKey(m.firstKey[:0], first.keyField); err != nil {
+		return keyField{}, err
 	}
-	var s separator
-	s.key, s.long, err = m.newKeyField(m.sep[:0], m.firstKey[:common(m.last, m.firstKey)+1])
-	m.sep = s.key
-	return s, err
-}
-
-// common returns how many bytes two keys have in common at their beginning.
-func common(a, b []byte) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
+	f, err := m.newKeyField(m.sep[:0], m.firstKey[:common(m.last, m.firstKey)+1])
+	m.sep = f.key
+	return f, err
 }
 
 var errTooHigh = errors.New("the tree has reached its greatest height")
@@ -127,9 +116,9 @@ func (m *merge) finish() error {
 		case above == 0:
 			return m.finishEmpty()
 		case above == 1 && m.levels[level+1].count() == 1:
-			e := getEntry(m.levels[level+1].cell(0))
+			e := getEntry(m.levels[level+1].cell(0), nil)
 			m.newRoot, m.newHeight = e.child, level+1
-			return m.freeKeyField(e.key, e.long)
+			return m.freeKeyField(e.keyField)
 		}
 	}
 	return errTooHigh

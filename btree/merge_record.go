@@ -2,18 +2,19 @@ package btree
 
 import "github.com/statelab/statelab"
 
-// old takes over a record of the tree of which the source has nothing.
+// old takes over a record of the tree of which the source has nothing, and
+// whose cell is given.
 func (m *merge) old(r record, cell []byte) error {
 	switch {
 	case statelab.Expired(r.dieAt(), m.watermark):
 		return m.freeRecord(r)
 	case !r.dead(m.watermark):
-		return m.push(0, cell)
+		return m.push(0, r.lead, cell)
 	}
 	m.body, _ = appendLive(m.body[:0], r.body, m.watermark)
 	r.body = m.body
 	m.cells = r.appendCell(m.cells[:0])
-	return m.push(0, m.cells)
+	return m.push(0, nil, m.cells)
 }
 
 // add takes over the source's record, and goes to the next one. old is what the
@@ -22,7 +23,7 @@ func (m *merge) add(old *record) error {
 	m.lost += countDead(m.in.record, m.watermark)
 	r := record{}
 	if old != nil {
-		r.key, r.long = old.key, old.long
+		r.keyField = old.keyField
 		if m.in.record.covers {
 			if err := m.freeBody(*old); err != nil {
 				return err
@@ -37,18 +38,18 @@ func (m *merge) add(old *record) error {
 	}
 	switch {
 	case some && r.key == nil:
-		if m.field, r.long, err = m.newKeyField(m.field[:0], m.in.key); err != nil {
+		if r.keyField, err = m.newKeyField(m.field[:0], m.in.key); err != nil {
 			return err
 		}
-		r.key = m.field
+		m.field = r.key
 	case !some:
-		if err := m.freeKeyField(r.key, r.long); err != nil {
+		if err := m.freeKeyField(r.keyField); err != nil {
 			return err
 		}
 	}
 	if some {
 		m.cells = r.appendCell(m.cells[:0])
-		if err := m.push(0, m.cells); err != nil {
+		if err := m.push(0, nil, m.cells); err != nil {
 			return err
 		}
 	}

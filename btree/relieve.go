@@ -163,7 +163,7 @@ func (t *tree) stretchEnd(from []byte) (until []byte, last bool, err error) {
 		if at+step < n.count() {
 			next := n.entry(at + step)
 			last = false
-			until, err = t.appendKey(until[:0], next.key, next.long)
+			until, err = t.appendKey(until[:0], next.keyField)
 		}
 		n.release()
 		if err != nil {

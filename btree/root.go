@@ -16,7 +16,7 @@ import (
 //	OFFSET SIZE FIELD
 //	0      4    CRC-32C of bytes 4 to 4095
 //	4      4    "tree"
-//	8      4    format version, 1
+//	8      4    format version, 2
 //	12     4    page size in bytes
 //	16     8    epoch of the commit
 //	24     12   reference to the root page: id, birth
@@ -31,7 +31,7 @@ import (
 // So the commit of epoch 6 that has its root in page 5, over leaves, and its one
 // map in page 4, with the watermark at 7 and no log, is
 //
-//	00  xx xx xx xx 74 72 65 65  01 00 00 00 00 10 00 00  |....tree........|
+//	00  xx xx xx xx 74 72 65 65  02 00 00 00 00 10 00 00  |....tree........|
 //	10  06 00 00 00 00 00 00 00  05 00 00 00 06 00 00 00  |................|
 //	20  00 00 00 00 02 00 00 00  07 00 00 00 00 00 00 00  |................|
 //	30  00 00 00 00 00 00 00 00  09 00 00 00 01 00 00 00  |................|
@@ -60,7 +60,7 @@ import (
 const (
 	rootSize    = 4096
 	rootMagic   = "tree"
-	rootVersion = 1
+	rootVersion = 2
 	rootMaps    = 64
 	maxMaps     = (rootSize - rootMaps) / refSize
 )

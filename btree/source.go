@@ -10,14 +10,13 @@ import (
 // order of their keys. Lent pages are not pinned, so that it can stand on one
 // while it is read on; they must not change meanwhile.
 type source struct {
-	cursor  cursor
-	until   []byte // the first key that is not yielded; nil is none
-	leaf    node
-	at      int
-	ok      bool // it stands on a record
-	record  record
-	key     []byte // of the record, whole
-	longKey []byte
+	cursor cursor
+	until  []byte // the first key that is not yielded; nil is none
+	leaf   node
+	at     int
+	ok     bool // it stands on a record
+	record record
+	key    []byte // of the record, whole
 }
 
 // open stands on the first record from from on.
@@ -51,19 +50,16 @@ func (s *source) settle() error {
 		s.leaf, s.at = leaf, 0
 	}
 	s.record = s.leaf.record(s.at)
-	s.key = s.record.key
-	if s.record.long {
-		var err error
-		if s.longKey, err = s.cursor.pager.appendKey(s.longKey[:0], s.record.key, true); err != nil {
-			return err
-		}
-		s.key = s.longKey
+	var err error
+	if s.key, err = s.cursor.pager.appendKey(s.key[:0], s.record.keyField); err != nil {
+		return err
 	}
 	s.ok = s.until == nil || bytes.Compare(s.key, s.until) < 0
 	return nil
 }
 
 // before says whether it stands on a record below key, where nil is the end.
-func (s *source) before(key []byte) bool {
-	return s.ok && (key == nil || bytes.Compare(s.key, key) < 0)
-}
+func (s *source) before(key []byte) bool { return s.ok && (key == nil || s.below(key)) }
+
+// below says whether it stands on a record below key, which may be an empty one.
+func (s *source) below(key []byte) bool { return s.ok && bytes.Compare(s.key, key) < 0 }

@@ -17,7 +17,7 @@ import (
 const Engine = "btree"
 
 const (
-	formatVersion = 1
+	formatVersion = 2
 	treeName      = "1.tree"
 	logName       = "LOG" // directory of the log
 

@@ -74,7 +74,7 @@ func (t *tree) dropRecord(leaf *node, at int) error {
 
 // freeRecord frees the overflow pages of a record.
 func (t *tree) freeRecord(r record) error {
-	if err := t.freeKeyField(r.key, r.long); err != nil {
+	if err := t.freeKeyField(r.keyField); err != nil {
 		return err
 	}
 	return t.freeBody(r)
@@ -99,16 +99,16 @@ func (t *tree) put(op statelab.Op, mark record) error {
 	r := record{covers: mark.covers, outlives: mark.outlives}
 	if exact {
 		old := leaf.record(at)
-		r.key, r.long = old.key, old.long
+		r.keyField = old.keyField
 		if op.Kind == statelab.OpAppend {
 			r.covers, r.outlives = old.covers, old.outlives
 		}
-	} else if r.key, r.long, err = t.newKeyField(t.bodies[:0], op.Key); err != nil {
+	} else if r.keyField, err = t.newKeyField(t.bodies[:0], op.Key); err != nil {
 		return err
 	}
 	// The cell is made apart from the page, and the field may be of the page.
-	t.cells = append(append(t.cells[:0], 0, 0, 0, 0), r.key...)
-	r.key = t.cells[leafCellHeader:]
+	t.cells = r.appendTo(append(t.cells[:0], 0, 0, 0, 0))
+	r.keyField = keyField{key: t.cells[leafCellHeader:], long: r.long}
 
 	if exact && op.Kind == statelab.OpAppend {
 		r.body, r.spilled, err = t.extend(leaf.record(at), len(r.key), op)
@@ -269,14 +269,14 @@ func (t *tree) copyLive(s stream) (stream, error) {
 // that is key's, else before it.
 func (t *tree) place(leaf *node, at int, exact bool, key []byte) error {
 	cell := t.cells
-	if exact && len(leaf.cell(at)) == len(cell) {
+	if exact && len(leaf.prefix())+len(leaf.cell(at)) == len(cell) {
 		leaf.overwriteRecord(at, cell)
 		return t.settleLeaf(leaf, false)
 	}
 	if exact {
 		leaf.removeRecord(at)
 	}
-	if leaf.room() < len(cell)+slotSize {
+	if !leaf.fits(cell) {
 		squeezed, err := t.squeeze(leaf)
 		if err == nil && squeezed {
 			at, _, err = t.search(leaf, 0, key)
@@ -285,7 +285,10 @@ func (t *tree) place(leaf *node, at int, exact bool, key []byte) error {
 			return err
 		}
 	}
-	if leaf.room() < len(cell)+slotSize {
+	if !leaf.fits(cell) {
+		leaf.tighten(cell, t.scratch)
+	}
+	if !leaf.fits(cell) {
 		return t.splitLeaf(leaf, at, cell)
 	}
 	leaf.insertRecord(at, cell, t.scratch)
@@ -317,13 +320,13 @@ func (t *tree) squeeze(leaf *node) (bool, error) {
 			}
 		}
 	}
-	leaf.start(leaf.ref(), kindLeaf, 0)
+	leaf.restart(t.scratch.prefix())
 	for i := range t.scratch.count() {
 		r := t.scratch.record(i)
 		switch {
 		case statelab.Expired(r.dieAt(), t.watermark):
 		case !r.dead(t.watermark):
-			leaf.push(t.scratch.cell(i))
+			leaf.pushFrom(t.scratch, i)
 		default:
 			t.liveBody, _ = appendLive(t.liveBody[:0], r.body, t.watermark)
 			r.body = t.liveBody

@@ -35,14 +35,14 @@ func (t *tally) look(s statelab.Store) {
 // An operator is what an eventDriver feeds with events.
 type operator interface {
 	handle(ev *event) error
-	// advance says that no event before watermark will come, and that
+	// advance says that no event will arrive before watermark any more, and that
 	// everything handled should be as durable as Sync makes it if sync is set.
 	advance(watermark int64, sync bool) error
 	// results returns the bytes that brought state and the output's checksum.
 	results() (logical int64, checksum uint64)
 }
 
-// An eventDriver runs an operator in event time: it feeds events in their order,
+// An eventDriver runs an operator in event time: it feeds events as they arrive,
 // advances the watermark at every tick, syncs at every checkpoint, and so
 // divides the run into equal intervals, each of which ends with its own Sync.
 //
@@ -128,13 +128,13 @@ func (d *eventDriver) runIntervals(ctx context.Context, n int) error {
 	return nil
 }
 
-// feedUntil handles all events before end.
+// feedUntil handles all events that arrive before end.
 func (d *eventDriver) feedUntil(end int64) error {
 	if !d.begun {
 		d.source.next(&d.ev)
 		d.begun = true
 	}
-	for d.ev.time < end {
+	for d.ev.arrival() < end {
 		if err := d.step(); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (d *eventDriver) arrive() {
 // the hot path, which must not allocate.
 func (d *eventDriver) step() error {
 	d.arrive()
-	for d.nextTick <= d.ev.time {
+	for d.nextTick <= d.ev.arrival() {
 		if err := d.operator.advance(d.nextTick, false); err != nil {
 			return err
 		}

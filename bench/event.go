@@ -11,12 +11,18 @@ type event struct {
 
 	of    uint64 // the number of the event that it follows up, if it does
 	since int64  // and that event's time
+
+	lag   int64 // how long after its time it arrives, in microseconds
+	other bool  // it is a left one that is filtered out
 }
+
+// arrival is when the event arrives, in event time.
+func (e *event) arrival() int64 { return e.time + e.lag }
 
 // logicalSize is what the event counts in logical bytes: key and value, once.
 func (e *event) logicalSize() int64 { return int64(len(e.key) + len(e.value)) }
 
-// A source shows an endless sequence of events in order of their times.
+// A source shows an endless sequence of events in the order in which they arrive.
 type source interface{ next(ev *event) }
 
 // A due is something a source will show later.
@@ -26,6 +32,7 @@ type due struct {
 	of   uint64 // the number of the event that it follows up
 
 	since int64 // that event's time
+	role  uint8 // what it is, where a source has several
 }
 
 func (d due) before(e due) bool {
@@ -40,8 +47,14 @@ type agenda struct {
 
 // add plans something for delay after the event of this number and time.
 func (a *agenda) add(of uint64, since, delay int64) {
-	a.dues = append(a.dues, due{time: since + delay, born: a.born, of: of, since: since})
+	a.plan(due{time: since + delay, of: of, since: since})
+}
+
+// plan plans d, and says when it was born.
+func (a *agenda) plan(d due) {
+	d.born = a.born
 	a.born++
+	a.dues = append(a.dues, d)
 	h := a.dues
 	for i := len(h) - 1; i > 0; {
 		parent := (i - 1) / 2

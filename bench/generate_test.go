@@ -46,6 +46,8 @@ func TestWorkloadsAreTheSameEverywhere(t *testing.T) {
 		{"repeats", hashEvents(newRepeatSource(1, j10), 10_000), 0x64c55b06a42ccf52},
 		{"behaviours", hashEvents(newBehaviourSource(1, hot), 10_000), 0x50df5fdd6ee29198},
 		{"churn", hashEvents(newChurnSource(1, defaultsOf(t, "churn")), 10_000), 0x57e7a21c596039cb},
+		{"streams with keys of a fixed set", hashEvents(newStreamSource(streamShape{}, 1, defaultsOf(t, "J5")), 10_000), 0x29cb71057f0af76c},
+		{"streams with what follows up", hashEvents(newStreamSource(streamShape{laws: logNormalByKnob}, 1, defaultsOf(t, "J8")), 10_000), 0x6169799634d1b002},
 		{"lookups", xxhash.Sum64(drawn), 0x3db2ac28d298b3af},
 	} {
 		if c.got != c.want {

@@ -100,7 +100,7 @@ func (s *memStore) Stats() statelab.Stats {
 	}
 }
 
-// memIterator moves forwards only, as the join does.
+// memIterator moves as joins do: forwards, and to the last record.
 type memIterator struct {
 	noopIterator
 	tree    *btree.BTreeG[memRecord]
@@ -133,6 +133,15 @@ func (it *memIterator) SeekGE(key []byte) bool {
 		it.current = memRecord{}
 	}
 	return found
+}
+
+func (it *memIterator) Last() bool {
+	var last memRecord
+	for ok := it.First(); ok; ok = it.Next() {
+		last = it.current
+	}
+	it.current = last
+	return last.key != nil
 }
 
 func (it *memIterator) Next() bool {

@@ -23,8 +23,8 @@ func span(k Knobs) (begin, end int64) {
 func play(src source, k Knobs, see func(ev *event)) (measured int64) {
 	begin, end := span(k)
 	var ev event
-	for src.next(&ev); ev.time < end; src.next(&ev) {
-		if ev.time >= begin {
+	for src.next(&ev); ev.arrival() < end; src.next(&ev) {
+		if ev.arrival() >= begin {
 			measured++
 		}
 		see(&ev)

@@ -28,7 +28,11 @@ func smallJob(t *testing.T, workload string) (Job, Workload) {
 		t.Fatal(err)
 	}
 	k := w.Defaults()
-	maps.Copy(k, smallKnobs[workload])
+	if small, ok := smallKnobs[workload]; ok {
+		maps.Copy(k, small)
+	} else {
+		smallStream(k)
+	}
 	return Job{
 		Backend: "mem", Workload: workload, Rep: 1, Seed: 7, Dir: t.TempDir(),
 		Settings: Settings{Durability: "checkpoint", Compression: "default", Maintenance: "inline", Knobs: k},
@@ -186,7 +190,7 @@ func TestARunEndsWithItsContext(t *testing.T) {
 // The harness must not show in heap, collector or latency figures: not in the
 // open loop either, and not when slots of the time line end.
 func TestTheHotPathDoesNotAllocate(t *testing.T) {
-	for _, w := range Workloads() {
+	for _, w := range slices.Concat(Workloads(), JoinWorkloads()) {
 		for _, rate := range []float64{0, 1e6} {
 			job, w := smallJob(t, w.Name)
 			job.Rate = rate

@@ -62,7 +62,8 @@ type Knobs map[string]float64
 // micros returns the knob of that name, which is in seconds, in microseconds.
 func (k Knobs) micros(name string) int64 { return int64(math.Round(k[name] * 1e6)) }
 
-// Workloads returns the catalogue, in the order in which a suite runs it.
+// Workloads returns those of the catalogue that a suite runs unasked, in this order;
+// NamedWorkloads has the others.
 func Workloads() []Workload {
 	return []Workload{{
 		Name: "J1s",
@@ -142,10 +143,15 @@ func timelineKnobs(live float64) []Knob {
 	}
 }
 
+// NamedWorkloads returns the workloads that run only where they are named.
+func NamedWorkloads() []Workload {
+	return slices.Concat(JoinWorkloads(), KeyValueWorkloads(), LogWorkloads())
+}
+
 // FindWorkload returns the workload of that name.
 func FindWorkload(name string) (Workload, error) {
 	var names []string
-	for _, w := range slices.Concat(Workloads(), KeyValueWorkloads(), LogWorkloads()) {
+	for _, w := range slices.Concat(Workloads(), NamedWorkloads()) {
 		if w.Name == name {
 			return w, nil
 		}

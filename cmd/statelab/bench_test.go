@@ -160,7 +160,7 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"bench -retry-disturbed -1":                  "statelab bench: -retry-disturbed must be at least 0",
 		"bench -resume":                              "statelab bench: -resume goes on with the suite in -o, which names none",
 		"bench -resume -o full":                      "statelab bench: -resume: full/results.jsonl.part: no such file",
-		"bench -workload J2":                         `statelab bench: unknown workload "J2"; one of J1s, J10, hot, reads, churn`,
+		"bench -workload J99":                        `statelab bench: unknown workload "J99"; one of J1s, J10, hot, reads, churn`,
 		"bench -workload J1s,":                       `statelab bench: -workload: empty name in "J1s,"`,
 		"bench -backends a,b,a":                      "statelab bench: -backends: a is named twice",
 		"bench -watch nosuch":                        `statelab bench: -watch: unknown instrument "nosuch"`,

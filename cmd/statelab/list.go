@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/statelab/statelab/bench"
@@ -35,7 +34,7 @@ func listing() string {
 		fmt.Fprintf(&b, "  %-9s %s\n", w.Name, w.Defaults())
 	}
 	b.WriteString("\nworkloads that run only where they are named\n")
-	for _, w := range slices.Concat(bench.KeyValueWorkloads(), bench.LogWorkloads()) {
+	for _, w := range bench.NamedWorkloads() {
 		fmt.Fprintf(&b, "  %-11s %s\n", w.Name, w.Defaults())
 	}
 	b.WriteString("\ninstruments, for bench -watch\n")

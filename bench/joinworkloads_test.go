@@ -1,0 +1,156 @@
+package bench
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/statelab/statelab"
+)
+
+// smallStream makes a workload of JoinWorkloads small: a few thousand events, a share of them
+// late, and checkpoints that no tick coincides with.
+func smallStream(k Knobs) {
+	scale := 3000 / (k["rate"] * k["checkpoint_s"] * (k["checkpoints"] + 2))
+	k["rate"] *= scale
+	if k["keys"] > 100 { // so that as many events as before share a key
+		k["keys"] = math.Round(k["keys"] * scale)
+	}
+	k["tick_s"] *= 7
+	k["checkpoint_s"] *= 0.99
+	if k["lateness_s"] > 0 {
+		k["late_share"] = 0.02
+	}
+}
+
+func TestJoinWorkloadsAgreeWithTheirOracles(t *testing.T) {
+	for _, w := range JoinWorkloads() {
+		job, w := smallJob(t, w.Name)
+		truth := w.truth(job.Seed, job.Knobs)
+		m, err := Execute(context.Background(), job, openMem)
+		if err != nil {
+			t.Fatalf("%s: %v", w.Name, err)
+		}
+		if err := m.judge(truth); err != nil {
+			t.Errorf("%s: %v", w.Name, err)
+		}
+		if n := m.Metrics["sample_count"].Value; truth.Events < 1000 || truth.LiveRecords < 10 || n < 20 {
+			t.Errorf("%s: %v samples, and the oracle says %+v, which proves little", w.Name, n, truth)
+		}
+	}
+}
+
+// A store that gets one bit of its values wrong must not get numbers.
+func TestJoinWorkloadsFindWrongStoresOut(t *testing.T) {
+	for _, w := range JoinWorkloads() {
+		job, w := smallJob(t, w.Name)
+		values := 0
+		spoilt := func(string, string, *statelab.Options) (statelab.Store, error) {
+			s := newMemStore()
+			s.spoil = func(value []byte) {
+				if len(value) < stampSize {
+					return // the mark of a timer
+				}
+				if values++; values > 100 {
+					value[len(value)-1] ^= 1
+				}
+			}
+			return s, nil
+		}
+		m, err := Execute(context.Background(), job, spoilt)
+		if err == nil {
+			err = m.judge(w.truth(job.Seed, job.Knobs))
+		}
+		if err == nil || !strings.Contains(err.Error(), "disagrees") {
+			t.Errorf("%s: %v", w.Name, err)
+		}
+	}
+}
+
+// shapeOf returns what the first n events of a workload's streams are.
+func shapeOf(t *testing.T, workload string, change Knobs, n int) (rights, others, disordered, late int, last int64) {
+	t.Helper()
+	rows := slices.Concat(sampleJoins(), intervalJoins(), nexmarkJoins())
+	row := rows[slices.IndexFunc(rows, func(r joinRow) bool { return r.name == workload })]
+	k := row.workload().Defaults()
+	for name, value := range change {
+		k[name] = value
+	}
+	src := newStreamSource(row.shape, 3, k)
+	var ev event
+	var arrived int64
+	var seqs [2]uint64
+	for range n {
+		src.next(&ev)
+		if ev.arrival() < arrived {
+			t.Fatalf("%s: an event that arrives at %d comes after one at %d", workload, ev.arrival(), arrived)
+		}
+		arrived = ev.arrival()
+		side := joinSide(&ev)
+		if ev.seq != seqs[side] {
+			t.Fatalf("%s: %v event %d comes as number %d", workload, side, ev.seq, seqs[side])
+		}
+		seqs[side]++
+		switch {
+		case ev.right:
+			rights++
+		case ev.other:
+			others++
+		}
+		switch {
+		case ev.lag > k.micros("lateness_s"):
+			late++
+		case ev.lag > 0:
+			disordered++
+		}
+	}
+	return rights, others, disordered, late, arrived
+}
+
+func TestStreamsAreAsTheirKnobsSay(t *testing.T) {
+	const n = 200_000
+	rights, _, disordered, late, last := shapeOf(t, "J4", Knobs{"disorder_share": 0.3, "late_share": 0.05, "left_share": 0.25}, n)
+	near(t, "right events", float64(rights)/n, 0.75, 0.02)
+	near(t, "late events", float64(late)/n, 0.05, 0.05)
+	near(t, "disordered events", float64(disordered)/n, 0.3*0.95, 0.02)
+	near(t, "events a second", n/(float64(last)/1e6), 300, 0.02)
+
+	rights, others, _, _, last8 := shapeOf(t, "J8", Knobs{"delay_median_s": 0.05}, n)
+	near(t, "auctions", float64(rights)/n, 0.06, 0.05)
+	near(t, "bids", float64(others)/n, 0.92, 0.01)
+	near(t, "events a second", n/(float64(last8)/1e6), 10_000, 0.05)
+
+	rights, _, _, _, last = shapeOf(t, "J7", Knobs{"disorder_share": 0}, n)
+	near(t, "what becomes of jobs", float64(rights)/n, 2./3, 0.1)
+	near(t, "events a second", n/(float64(last)/1e6), 300, 0.2)
+}
+
+// The laws are those of the sources that docs/WORKLOADS.md names.
+func TestDelayLawsHaveTheirQuantiles(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		law  *delayLaw
+		want map[int]float64 // seconds, by 256th
+	}{
+		{"installations", installDelay(), map[int]float64{128: 198, 192: 1.4 * 3600, 256: 12.9 * 3600}},
+		{"scheduling", scheduleDelay(), map[int]float64{128: 2.4}},
+		{"running", runDelay(), map[int]float64{128: 235, 256: 23603}},
+	} {
+		for i, want := range c.want {
+			near(t, c.what, float64(c.law[i])/1e6, want, 0.001)
+		}
+		if !slices.IsSorted(c.law[:]) {
+			t.Errorf("%s: the quantiles do not grow", c.what)
+		}
+	}
+	r, law := newRandom(1, 0), installDelay()
+	var delays []int64
+	for range 100_000 {
+		delays = append(delays, law.draw(r))
+	}
+	slices.Sort(delays)
+	near(t, "p90 of installations", float64(delays[90_000])/1e6, 4.2*3600, 0.03)
+	near(t, "p99 of installations", float64(delays[99_000])/1e6, 10.2*3600, 0.03)
+}

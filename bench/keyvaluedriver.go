@@ -8,13 +8,16 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// keyValue is the driver of the workloads of KeyValueWorkloads.
+// keyValue is the driver of the workloads of KeyValueWorkloads, and of reads: it loads records,
+// and goes through the operations that a source draws.
 type keyValue struct {
 	store   statelab.Store
 	arrive  arrivals
-	source  *keyValueSource
+	source  keyValueSource
 	records *storedRecords
-	nexts   int
+	initial uint64 // records that are loaded
+	loaded  bool
+	audits  bool // all that the store holds in the end is output
 	warm    int64
 	wanted  int64
 	batch   statelab.Batch
@@ -27,25 +30,35 @@ type keyValue struct {
 
 func (mix keyValueMix) newDriver(job Job, store statelab.Store, rec *recorder) (driver, error) {
 	k := job.Knobs
-	records := newStoredRecords(job.Seed, k)
-	return &keyValue{
+	records := mix.records(job.Seed, k)
+	d := &keyValue{
 		store:   &timedStore{Store: store, rec: rec, probe: func(r statelab.Range) bool { return r.Lower != nil }},
 		arrive:  newArrivals(job, rec),
-		source:  newKeyValueSource(mix, job.Seed, k),
+		source:  mix.source(job.Seed, k),
 		records: records,
-		nexts:   int(k["nexts"]),
-		warm:    int64(k["warm_ops"]),
-		wanted:  int64(k["ops"]),
+		audits:  !mix.readsOnly,
 		value:   make([]byte, records.size),
 		output:  newDigest(),
-	}, nil
+	}
+	d.warm, d.wanted = mix.operations(k)
+	if mix.load {
+		d.initial = uint64(k["records"])
+	}
+	return d, nil
 }
 
-// load loads the records, whose identifiers are in no order.
+// loadBatch is how many records are loaded in one batch.
+const loadBatch = 100
+
+// load loads the records, in the order of their numbers.
 func (d *keyValue) load(ctx context.Context) error {
-	for number := range d.source.records {
+	d.loaded = true
+	if d.initial == 0 {
+		return nil
+	}
+	for number := range d.initial {
 		d.add(number, number)
-		if d.batch.Len() < loadBatch && number < d.source.records-1 {
+		if d.batch.Len() < loadBatch && number < d.initial-1 {
 			continue
 		}
 		if err := d.apply(); err != nil {
@@ -60,7 +73,7 @@ func (d *keyValue) load(ctx context.Context) error {
 
 // add adds a Put of a record to the batch, with the value that has the stamp.
 func (d *keyValue) add(number, stamp uint64) {
-	d.key = idOf(d.records.space, number)
+	d.key = d.records.key(number)
 	d.records.payload.fill(d.value, stamp)
 	d.batch.Put(d.key[:], d.value, statelab.NoExpiry)
 }
@@ -72,8 +85,9 @@ func (d *keyValue) apply() error {
 	return err
 }
 
+// warmUp goes through some operations, and loads the records first if nobody has.
 func (d *keyValue) warmUp(ctx context.Context) error {
-	if d.source.mix.load {
+	if !d.loaded {
 		if err := d.load(ctx); err != nil {
 			return err
 		}
@@ -88,25 +102,36 @@ func (d *keyValue) measure(ctx context.Context) error {
 	return err
 }
 
+// operationsBetweenChecks is how many operations pass between two looks at the context.
+const operationsBetweenChecks = 4096
+
 func (d *keyValue) run(ctx context.Context, n int64) error {
 	for i := range n {
-		d.arrive.take()
-		if err := d.step(d.source.next()); err != nil {
+		if err := d.step(); err != nil {
 			return err
 		}
-		d.arrive.rec.handled()
-		d.done.events++
-		if i%lookUpsBetweenChecks == 0 && ctx.Err() != nil {
+		if i%operationsBetweenChecks == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 	return nil
 }
 
-func (d *keyValue) step(op keyValueOp) (err error) {
+// step is one operation.
+func (d *keyValue) step() error {
+	d.arrive.take()
+	if err := d.do(d.source.next()); err != nil {
+		return err
+	}
+	d.arrive.rec.handled()
+	d.done.events++
+	return nil
+}
+
+func (d *keyValue) do(op keyValueOp) (err error) {
 	switch op.kind {
 	case seekOp:
-		err = d.seek(op.number)
+		err = d.seek(op)
 	case readOp:
 		err = d.read(op.number)
 	case readUpdateOp:
@@ -128,7 +153,7 @@ func (d *keyValue) update(op keyValueOp) error {
 }
 
 func (d *keyValue) read(number uint64) error {
-	d.key = idOf(d.records.space, number)
+	d.key = d.records.key(number)
 	value, err := d.store.Get(d.buf[:0], d.key[:])
 	if err != nil && !errors.Is(err, statelab.ErrNotFound) {
 		return err
@@ -139,14 +164,14 @@ func (d *keyValue) read(number uint64) error {
 }
 
 // seek reads the record and those that follow.
-func (d *keyValue) seek(number uint64) error {
-	d.key = idOf(d.records.space, number)
+func (d *keyValue) seek(op keyValueOp) error {
+	d.key = d.records.key(op.number)
 	it, err := d.store.Iter(statelab.Range{Lower: d.key[:]})
 	if err != nil {
 		return err
 	}
 	ok := it.First()
-	for left := d.nexts; ok; left-- {
+	for left := op.nexts; ok; left-- {
 		d.output.bytes(it.Key())
 		d.output.bytes(it.Value())
 		ok = left > 0 && it.Next()
@@ -162,6 +187,9 @@ func (d *keyValue) tally() tally {
 
 // audit reads back what the store holds in the end.
 func (d *keyValue) audit(ctx context.Context, _ Metrics) error {
+	if !d.audits {
+		return nil
+	}
 	var all unordered
 	err := d.records.readAll(ctx, d.store, func(_ uint64, key, value []byte) { all.add(key, value) })
 	d.output.number(int64(all.sum()))

@@ -14,39 +14,49 @@ type keyValueOracle struct {
 	stamps  []uint64
 	order   []uint64 // the records' numbers in the order of their keys; only of seeks
 	place   []int    // of each record in it
-	nexts   int
 	output  *digest
 	key     id
 	value   []byte
 }
 
 func (mix keyValueMix) truth(seed uint64, k Knobs) Truth {
+	warm, measured := mix.operations(k)
+	loaded := uint64(k["records"])
+	most := loaded // records that there can be: what is inserted is numbered on
+	if mix.inserts > 0 {
+		for source, n := mix.source(seed, k), warm+measured; n > 0; n-- {
+			most = max(most, source.next().number+1)
+		}
+	}
 	o := &keyValueOracle{
-		records: newStoredRecords(seed, k), stamps: make([]uint64, int(k["records"])),
-		nexts: int(k["nexts"]), output: newDigest(), value: make([]byte, int(k["value_bytes"])),
+		records: mix.records(seed, k), stamps: make([]uint64, most),
+		output: newDigest(), value: make([]byte, int(k["value_bytes"])),
 	}
 	for number := range o.stamps {
 		o.stamps[number] = absent
-		if mix.load {
+		if mix.load && uint64(number) < loaded {
 			o.stamps[number] = uint64(number)
 		}
 	}
 	if mix.seeks {
 		o.sort()
 	}
-	source := newKeyValueSource(mix, seed, k)
-	for range int64(k["warm_ops"]) + int64(k["ops"]) {
+	source := mix.source(seed, k)
+	for range warm + measured {
 		o.see(source.next())
 	}
-	live := o.finish()
-	return Truth{Checksum: o.output.sum(), Events: int64(k["ops"]), LiveRecords: live, LiveBytes: live * o.records.bytes()}
+	live := int64(loaded)
+	if !mix.readsOnly {
+		live = o.finish()
+	}
+	return Truth{Checksum: o.output.sum(), Events: measured, LiveRecords: live, LiveBytes: live * o.records.bytes()}
 }
 
 func (o *keyValueOracle) sort() {
 	keys := make([]id, len(o.stamps))
 	o.order, o.place = make([]uint64, len(keys)), make([]int, len(keys))
 	for i := range keys {
-		keys[i], o.order[i] = idOf(o.records.space, uint64(i)), uint64(i)
+		keys[i], o.order[i] = o.records.key(uint64(i)), uint64(i)
 	}
 	slices.SortFunc(o.order, func(a, b uint64) int { return bytes.Compare(keys[a][:], keys[b][:]) })
 	for at, number := range o.order {
@@ -56,11 +66,16 @@ func (o *keyValueOracle) sort() {
 
 func (o *keyValueOracle) see(op keyValueOp) {
 	if op.kind == seekOp {
-		at := o.place[op.number]
-		for _, number := range o.order[at:min(at+1+o.nexts, len(o.order))] {
-			o.make(number)
-			o.output.bytes(o.key[:])
-			o.output.bytes(o.value)
+		left := op.nexts + 1
+		for _, number := range o.order[o.place[op.number]:] {
+			if left == 0 {
+				break
+			}
+			if o.make(number) { // or it is still to be inserted
+				o.output.bytes(o.key[:])
+				o.output.bytes(o.value)
+				left--
+			}
 		}
 		return
 	}
@@ -81,7 +96,7 @@ func (o *keyValueOracle) make(number uint64) bool {
 	if number >= uint64(len(o.stamps)) || o.stamps[number] == absent {
 		return false
 	}
-	o.key = idOf(o.records.space, number)
+	o.key = o.records.key(number)
 	o.records.payload.fill(o.value, o.stamps[number])
 	return true
 }

@@ -153,26 +153,3 @@ func churnTruth(seed uint64, k Knobs) Truth {
 	truth.Checksum = output.sum()
 	return truth
 }
-
-// readsTruth makes each value anew instead of keeping any.
-func readsTruth(seed uint64, k Knobs) Truth {
-	keys, values := newLookups(seed, k), newPayload(seed)
-	records, size := uint64(k["records"]), int64(k["value_bytes"])
-	output := newDigest()
-	value := make([]byte, size)
-	for range int64(k["warm_lookups"]) + int64(k["lookups"]) {
-		number := keys.next()
-		if number >= records {
-			output.bytes(nil)
-			continue
-		}
-		values.fill(value, number)
-		output.bytes(value)
-	}
-	return Truth{
-		Checksum:    output.sum(),
-		Events:      int64(k["lookups"]),
-		LiveRecords: int64(records),
-		LiveBytes:   int64(records) * (idSize + size),
-	}
-}

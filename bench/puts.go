@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"sync"
 
@@ -170,7 +171,8 @@ func (p *puts) audit(ctx context.Context, _ Metrics) error {
 type storedRecords struct {
 	space   uint64
 	payload *payload
-	size    int // of a value
+	size    int  // of a value
+	ordered bool // keys are in the order of numbers
 }
 
 func newStoredRecords(seed uint64, k Knobs) *storedRecords {
@@ -180,8 +182,17 @@ func newStoredRecords(seed uint64, k Knobs) *storedRecords {
 // bytes returns the length of a record, key and value.
 func (s *storedRecords) bytes() int64 { return idSize + int64(s.size) }
 
+// key returns the key of a record: without order, unless they are ordered.
+func (s *storedRecords) key(number uint64) (k id) {
+	if s.ordered {
+		binary.BigEndian.PutUint64(k[idSize-8:], number)
+		return k
+	}
+	return idOf(s.space, number)
+}
+
 func (s *storedRecords) fill(key *id, value []byte, number uint64) {
-	*key = idOf(s.space, number)
+	*key = s.key(number)
 	s.payload.fill(value, number)
 }
 

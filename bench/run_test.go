@@ -207,7 +207,7 @@ func TestTheHotPathDoesNotAllocate(t *testing.T) {
 			case *eventDriver:
 				d.arrivals.begin()
 				step = d.step
-			case *reads:
+			case *keyValue:
 				d.arrive.begin()
 				step = d.step
 			}
@@ -250,7 +250,7 @@ func BenchmarkHarness(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-			case *reads:
+			case *keyValue:
 				for b.Loop() {
 					if err := d.step(); err != nil {
 						b.Fatal(err)

@@ -117,8 +117,8 @@ func Workloads() []Workload {
 			{"warm_lookups", 200_000, 0, 1e10, true, "Gets before measuring begins"},
 			{"lookups", 600_000, 1, 1e10, true, "Gets measured"},
 		},
-		driver: newReadsDriver,
-		truth:  readsTruth,
+		driver: readsMix.newDriver,
+		truth:  readsMix.truth,
 	}, {
 		Name: "churn",
 		Doc: "A constant number of live records, each of which is new for window_s and then gone: what memory they take, and what the garbage collector " +

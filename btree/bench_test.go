@@ -2,6 +2,7 @@ package btree
 
 import (
 	"encoding/binary"
+	"io"
 	"testing"
 
 	"github.com/statelab/statelab"
@@ -91,4 +92,48 @@ func BenchmarkPut(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkLoad makes a store of records in the order of their keys, by Load and
+// by Apply, and counts the bytes of pages written for each byte of keys and elements.
+func BenchmarkLoad(b *testing.B) {
+	const records = 20_000
+	key, value := []byte(nil), make([]byte, 100)
+	ordered := func(i int) []byte { return binary.BigEndian.AppendUint64(key[:0], uint64(i)) }
+	report := func(b *testing.B, written int64) {
+		b.SetBytes(records * 108)
+		b.ReportMetric(float64(written)/(records*108), "written/byte")
+	}
+	b.Run("Load", func(b *testing.B) {
+		var fs countingFS
+		for b.Loop() {
+			fs = countingFS{FS: vfs.NewMem()}
+			i := -1
+			o := Options{Options: statelab.Options{FS: &fs, Memory: 1 << 20}}
+			mustDo(b, Load("/s", &o, 0, func() (statelab.Op, error) {
+				if i++; i == records {
+					return statelab.Op{}, io.EOF
+				}
+				return statelab.Op{Kind: statelab.OpPut, Key: ordered(i), Value: value, ExpireAt: statelab.NoExpiry}, nil
+			}))
+		}
+		report(b, fs.written)
+	})
+	b.Run("Apply", func(b *testing.B) {
+		var batch statelab.Batch
+		written := int64(0)
+		for b.Loop() {
+			s := mustOpen(b, vfs.NewMem(), Options{Options: statelab.Options{Memory: 1 << 20}})
+			for i := range records {
+				if batch.Put(ordered(i), value, statelab.NoExpiry); i%100 == 99 {
+					mustDo(b, s.Apply(&batch))
+					batch.Reset()
+				}
+			}
+			mustDo(b, s.Sync())
+			written = s.Stats().Written.Page
+			mustDo(b, s.Close())
+		}
+		report(b, written)
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/internal/storedir"
 )
 
@@ -30,7 +29,7 @@ func (s *Store) checkpoint(dir string) error {
 	}
 	defer s.tree.snaps.closeKept(c.snaps[0])
 	defer s.buffer.snaps.closeKept(c.snaps[1])
-	return storedir.Copy(s.options.FS, dir, s.identity(), s.meter, func() error { return s.writeCopy(dir, c) })
+	return storedir.Copy(s.options.FS, dir, identity(s.options), s.meter, func() error { return s.writeCopy(dir, c) })
 }
 
 // openCopy returns a copier of all there is now.
@@ -41,7 +40,7 @@ func (s *Store) openCopy() (*copier, error) {
 		return nil, statelab.ErrClosed
 	}
 	return &copier{
-		store: s, leaf: make(page, s.options.PageSize), buffered: s.buffer.position,
+		store: s, leaf: make(page, s.options.PageSize), field: []byte{}, buffered: s.buffer.position,
 		from:  &cursor{pager: s.tree.pager, pos: s.tree.position},
 		snaps: [2]*snapshot{s.tree.snaps.openKept(), s.buffer.snaps.openKept()},
 	}, nil
@@ -51,70 +50,37 @@ func (s *Store) openCopy() (*copier, error) {
 func (s *Store) writeCopy(dir string, to *copier) error {
 	o := s.options
 	o.Memory = int64(minMemoryPages * o.PageSize)
-	name := filepath.Join(dir, treeName)
-	if err := to.open(o, name, s.meter, meter.Checkpoint, meter.Checkpoint, true); err != nil {
-		return err
-	}
-	err := to.run()
-	if err == nil {
-		err = to.persist(0)
-	}
-	if cerr := to.close(); err == nil {
-		err = cerr
-	}
-	return err
+	return to.make(o, filepath.Join(dir, treeName), s.meter, to.run)
 }
 
-// A copier appends the records of a snapshot to a new tree.
+// A copier is a filler of the records of a snapshot.
 type copier struct {
-	tree     // the new one
+	filler
 	store    *Store
 	from     *cursor
 	buffered position     // of the write buffer
 	snaps    [2]*snapshot // of tree and buffer
-	leaf     page         // of the old one, being copied
+	leaf     page         // of the old tree, being copied
 	key      []byte
+	field    []byte
 	body     []byte
 }
 
-// run copies the tree, and merges the write buffer into the copy. If it fails
-// the whole file goes.
+// run merges the snapshot's tree and its write buffer into the copy. A snapshot
+// holds the buffer's pages, so that no lock is needed for them.
 func (c *copier) run() error {
-	c.plant(c.from.pos.watermark)
-	c.begin()
-	err := c.plantRoot()
-	for more := true; err == nil && more; {
-		if more, err = c.nextLeaf(); err == nil && more {
-			err = c.copyLeaf()
+	return c.fill(c.from.pos.watermark, func() error {
+		err := c.m.in.open(c.store.buffer.pager, c.buffered, nil, nil)
+		for more := true; err == nil && more; {
+			if more, err = c.nextLeaf(); err == nil && more {
+				err = c.copyLeaf()
+			}
 		}
-	}
-	if err != nil {
-		c.rollback()
+		for err == nil && c.m.in.ok {
+			err = c.m.add(nil)
+		}
 		return err
-	}
-	c.commit()
-	return c.mergeBuffered()
-}
-
-// mergeBuffered brings the write buffer's records to the copy. A snapshot holds
-// the buffer's pages, so that no lock is needed for them.
-func (c *copier) mergeBuffered() error {
-	if c.buffered.height == 0 {
-		return nil
-	}
-	m := merge{tree: &c.tree}
-	c.begin()
-	err := m.in.open(c.store.buffer.pager, c.buffered, nil, nil)
-	if err == nil {
-		err = m.run()
-	}
-	if err != nil {
-		c.rollback()
-		return err
-	}
-	m.plant()
-	c.commit()
-	return nil
+	})
 }
 
 // nextLeaf takes a copy of the snapshot's next leaf and says whether there was one.
@@ -141,7 +107,7 @@ func (c *copier) nextLeaf() (bool, error) {
 func (c *copier) copyLeaf() error {
 	for i := range c.leaf.count() {
 		r := c.leaf.record(i)
-		if statelab.Expired(r.dieAt(), c.watermark) {
+		if statelab.Expired(r.dieAt(), c.to.watermark) {
 			continue
 		}
 		if err := c.copyRecord(r); err != nil {
@@ -151,54 +117,63 @@ func (c *copier) copyLeaf() error {
 	return nil
 }
 
-// copyRecord appends the live elements of a record of the old tree.
+// copyRecord appends what the write buffer has before a record of the old tree, and
+// then the live elements of that, with what the buffer has behind them.
 func (c *copier) copyRecord(r record) error {
-	var err error
-	if r.spilled || r.long {
-		c.store.mu.RLock()
-		defer c.store.mu.RUnlock()
-	}
-	if c.key, err = c.from.pager.appendKey(c.key[:0], r.keyField); err != nil {
+	if err := c.readKey(r.keyField); err != nil {
 		return err
 	}
+	for c.m.in.below(c.key) {
+		if err := c.m.add(nil); err != nil {
+			return err
+		}
+	}
+	buffered := c.m.in.ok && bytes.Equal(c.m.in.key, c.key)
+	if buffered && c.m.in.record.covers {
+		return c.m.add(nil)
+	}
+	to := record{spilled: r.spilled}
+	var err error
 	if r.spilled {
 		c.body, err = c.copySpill(getSpill(r.body))
 	} else {
-		c.body, _ = appendLive(c.body[:0], r.body, c.watermark)
+		c.body, _ = appendLive(c.body[:0], r.body, c.to.watermark)
 	}
 	if err != nil {
 		return err
 	}
-	to := record{body: c.body, spilled: r.spilled}
-	if to.keyField, err = c.newKeyField(c.bodies[:0], c.key); err != nil {
+	if to.keyField, err = c.to.newKeyField(c.field[:0], c.key); err != nil {
 		return err
 	}
-	return c.add(c.key, to)
+	c.field, to.body = to.key, c.body
+	if buffered {
+		return c.m.add(&to)
+	}
+	return c.m.record(to)
+}
+
+// readKey reads the whole key of a field of the old tree.
+func (c *copier) readKey(f keyField) error {
+	if f.long {
+		c.store.mu.RLock()
+		defer c.store.mu.RUnlock()
+	}
+	var err error
+	c.key, err = c.from.pager.appendKey(c.key[:0], f)
+	return err
 }
 
 // copySpill copies the live part of a spilled body. What is left may be short,
 // but stays spilled until the record is next appended to.
 func (c *copier) copySpill(s spill) ([]byte, error) {
-	length, payload, dieAt, err := c.from.pager.measure(s.stream, c.watermark)
+	c.store.mu.RLock()
+	defer c.store.mu.RUnlock()
+	length, payload, dieAt, err := c.from.pager.measure(s.stream, c.to.watermark)
 	if err != nil {
 		return c.body, err
 	}
-	w := streamWriter{tree: &c.tree}
-	err = c.from.pager.eachLive(s.stream, c.watermark, w.write)
+	w := streamWriter{tree: &c.to}
+	err = c.from.pager.eachLive(s.stream, c.to.watermark, w.write)
 	to := spill{w.close(), payload, dieAt, 2 * length}
 	return appendSpill(c.body[:0], to), err
-}
-
-// add puts a record into a tree that has none of that key.
-func (t *tree) add(key []byte, r record) error {
-	t.cells = r.appendCell(t.cells[:0])
-	leaf, at, exact, err := t.openLeaf(key)
-	if err != nil {
-		return err
-	}
-	defer leaf.release()
-	if exact {
-		return t.corrupt(leaf.ref().id, fmt.Sprintf("B1: key %q is there twice", bytes.Clone(key)))
-	}
-	return t.place(&leaf, at, false, key)
 }

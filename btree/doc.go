@@ -59,6 +59,8 @@
 // A batch too large for the buffer, or any where there is none, is applied to
 // the main tree in the same way, after what is buffered.
 //
+// Load and Checkpoint make a new store, each page of it written once (load.go).
+//
 // # Life of a read
 //
 // A look-up goes to the buffer, and unless a record there covers to the main tree:

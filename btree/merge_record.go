@@ -13,8 +13,7 @@ func (m *merge) old(r record, cell []byte) error {
 	}
 	m.body, _ = appendLive(m.body[:0], r.body, m.watermark)
 	r.body = m.body
-	m.cells = r.appendCell(m.cells[:0])
-	return m.push(0, nil, m.cells)
+	return m.record(r)
 }
 
 // add takes over the source's record, and goes to the next one. old is what the
@@ -48,12 +47,17 @@ func (m *merge) add(old *record) error {
 		}
 	}
 	if some {
-		m.cells = r.appendCell(m.cells[:0])
-		if err := m.push(0, nil, m.cells); err != nil {
+		if err := m.record(r); err != nil {
 			return err
 		}
 	}
 	return m.in.next()
+}
+
+// record takes over a record that stands apart from pages.
+func (m *merge) record(r record) error {
+	m.cells = r.appendCell(m.cells[:0])
+	return m.push(0, nil, m.cells)
 }
 
 // join makes the body of r of what is alive of old, which may be nil, and of

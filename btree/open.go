@@ -120,12 +120,13 @@ func (s *Store) create() error {
 	if err := s.options.FS.SyncDir(s.dir.Path); err != nil {
 		return err
 	}
-	return s.dir.WriteIdentity(s.identity())
+	return s.dir.WriteIdentity(identity(s.options))
 }
 
-func (s *Store) identity() storedir.Identity {
+// identity returns what a paged store of these options says of itself.
+func identity(o Options) storedir.Identity {
 	return storedir.Identity{
-		Engine: Engine, Version: formatVersion, Prefix: s.options.Prefix.Name,
-		Settings: map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(s.options.PageSize)},
+		Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name,
+		Settings: map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(o.PageSize)},
 	}
 }

@@ -56,21 +56,33 @@ func (t *tree) adopt(parent *node, at int, kids []kid) (up []kid, done bool, err
 			return nil, true, nil
 		}
 	}
-	if err := t.writable(parent); err != nil {
+	small := false
+	if len(kids) == 0 || merge {
+		err = t.writable(parent)
+	} else {
+		err = t.editable(parent, innerCellHeader)
+	}
+	if err != nil {
 		return nil, false, err
 	}
-	small := false
+	if len(kids) > 0 {
+		t.saveCell(parent, parent.slot(at), innerCellHeader)
+		parent.setChild(at, kids[0].child, kids[0].sum)
+	}
 	switch len(kids) {
 	case 0:
 		err, small = t.removeChild(parent, at), true
 	case 1:
-		parent.setChild(at, kids[0].child, kids[0].sum)
 		if merge {
 			small, err = t.mergeChild(parent, at)
 		}
 	case 2:
-		parent.setChild(at, kids[0].child, kids[0].sum)
 		t.cells = kids[1].appendCell(t.cells[:0])
+		if !parent.hasGap(t.cells) {
+			if err = t.writable(parent); err != nil {
+				return nil, false, err
+			}
+		}
 		if !parent.fits(t.cells) {
 			parent.tighten(t.cells, t.scratch)
 		}

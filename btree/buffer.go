@@ -39,14 +39,16 @@ type buffer struct {
 // errBufferFull says that the pool lends no more. The change was undone.
 var errBufferFull = errors.New("the write buffer is full")
 
-// bufferImages is how many images a transaction of the buffer keeps. A batch
-// that changes more pages copies them, which costs about the same; each image is
-// memory that is of no use in between. With its scratch page they are bufferOwn.
 const (
-	bufferImages = 2
-	bufferOwn    = bufferImages + 1
-	bufferRest   = 64 // frames
+	bufferRest = 64 // frames
+
+	// undoShare is the part of the memory that the buffer's undo log may take: enough
+	// for the batches that come, as what does not fit takes a frame for each page.
+	undoShare = 32
 )
+
+// undoLimit is how many bytes the buffer's undo log takes.
+func undoLimit(memory int64, pageSize int) int { return max(2*pageSize, int(memory/undoShare)) }
 
 // open makes an empty buffer over a main tree that is open.
 func (b *buffer) open(main *tree) {
@@ -55,13 +57,14 @@ func (b *buffer) open(main *tree) {
 	b.snaps.epoch = 1
 }
 
-// enable lets the buffer take so many bytes of frames.
-func (b *buffer) enable(bytes int64) {
+// enable lets the buffer take so many bytes of frames, and for its undo log beside
+// them.
+func (b *buffer) enable(bytes int64, undo int) {
 	loan := b.pool.SetLoan(int(bytes / int64(b.pool.Charge())))
 	// The rest is for a batch, and for what snapshots hold.
 	b.limit = loan - max(loan/16, min(loan/8, bufferRest))
 	b.scratch = make(page, b.pageSize)
-	b.txn.images = make([]byte, bufferImages*b.pageSize)
+	b.txn.undo.setLimit(undo, 0)
 }
 
 // apply makes the operations of a batch take effect, all or none.

@@ -68,15 +68,16 @@ func (s *Store) open() error {
 func (s *Store) openTrees() error {
 	o, name := s.options, filepath.Join(s.dir.Path, treeName)
 	buffered := o.WriteBuffer > 0 && o.Memory >= int64(bufferedPages*o.PageSize)
+	undo := undoLimit(o.Memory, o.PageSize)
 	if buffered {
-		o.Memory -= int64(bufferOwn * o.PageSize)
+		o.Memory -= int64(undo + o.PageSize) // with its scratch page
 	}
 	if err := s.tree.open(o, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
 		return err
 	}
 	s.buffer.open(&s.tree)
 	if buffered {
-		s.buffer.enable(o.WriteBuffer)
+		s.buffer.enable(o.WriteBuffer, undo)
 	}
 	return nil
 }

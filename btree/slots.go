@@ -151,13 +151,21 @@ func (p page) fits(cell page) bool {
 	return p.usedWith(shared)+len(cell)-shared+slotSize <= len(p)-slottedHeader
 }
 
+// slotsEnd is where the slots end and the gap in front of the lowest cell begins.
+func (p page) slotsEnd() int { return slottedHeader + slotSize*p.count() }
+
+// hasGap says whether a cell can be inserted without any other's being moved: it has all
+// of the prefix, and there is room for it in one piece.
+func (p page) hasGap(cell page) bool {
+	shared := p.shared(getField(cell, p.cellHeader(), nil).truncatable())
+	return shared == p.prefixSize() && p.low()-p.slotsEnd() >= len(cell)-shared+slotSize
+}
+
 // insert makes a cell the i-th. The caller has seen to it that it fits.
 // The scratch page serves to move the cells when that takes it.
 func (p page) insert(i int, cell, scratch page) {
-	shared := p.shared(getField(cell, p.cellHeader(), nil).truncatable())
-	size := len(cell) - shared + slotSize
-	if shared < p.prefixSize() || p.low()-slottedHeader-slotSize*p.count() < size {
-		p.repack(shared, scratch)
+	if !p.hasGap(cell) {
+		p.repack(p.shared(getField(cell, p.cellHeader(), nil).truncatable()), scratch)
 	}
 	p.write(i, nil, cell)
 }

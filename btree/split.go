@@ -102,12 +102,15 @@ func (d *division) fill(p page, from, to int) {
 	}
 }
 
-// split divides the cells of a writable page, and the given one as the i-th
+// split divides the cells of an editable page, and the given one as the i-th
 // among them, between the page and a new one on its right. Bytes are halved,
 // unless the tree grows at its right end: then the left page stays full, as it
 // will never be touched again if keys come in order. It leaves the key of right's first cell
 // in t.sep.
 func (t *tree) split(n *node, i int, cell []byte, atEnd bool) (right node, long bool, err error) {
+	if err = t.writable(n); err != nil {
+		return node{}, false, err
+	}
 	if right, err = t.newPage(n.kind(), n.level()); err != nil {
 		return node{}, false, err
 	}

@@ -60,7 +60,7 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 	t.logger, t.failed = o.Logger, new(latch.Latch)
 	size := o.PageSize
 	images := imageCount(int(o.Memory / int64(size)))
-	t.txn.images = make([]byte, images*size)
+	t.txn.undo.setLimit(images*size, images)
 	t.scratch = make(page, size)
 	t.pager = &pager{file: m.File(file, pages), roots: m.File(file, roots), name: name, pageSize: size, space: newSpace(size)}
 	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size), func(n int) pool.Policy { return pool.NewClock(n) })
@@ -91,7 +91,7 @@ func tellOf(told func(statelab.BlockAccess), bytes int) func(uint32, uint8, stat
 }
 
 // ownMemory returns the bytes that a tree takes beside its pages.
-func (t *tree) ownMemory() int64 { return int64(len(t.txn.images) + len(t.scratch)) }
+func (t *tree) ownMemory() int64 { return int64(t.txn.undo.limit + len(t.scratch)) }
 
 // close gives up what open took; of a tree that was not opened that is nothing.
 func (t *tree) close() error {

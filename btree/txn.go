@@ -3,10 +3,10 @@ package btree
 import "github.com/statelab/statelab/internal/pool"
 
 // A txn is one change of the tree, which takes effect whole or not at all (K10),
-// whatever read or write fails in between. Pages that may be changed where they
-// are (those born after the newest snapshot) have their image kept while there
-// is room for images, and are copied to new pages like the others after that.
-// So to undo it is to put the images back, to free the pages born in it and to
+// whatever read or write fails in between. Of pages that may be changed where they
+// are (those born after the newest snapshot) what changes is saved (undo.go) while there
+// is room for that, and they are copied to new pages like the others after that.
+// So to undo it is to put back what was saved, to free the pages born in it and to
 // forget what was freed.
 type txn struct {
 	no     uint64 // of this transaction; 0 when none is open
@@ -15,16 +15,13 @@ type txn struct {
 	frozen uint64   // epoch of the newest snapshot: pages born by then are copied
 	before position // of the tree, to go back to
 	dead   [2]int64 // counts of the tree, likewise
-	kept   []kept
-	images []byte // of kept pages
+	undo   undo
 	born   []uint32
 	freed  []ref
 }
 
-// kept is a page whose image is kept. It stays pinned until the end.
-type kept struct{ h pool.Page }
-
-// Images that are kept, at most; a pool of few frames has fewer.
+// Pages of the main tree whose bytes are saved, at most; a pool of few frames has
+// fewer, since they stay pinned.
 const (
 	minImages = 2
 	maxImages = 16
@@ -37,8 +34,9 @@ func imageCount(frames int) int { return max(minImages, min(maxImages, frames/64
 
 // Stamps on pages in the pool, by which the writer knows what it has done to
 // them in this transaction.
-func (x *txn) keptStamp() uint64 { return x.no * 2 }
-func (x *txn) bornStamp() uint64 { return x.no*2 + 1 }
+func (x *txn) savedStamp() uint64  { return x.no * 3 }
+func (x *txn) editedStamp() uint64 { return x.no*3 + 1 }
+func (x *txn) bornStamp() uint64   { return x.no*3 + 2 }
 
 // beginBeside opens a transaction that changes no page that is there, so that
 // readers need not wait for it but for its commit.
@@ -60,9 +58,7 @@ func (t *tree) begin() {
 // commit ends the transaction: what it freed is free, or held for snapshots.
 func (t *tree) commit() {
 	x := &t.txn
-	for _, k := range x.kept {
-		k.h.Unpin()
-	}
+	x.undo.forget()
 	for _, r := range x.freed {
 		t.discard(r)
 	}
@@ -72,10 +68,8 @@ func (t *tree) commit() {
 // rollback undoes the transaction.
 func (t *tree) rollback() {
 	x := &t.txn
-	for i, k := range x.kept {
-		copy(k.h.Bytes(), x.images[i*t.pageSize:(i+1)*t.pageSize])
-		k.h.Unpin()
-	}
+	x.undo.restore()
+	x.undo.forget()
 	for _, id := range x.born {
 		t.unuse(id)
 		t.releasePage(ref{id: id})
@@ -85,7 +79,7 @@ func (t *tree) rollback() {
 }
 
 func (x *txn) end() {
-	x.no, x.kept, x.born, x.freed = 0, x.kept[:0], x.born[:0], x.freed[:0]
+	x.no, x.born, x.freed = 0, x.born[:0], x.freed[:0]
 	if cap(x.born)+cap(x.freed) > keepList {
 		x.born, x.freed = nil, nil
 	}
@@ -192,31 +186,4 @@ func (t *tree) markDirty(n *node) error {
 		return nil
 	}
 	return t.failed.Set(t.pool.MarkDirty(n.Page))
-}
-
-// writable makes n a page that may be changed in this transaction: the same,
-// or a copy of it under another reference, which its parent must then be told.
-func (t *tree) writable(n *node) error {
-	x := &t.txn
-	if s := n.Stamp(); s == x.keptStamp() || s == x.bornStamp() {
-		return t.markDirty(n)
-	}
-	if n.birth() > x.frozen && len(x.kept) < len(x.images)/t.pageSize {
-		if err := t.markDirty(n); err != nil {
-			return err
-		}
-		copy(x.images[len(x.kept)*t.pageSize:], n.page)
-		n.SetStamp(x.keptStamp())
-		x.kept = append(x.kept, kept{n.Page.Pin()})
-		return nil
-	}
-	c, err := t.copyPage(n.page)
-	if err != nil {
-		return err
-	}
-	old := n.ref()
-	n.release()
-	t.free(old)
-	*n = c
-	return nil
 }

@@ -53,10 +53,13 @@ func (t *tree) remove(key []byte) error {
 		return err
 	}
 	defer leaf.release()
-	if err := t.writable(&leaf); err != nil {
+	if err := t.editable(&leaf, len(leaf.cell(at))); err != nil {
 		return err
 	}
-	if err := t.dropRecord(&leaf, at); err != nil {
+	if err := t.freeRecord(leaf.record(at)); err != nil {
+		return err
+	}
+	if err := t.takeOut(&leaf, at); err != nil {
 		return err
 	}
 	return t.settleLeaf(&leaf, true)
@@ -127,15 +130,19 @@ func (t *tree) put(op statelab.Op, mark record) error {
 	return t.place(&leaf, at, exact, op.Key)
 }
 
-// openLeaf finds key and makes its leaf writable. A leaf that had to be copied
+// openLeaf finds key and makes its leaf editable, with room for saving the cell that
+// key has. A leaf that had to be copied
 // is rid of its dead elements on the occasion.
 func (t *tree) openLeaf(key []byte) (leaf node, at int, exact bool, err error) {
 	leaf, at, exact, err = t.find(t.position, key, &t.path)
 	if err != nil {
 		return leaf, 0, false, err
 	}
-	old := leaf.ref()
-	if err = t.writable(&leaf); err != nil {
+	old, cells := leaf.ref(), 0
+	if exact {
+		cells = len(leaf.cell(at))
+	}
+	if err = t.editable(&leaf, cells); err != nil {
 		leaf.release()
 		return node{}, 0, false, err
 	}
@@ -270,11 +277,14 @@ func (t *tree) copyLive(s stream) (stream, error) {
 func (t *tree) place(leaf *node, at int, exact bool, key []byte) error {
 	cell := t.cells
 	if exact && len(leaf.prefix())+len(leaf.cell(at)) == len(cell) {
+		t.saveCell(leaf, leaf.slot(at), len(leaf.cell(at)))
 		leaf.overwriteRecord(at, cell)
 		return t.settleLeaf(leaf, false)
 	}
 	if exact {
-		leaf.removeRecord(at)
+		if err := t.takeOut(leaf, at); err != nil {
+			return err
+		}
 	}
 	if !leaf.fits(cell) {
 		squeezed, err := t.squeeze(leaf)
@@ -282,6 +292,11 @@ func (t *tree) place(leaf *node, at int, exact bool, key []byte) error {
 			at, _, err = t.search(leaf, 0, key)
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if !leaf.hasGap(cell) {
+		if err := t.writable(leaf); err != nil {
 			return err
 		}
 	}
@@ -295,7 +310,22 @@ func (t *tree) place(leaf *node, at int, exact bool, key []byte) error {
 	return t.settleLeaf(leaf, false)
 }
 
-// squeeze rids a writable leaf of elements that are dead, but for those in
+// takeOut takes record at out of an editable leaf. Where its cell was becomes free
+// space if it was the lowest, and all the page if it was the last.
+func (t *tree) takeOut(leaf *node, at int) error {
+	if leaf.count() == 1 {
+		if err := t.writable(leaf); err != nil {
+			return err
+		}
+	}
+	if cell := leaf.slot(at); cell == leaf.low() {
+		t.saveCell(leaf, cell, len(leaf.cell(at)))
+	}
+	leaf.removeRecord(at)
+	return nil
+}
+
+// squeeze rids an editable leaf of elements that are dead, but for those in
 // spilled bodies that have live ones too, and says whether there were any.
 func (t *tree) squeeze(leaf *node) (bool, error) {
 	some := false
@@ -307,6 +337,9 @@ func (t *tree) squeeze(leaf *node) (bool, error) {
 	}
 	if !some {
 		return false, nil
+	}
+	if err := t.writable(leaf); err != nil {
+		return false, err
 	}
 	copy(t.scratch, leaf.page)
 	for i := range t.scratch.count() {

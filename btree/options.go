@@ -3,7 +3,6 @@ package btree
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/spec"
@@ -67,6 +66,8 @@ const (
 	MaxPageSize     = 64 << 10 // offsets in a page have 16 bits
 	MinLogLimit     = 64 << 10
 
+	maxAutoSize = 1 << 40 // of LogLimit and WriteBuffer
+
 	// minMemoryPages is how many pages Options.Memory must hold: a pool that the
 	// writer cannot exhaust, and its scratch space.
 	minMemoryPages = 16
@@ -83,33 +84,11 @@ func Params() []spec.Param[Options] {
 		spec.Size("page_size", "Size of a page, a power of two, fixed when the store is made.",
 			spec.FormatSize(DefaultPageSize), MinPageSize, MaxPageSize,
 			func(o *Options) *int { return &o.PageSize }),
-		autoSize("log_limit", "Length of the log at which the tree is committed and the log begun anew; auto is as much as memory.",
-			[]string{"auto"}, MinLogLimit, func(o *Options) *int64 { return &o.LogLimit }),
-		autoSize("write_buffer", "How much of the memory may hold changes that have yet to be merged into leaves, many into each; auto is three quarters.",
-			[]string{"auto", "off"}, MinPageSize, func(o *Options) *int64 { return &o.WriteBuffer }),
+		spec.AutoSize("log_limit", "Length of the log at which the tree is committed and the log begun anew; auto is as much as memory.",
+			[]string{"auto"}, MinLogLimit, maxAutoSize, func(o *Options) *int64 { return &o.LogLimit }),
+		spec.AutoSize("write_buffer", "How much of the memory may hold changes that have yet to be merged into leaves, many into each; auto is three quarters.",
+			[]string{"auto", "off"}, MinPageSize, maxAutoSize, func(o *Options) *int64 { return &o.WriteBuffer }),
 	}
-}
-
-// autoSize is a parameter that takes a size, or one of words: the first stands
-// for 0 and the second for -1.
-func autoSize(name, doc string, words []string, least int64, field func(*Options) *int64) spec.Param[Options] {
-	const most = 1 << 40
-	set := func(o *Options, value string) error {
-		for i, w := range words {
-			if value == w {
-				*field(o) = int64(-i)
-				return nil
-			}
-		}
-		n, err := spec.ParseSize(value)
-		if err == nil && (n < least || n > most) {
-			err = errors.New("out of range")
-		}
-		*field(o) = n
-		return err
-	}
-	allowed := fmt.Sprintf("%s, %s to %s", strings.Join(words, ", "), spec.FormatSize(least), spec.FormatSize(most))
-	return spec.Param[Options]{Name: name, Doc: doc, Default: words[0], Values: []string{allowed}, Set: set}
 }
 
 // resolve returns a copy of o, which may be nil, with zeros replaced by

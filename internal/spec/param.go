@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -62,6 +63,24 @@ func Size[O any, I ~int | ~int64](name, doc, def string, least, most I, field fu
 	}
 	allowed := fmt.Sprintf("%s to %s", FormatSize(int64(least)), FormatSize(int64(most)))
 	return Param[O]{Name: name, Doc: doc, Default: def, Values: []string{allowed}, Set: set}
+}
+
+// AutoSize is a parameter that takes a size of least to most, or one of words, the
+// default first: that sets the field to 0, and the second to -1.
+func AutoSize[O any, I ~int | ~int64](name, doc string, words []string, least, most I, field func(*O) *I) Param[O] {
+	p := Size(name, doc, words[0], least, most, field)
+	p.Values = []string{strings.Join(words, ", ") + ", " + p.Values[0]}
+	size := p.Set
+	p.Set = func(o *O, value string) error {
+		for i, w := range words {
+			if value == w {
+				*field(o) = I(-i)
+				return nil
+			}
+		}
+		return size(o, value)
+	}
+	return p
 }
 
 // Duration is a parameter that takes a span of time of least to most, such as

@@ -47,6 +47,7 @@ type options struct {
 	fan   int
 	on    bool
 	block int64
+	limit int
 	every time.Duration
 }
 
@@ -55,25 +56,26 @@ var table = []Param[options]{
 	Int("fan", "Fan-out.", "8", 2, 64, func(o *options) *int { return &o.fan }),
 	Bool("on", "On or off.", "false", func(o *options) *bool { return &o.on }),
 	Size("block", "Block size.", "4KiB", 1024, 1<<20, func(o *options) *int64 { return &o.block }),
+	AutoSize("limit", "Limit.", []string{"auto", "off"}, 16, 1<<20, func(o *options) *int { return &o.limit }),
 	Duration("every", "Period.", "1s", time.Millisecond, time.Minute, func(o *options) *time.Duration { return &o.every }),
 }
 
 func TestApplySetsEveryShape(t *testing.T) {
 	var o options
-	_, params, err := Parse("x?kind=b&fan=16&on=true&block=64KiB&every=250ms")
+	_, params, err := Parse("x?kind=b&fan=16&on=true&block=64KiB&limit=off&every=250ms")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := Apply(&o, params, table); err != nil {
 		t.Fatal(err)
 	}
-	if want := (options{1, 16, true, 64 << 10, 250 * time.Millisecond}); o != want {
+	if want := (options{1, 16, true, 64 << 10, -1, 250 * time.Millisecond}); o != want {
 		t.Fatalf("got %+v, want %+v", o, want)
 	}
 }
 
 func TestApplyNamesEveryFaultWithWhatIsAllowed(t *testing.T) {
-	_, params, err := Parse("x?kind=c&fan=65&on=yes&block=1&every=2h&none=1")
+	_, params, err := Parse("x?kind=c&fan=65&on=yes&block=1&limit=4&every=2h&none=1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,8 +88,9 @@ func TestApplyNamesEveryFaultWithWhatIsAllowed(t *testing.T) {
 		"fan=65: out of range; allowed: 2 to 64",
 		"on=yes: neither true nor false; allowed: true, false",
 		"block=1: out of range; allowed: 1KiB to 1MiB",
+		"limit=4: out of range; allowed: auto, off, 16B to 1MiB",
 		"every=2h: out of range; allowed: 1ms to 1m0s",
-		"unknown parameter none; allowed: kind, fan, on, block, every",
+		"unknown parameter none; allowed: kind, fan, on, block, limit, every",
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("the error lacks %q:\n%v", part, err)

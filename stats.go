@@ -32,6 +32,7 @@ type Stats struct {
 	Filter      FilterStats
 
 	Levels []LevelStats // of files merged into one another, newest level first
+	Blobs  BlobStats    // of files that large values are kept in, apart from their keys
 
 	// Gauges, in bytes unless said otherwise.
 	Memory  int64 // held in caches, buffers and memory-resident state
@@ -69,6 +70,16 @@ type LevelStats struct {
 	DeadBytes int64 // of the files, about, in what has expired
 	Written   int64 // bytes of files that were written into the level
 	Moved     int64 // bytes of files that came into it as they were
+}
+
+// BlobStats is what there is in files of large values, which merges of sorted files
+// do not rewrite. What was written to them is in Written too, by purpose.
+type BlobStats struct {
+	Files     int
+	Values    int64 // that sorted files refer to
+	Bytes     int64 // of the files
+	DeadBytes int64 // of the files, at least, in what has expired or is referred to no more
+	Written   int64 // bytes of the files that were finished since opening
 }
 
 // CacheStats counts look-ups of one kind of block or page in memory.

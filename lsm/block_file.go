@@ -55,6 +55,17 @@ func (bf *blockFile) path() string { return filepath.Join(bf.env.files.dir, bf.n
 // title names the file in an error.
 func (bf *blockFile) title() string { return fmt.Sprintf("%s %06d", fileTitles[bf.kind], bf.number) }
 
+// closeUnsynced closes the handle that the file was written through, and says whether
+// that failed.
+func (bf *blockFile) closeUnsynced() error {
+	if bf.unsynced == nil {
+		return nil
+	}
+	err := bf.unsynced.Close()
+	bf.unsynced = nil
+	return err
+}
+
 // blockRef holds a block for its reader: pinned in the cache, or in memory of
 // its own that is used again. The zero value holds none.
 type blockRef struct {

@@ -44,9 +44,12 @@ func (s *Store) check() error {
 		return fmt.Errorf("L4: the version's watermark %d is beyond the store's %d", v.watermark, snap.watermark)
 	}
 	for _, r := range v.runs {
-		if err := r.check(); err != nil {
+		if err := r.check(v.watermark); err != nil {
 			return err
 		}
+	}
+	if err := v.checkBlobs(); err != nil {
+		return err
 	}
 	if s.failed.Err() != nil {
 		return nil // what the files lead to is for the next opening to find out
@@ -93,16 +96,16 @@ func (s *Store) checkFiles(v *version) error {
 			return fmt.Errorf("L6: nothing holds the file %s", name)
 		}
 	}
-	for t := range v.tables {
-		if name := tableName(t.number); !there[name] {
-			return &statelab.CorruptError{File: t.path(), Offset: -1, Reason: "missing"}
+	for f := range v.files {
+		if !there[f.name()] {
+			return &statelab.CorruptError{File: f.path(), Offset: -1, Reason: "missing"}
 		}
 	}
 	return nil
 }
 
 // check verifies L2 of a run, and its tables.
-func (r *run) check() error {
+func (r *run) check(watermark int64) error {
 	if len(r.tables) == 0 {
 		return fmt.Errorf("L2: run %d is empty", r.id)
 	}
@@ -110,7 +113,7 @@ func (r *run) check() error {
 		if i > 0 && bytes.Compare(r.tables[i-1].last, t.first) >= 0 {
 			return fmt.Errorf("L2: tables %06d and %06d of run %d overlap", r.tables[i-1].number, t.number, r.id)
 		}
-		if err := t.check(); err != nil {
+		if err := t.check(watermark); err != nil {
 			return err
 		}
 	}
@@ -126,16 +129,20 @@ type tableCheck struct {
 	prefixFilter blockRef
 	found        tableMeta
 	expiries     expirySample
+	watermark    int64 // of the version
+	value        blockRef
 }
 
-// check verifies L2 and L3 of a table.
-func (t *table) check() error {
+// check verifies L2, L3 and L8 of a table in a version of that watermark.
+func (t *table) check(watermark int64) error {
 	c := tableCheck{table: t, listed: t.blockStarts != nil, found: tableMeta{minExpiry: statelab.NoExpiry, maxExpiry: math.MinInt64}}
 	c.expiries.reset()
+	c.watermark = watermark
 	defer func() {
 		c.cursor.close()
 		c.keyFilter.release()
 		c.prefixFilter.release()
+		c.value.release()
 	}()
 	f, err := t.handles(fromFile)
 	if err != nil {
@@ -187,12 +194,16 @@ func (c *tableCheck) add(key, record []byte) error {
 			return c.corrupt(at, fmt.Sprintf("L3: the extents do not lead to key %.32x", key))
 		}
 	}
-	r := readRecord(record)
+	r := readRecord(record, c.blobs)
 	m := &c.found
 	elements, size := int64(0), int64(0)
 	for e, ok := r.next(); ok; e, ok = r.next() {
 		elements++
-		size += int64(len(e.data))
+		size += e.size()
+		m.rawBytes += int64(len(e.data))
+		if err := c.addReference(e); err != nil {
+			return err
+		}
 		m.minExpiry, m.maxExpiry = min(m.minExpiry, e.expireAt), max(m.maxExpiry, e.expireAt)
 		c.expiries.add(e)
 	}
@@ -211,7 +222,7 @@ func (c *tableCheck) add(key, record []byte) error {
 		}
 	}
 	m.elements += elements
-	m.rawBytes += int64(len(key)) + size
+	m.rawBytes += int64(len(key))
 	m.maxRecord = max(m.maxRecord, size)
 	return nil
 }

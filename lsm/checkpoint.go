@@ -10,7 +10,7 @@ import (
 )
 
 // Checkpoint implements statelab.Store. Tables never change, so they are
-// shared by links; what is in memory is written to tables of the copy alone, so that
+// shared by links, as are blob files; what is in memory is written to tables of the copy alone, so that
 // the store itself is as it was, on disk and in what a crash would leave.
 func (s *Store) Checkpoint(dir string) error {
 	if err := s.enter(); err != nil {
@@ -35,14 +35,16 @@ func (s *Store) fillCheckpoint(snap snapshot, dir string) error {
 	if err != nil {
 		return err
 	}
-	for t := range snap.view.version.tables {
-		if err := s.shareTable(t, dir); err != nil {
+	v := version{runs: snap.view.version.runs, watermark: snap.watermark}
+	v.blobs = heldBlobs(v.runs, v.watermark)
+	for f := range v.files {
+		if err := s.shareFile(f, dir); err != nil {
 			return err
 		}
 	}
-	v := version{runs: snap.view.version.runs, watermark: snap.watermark}
-	if len(memory) > 0 {
-		v.runs = append([]*run{newRun(s.newFileNumber(), 0, memory)}, v.runs...)
+	if len(memory.tables) > 0 {
+		v.runs = append([]*run{newRun(s.newFileNumber(), 0, memory.tables)}, v.runs...)
+		v.blobs = heldBlobs(v.runs, v.watermark)
 	}
 	number := s.newFileNumber()
 	st := s.stateOf(&v, 0)
@@ -54,7 +56,7 @@ func (s *Store) fillCheckpoint(snap snapshot, dir string) error {
 }
 
 // writeMemory writes what the memtables of the snapshot hold to tables in dir.
-func (s *Store) writeMemory(snap snapshot, dir string) ([]*table, error) {
+func (s *Store) writeMemory(snap snapshot, dir string) (written, error) {
 	var m merger
 	defer m.close()
 	for _, mem := range snap.view.memtables {
@@ -67,35 +69,35 @@ func (s *Store) writeMemory(snap snapshot, dir string) ([]*table, error) {
 		store: s, from: &m, dir: dir, purpose: meter.Checkpoint, watermark: snap.watermark,
 		older: func(key []byte) bool { return mayHold(snap.view.version.runs, key) },
 	}
-	tables, err := w.do()
-	for _, t := range tables {
-		if serr := t.unsynced.Sync(); err == nil {
+	made, err := w.do()
+	for f := range made.files {
+		if serr := f.unsynced.Sync(); err == nil {
 			err = serr
 		}
-		if cerr := t.unsynced.Close(); err == nil {
+		if cerr := f.closeUnsynced(); err == nil {
 			err = cerr
 		}
 	}
-	return tables, err
+	return made, err
 }
 
-// shareTable gives the copy a table. A table that is not synced yet is copied
+// shareFile gives the copy a table or blob file. One that is not synced yet is copied
 // and not linked: if syncing it failed for the copy, the kernel might forget
 // that it still has to be written for the store itself.
-func (s *Store) shareTable(t *table, dir string) error {
-	path := filepath.Join(dir, t.name())
+func (s *Store) shareFile(from *blockFile, dir string) error {
+	path := filepath.Join(dir, from.name())
 	s.versionMu.Lock()
-	synced := t.unsynced == nil
+	synced := from.unsynced == nil
 	s.versionMu.Unlock()
 	if synced {
-		return s.fs.Link(t.path(), path)
+		return s.fs.Link(from.path(), path)
 	}
 	raw, err := s.fs.Create(path)
 	if err != nil {
 		return err
 	}
 	f := s.meter.File(raw, meter.Checkpoint)
-	err = s.copyTable(t, f)
+	err = s.copyFile(from, f)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -105,11 +107,11 @@ func (s *Store) shareTable(t *table, dir string) error {
 	return err
 }
 
-func (s *Store) copyTable(t *table, to vfs.File) error {
-	buf := make([]byte, min(t.size, 1<<20))
-	for off := int64(0); off < t.size; off += int64(len(buf)) {
-		part := buf[:min(int64(len(buf)), t.size-off)]
-		if err := t.readAt(part, off); err != nil {
+func (s *Store) copyFile(from *blockFile, to vfs.File) error {
+	buf := make([]byte, min(from.size, 1<<20))
+	for off := int64(0); off < from.size; off += int64(len(buf)) {
+		part := buf[:min(int64(len(buf)), from.size-off)]
+		if err := from.readAt(part, off); err != nil {
 			return err
 		}
 		if _, err := to.WriteAt(part, off); err != nil {

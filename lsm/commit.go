@@ -6,7 +6,7 @@ import (
 	"github.com/statelab/statelab/internal/meter"
 )
 
-// maxUnsynced is how many tables are left unsynced, with their files open, in
+// maxUnsynced is how many files are left unsynced, with their files open, in
 // the hope that a compaction makes them obsolete before the next Sync.
 const maxUnsynced = 128
 
@@ -56,19 +56,18 @@ func (s *Store) syncTables(v *version) error {
 	return nil
 }
 
-// syncFiles makes the bytes of the tables of v durable.
+// syncFiles makes the bytes of the files of v durable.
 func (s *Store) syncFiles(v *version) error {
-	for t := range v.tables {
-		if t.unsynced == nil {
+	for f := range v.files {
+		if f.unsynced == nil {
 			continue
 		}
-		err := t.unsynced.Sync()
-		if cerr := t.unsynced.Close(); err == nil {
+		err := f.unsynced.Sync()
+		if cerr := f.closeUnsynced(); err == nil {
 			err = cerr
 		}
-		t.unsynced = nil
 		if err != nil {
-			return fmt.Errorf("sync table %06d: %w", t.number, err)
+			return fmt.Errorf("sync %s: %w", f.title(), err)
 		}
 		s.namesPending = true
 	}
@@ -78,8 +77,8 @@ func (s *Store) syncFiles(v *version) error {
 // boundUnsynced syncs the files of v if too many wait for it.
 func (s *Store) boundUnsynced(v *version) error {
 	waiting := 0
-	for t := range v.tables {
-		if t.unsynced != nil {
+	for f := range v.files {
+		if f.unsynced != nil {
 			waiting++
 		}
 	}
@@ -101,6 +100,9 @@ func (s *Store) writeEdit(v *version, logStart uint64) error {
 			for _, t := range r.tables {
 				known[t.number] = true
 			}
+		}
+		for i := range s.durable.blobs {
+			known[s.durable.blobs[i].number] = true
 		}
 		next := s.stateOf(v, logStart)
 		if err := s.manifest.append(appendEdit(nil, &next, known)); err != nil {
@@ -134,6 +136,10 @@ func (s *Store) stateOf(v *version, logStart uint64) state {
 			rs.tables = append(rs.tables, tableState{t.number, t.size, t.tableMeta})
 		}
 		st.runs = append(st.runs, rs)
+	}
+	for i := range v.blobs {
+		b := v.blobs[i].blob
+		st.blobs = append(st.blobs, blobState{b.number, b.size, b.blobMeta})
 	}
 	return st
 }

@@ -66,6 +66,7 @@ func (s *Store) merge(v *version, c choice) error {
 	}
 	s.versionMu.Lock()
 	defer s.versionMu.Unlock()
+	defer s.letGo(made.written.blobs)
 	current := s.view.Load().version
 	next := newVersion(current.merged(v.runs[c.begin:c.end], c, made.tables, s.newFileNumber), current.watermark)
 	if err := s.install(next, nil); err != nil {
@@ -74,7 +75,7 @@ func (s *Store) merge(v *version, c choice) error {
 	s.levels.moved(c.level, made.movedBytes)
 	if made.rewrote {
 		s.counts.compactions.Add(1)
-		s.options.ReportMaintenance(statelab.EventCompaction, start, totalBytes(made.written))
+		s.options.ReportMaintenance(statelab.EventCompaction, start, made.written.bytes())
 	}
 	return nil
 }
@@ -82,7 +83,7 @@ func (s *Store) merge(v *version, c choice) error {
 // merged are the tables that a merge leads to.
 type merged struct {
 	tables     []*table // in the order of their keys
-	written    []*table // of these, the new ones
+	written    written  // of these, the new ones
 	movedBytes int64    // in the others
 	rewrote    bool     // something was rewritten, even if nothing was left of it
 }
@@ -99,8 +100,9 @@ func (s *Store) mergePieces(v *version, c choice, pace *compactionPace) (merged,
 			continue
 		}
 		m.rewrote = true
-		tables, err := s.mergePiece(v, c, p, pace)
-		m.tables, m.written = append(m.tables, tables...), append(m.written, tables...)
+		made, err := s.mergePiece(v, c, p, pace)
+		m.tables = append(m.tables, made.tables...)
+		m.written.add(made)
 		if err != nil {
 			return m, err
 		}

@@ -58,11 +58,12 @@ func TestCrashesAmidBackgroundMaintenance(t *testing.T) {
 	for _, c := range []struct {
 		d          statelab.Durability
 		compaction Compaction
+		blobs      int // the threshold
 	}{
-		{statelab.DurabilityCheckpoint, CompactionTiered},
-		{statelab.DurabilityCheckpoint, CompactionWindow},
-		{statelab.DurabilityInterval, CompactionLeveled},
-		{statelab.DurabilityAlways, CompactionLazyLeveled},
+		{statelab.DurabilityCheckpoint, CompactionTiered, BlobsOff},
+		{statelab.DurabilityCheckpoint, CompactionWindow, 400},
+		{statelab.DurabilityInterval, CompactionLeveled, 1},
+		{statelab.DurabilityAlways, CompactionLazyLeveled, BlobsOff},
 	} {
 		d := c.d
 		t.Run(fmt.Sprintf("%s/%s", d, c.compaction), func(t *testing.T) {
@@ -88,7 +89,7 @@ func TestCrashesAmidBackgroundMaintenance(t *testing.T) {
 				}
 				crashes = append(crashes, c)
 			})
-			s := open(t, fsys, Options{Options: statelab.Options{Durability: d}, Compaction: c.compaction, Segments: 2, Subcompactions: 3})
+			s := open(t, fsys, Options{Options: statelab.Options{Durability: d}, Compaction: c.compaction, Segments: 2, Subcompactions: 3, BlobThreshold: c.blobs})
 			h.note()
 			playHistory(t, s, h)
 			shut(t, s)

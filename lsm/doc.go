@@ -18,7 +18,8 @@
 // A memtable is the newest part of the history, in memory; one is active, the
 // one before it may be waiting to be flushed. Rotating makes the active one
 // immutable and begins another. A table is a file of records in the order of
-// their keys, never changed (table_format.go). A run is one or more tables that
+// their keys, never changed (table_format.go). A blob file holds large elements
+// that tables refer to. A run is one or more tables that
 // do not overlap. The layers of a store are its memtables and runs, from newest
 // to oldest. A record in a table is a base, which replaces what older layers
 // hold of the key, or a merge, whose elements follow theirs (record.go); a base
@@ -44,6 +45,18 @@
 // are left out, and so are tombstones if no older table may hold their key. So
 // tables know no sequences; that the newer layer wins is all there is. Readers
 // from before hold on to the memtable, which keeps every version.
+//
+// Large elements are written to a blob file beside the tables (blob_format.go), if
+// the policy rewrites much, and the record has a reference to each. Merges move
+// references, so a large element is written once and not in each level. What is of
+// no use in a blob file is known without reading it: what tables refer to no more,
+// since merges have dropped it, and what has expired by the bounds and octiles of
+// the file. A version holds the blob files that its tables refer to and in which
+// something lives. So one in which all is dead goes as a whole, unread, though
+// references to it may stay: nobody follows a dead one. When a third of all bytes in
+// blob files is dead, files that are as worn are rewritten: merges write anew the
+// live values of theirs that they meet, and the tables that refer to them are
+// merged for that sake if nothing else is to be done (blob.go).
 //
 // Runs pile up, and a policy (policy.go), a pure function of a version, chooses
 // what to do: tiered, leveled, lazyleveled or window. Tables whose elements are
@@ -112,6 +125,7 @@
 //	L5  A record of a base stays, if only as a tombstone, as long as an older table may hold its key.
 //	L6  A file is there as long as the current version, the durable version or a reader needs it, and goes when none does.
 //	L7  A version that becomes durable is an exact point of the history: all up to one Apply or Advance, and nothing after it.
+//	L8  Each live element that lies in a blob file is there, and dies within the bounds of that file; the version holds the file.
 //
 // The shape is that of O'Neil and others, "The log-structured merge-tree"
 // (1996), by way of Bigtable, LevelDB and its descendants. Folding at the flush,

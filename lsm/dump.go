@@ -44,6 +44,7 @@ func (s *Store) Dump(to io.Writer) error {
 			fmt.Fprintf(w, "%s %s\n", branch, t.describe())
 		}
 	}
+	dumpBlobs(w, v)
 	return w.Flush()
 }
 

@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"encoding/binary"
 	"slices"
 
 	"github.com/statelab/statelab"
@@ -22,6 +23,28 @@ func (o *octiles) deadShare(watermark int64) int64 {
 		}
 	}
 	return n
+}
+
+// appendExpiries appends the bounds of the expiries and their octiles.
+func appendExpiries(dst []byte, least, greatest int64, o *octiles) []byte {
+	dst = appendFixed64(dst, uint64(least))
+	dst = appendFixed64(dst, uint64(greatest))
+	before := least
+	for _, at := range o {
+		dst = binary.AppendUvarint(dst, uint64(at)-uint64(before))
+		before = at
+	}
+	return dst
+}
+
+func (d *decoder) expiries() (least, greatest int64, o octiles) {
+	least, greatest = int64(d.fixed64()), int64(d.fixed64())
+	before := least
+	for i := range o {
+		before = int64(uint64(before) + d.uvarint())
+		o[i] = before
+	}
+	return least, greatest, o
 }
 
 // maxExpirySamples is how many expiries a sample keeps. The share of bytes that

@@ -88,7 +88,7 @@ func TestExtentsLeadToTheBlockOfAGroup(t *testing.T) {
 		if limit := tries / 150 * len(v.extents); falsely > limit && c.lines > 3 {
 			t.Errorf("%+v: of %d groups that are not there %d seem to be, want at most %d", c, tries, falsely, limit)
 		}
-		v.unref(func(*table) {})
+		v.unref(func(*blockFile) {})
 		if len(d.all) > 0 || d.env.memory.extents != 0 {
 			t.Errorf("%+v: %d extents, %d bytes are left when nothing is", c, len(d.all), d.env.memory.extents)
 		}
@@ -105,7 +105,7 @@ func TestExtentsFindWhatHasNoRoom(t *testing.T) {
 	}
 	d.add(tab, groups, slices.Repeat([]blockHandle{{0, 1}}, 60))
 	v := newVersion([]*run{{tables: []*table{tab}}}, 0)
-	defer v.unref(func(*table) {})
+	defer v.unref(func(*blockFile) {})
 	var s search
 	for i, g := range groups {
 		if s.find(v, nil, nil, g.hash); len(s.candidates) != 1 {
@@ -136,31 +136,31 @@ func TestExtentsOfWhichLittleIsLeftGo(t *testing.T) {
 	first := newVersion([]*run{{tables: old}}, 0)
 	left := newVersion([]*run{{tables: kept}}, 0)
 	held := newVersion([]*run{{tables: old[:30]}}, 0) // by a reader
-	first.unref(func(*table) {})
+	first.unref(func(*blockFile) {})
 	fresh, all := d.enter(100, 100, func(int) bool { return false })
 	groups[fresh] = all
 	moved := newVersion([]*run{{tables: append([]*table{fresh}, kept...)}}, 0)
-	left.unref(func(*table) {})
+	left.unref(func(*blockFile) {})
 	for _, tab := range old[:30] {
 		held.expect(t, tab, groups[tab])
 	}
 	for _, tab := range append(kept, fresh) {
 		moved.expect(t, tab, groups[tab])
 	}
-	held.unref(func(*table) {})
+	held.unref(func(*blockFile) {})
 	for n := range 11 { // until there are others
 		tab, all := d.enter(uint64(200+n), 100, func(int) bool { return false })
 		kept, groups[tab] = append(kept, tab), all
 	}
 	last := newVersion([]*run{{tables: kept}}, 0)
-	moved.unref(func(*table) {})
+	moved.unref(func(*blockFile) {})
 	for _, tab := range kept {
 		last.expect(t, tab, groups[tab])
 	}
 	if len(d.all) > 2 {
 		t.Errorf("%d extents hold %d tables of 100 groups", len(d.all), len(kept))
 	}
-	last.unref(func(*table) {})
+	last.unref(func(*blockFile) {})
 	if d.env.memory.extents != 0 {
 		t.Errorf("%d bytes are left when nothing is", d.env.memory.extents)
 	}

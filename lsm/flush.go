@@ -39,15 +39,15 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 			return nil
 		},
 	}
-	tables, err := w.do()
+	made, err := w.do()
 	if err == nil {
-		err = s.installFlush(tables, memtables, watermark)
+		err = s.installFlush(made, memtables, watermark)
 	}
 	if err != nil {
 		return s.failed.Set(fmt.Errorf("flush: %w", err))
 	}
 	s.counts.flushes.Add(1)
-	s.options.ReportMaintenance(statelab.EventFlush, start, totalBytes(tables))
+	s.options.ReportMaintenance(statelab.EventFlush, start, made.bytes())
 	s.counts.droppedDead.Add(w.dropped)
 	s.trimLog()
 	s.boundPinned()
@@ -57,13 +57,14 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 // maxSeq is later than every sequence.
 const maxSeq = 1<<64 - 1
 
-func (s *Store) installFlush(tables []*table, memtables []*memtable, watermark int64) error {
+func (s *Store) installFlush(made written, memtables []*memtable, watermark int64) error {
 	s.versionMu.Lock()
 	defer s.versionMu.Unlock()
+	defer s.letGo(made.blobs)
 	old := s.view.Load().version
 	runs := old.runs
-	if len(tables) > 0 {
-		runs = append([]*run{newRun(s.newFileNumber(), 0, tables)}, runs...)
+	if len(made.tables) > 0 {
+		runs = append([]*run{newRun(s.newFileNumber(), 0, made.tables)}, runs...)
 	}
 	return s.install(newVersion(runs, watermark), memtables)
 }

@@ -15,7 +15,9 @@ func TestWorkedExamples(t *testing.T) {
 	var b blockBuilder
 	b.add([]byte("ride1"), []byte("x"))
 	b.add([]byte("ride27"), []byte("yz"))
-	base := appendElement([]byte{kindBase}, element{5, []byte("vw")})
+	base := appendRecord(nil, true, []element{{expireAt: 5, data: []byte("vw")}})
+	away := reference{file: 7, handle: blockHandle{9, 200}, length: 300}.append(nil)
+	large := blobMeta{values: 1, bytes: 5000, minExpiry: 1000, maxExpiry: 1000, octiles: octiles{1000, 1000, 1000, 1000, 1000, 1000, 1000}}
 	kept := &state{nextFile: 9, watermark: 5, runs: []runState{{id: 3}}}
 	footer := footer{index: blockHandle{4096, 20}}.append(nil)
 	for _, c := range []struct {
@@ -25,7 +27,12 @@ func TestWorkedExamples(t *testing.T) {
 	}{
 		{"block", b.finish(), "00 05 72 69 64 65 31 78  04 02 32 37 79 7a  00 00 08 00  04 00 00 00"},
 		{"record", base, "01 05 05 00 00 00 00 00 00 00 76 77"},
-		{"edit", appendEdit(nil, kept, map[uint64]bool{3: true}), "09 00 05 00 00 00 00 00 00 00 01 03 00"},
+		{"record with a reference", appendRecord(nil, true, []element{{expireAt: 5, data: away, blob: new(blob)}}),
+			"03 1b 05 00 00 00 00 00 00 00 07 09 c8 01 ac 02"},
+		{"reference", reference{file: 7, handle: blockHandle{4096, 300}, length: 5000}.append(nil), "07 80 20 ac 02 88 27"},
+		{"properties of a blob file", large.append(nil), "01 88 27 e8 03 00 00 00 00 00 00 e8 03" + strings.Repeat("00", 13)},
+		{"footer of a blob file", appendBlobFooter(nil, blockHandle{4405, 26})[:16], "35 11 00 00 00 00 00 00 1a 00 00 00 01 00 00 00"},
+		{"edit", appendEdit(nil, kept, map[uint64]bool{3: true}), "09 00 05 00 00 00 00 00 00 00 01 03 00 00"},
 		{"footer", footer[:12], "00 10 00 00 00 00 00 00 14 00 00 00"},
 		{"filter", appendFilter(nil, []uint64{hashKey([]byte("ride1"))}, 10), strings.Repeat("00", 2) + "02" + strings.Repeat("00", 5) + "04" +
 			strings.Repeat("00", 21) + "08" + "0000" + "02" + strings.Repeat("00", 22) + "01" + "0000" + "04" + strings.Repeat("00", 4) + "06"},

@@ -39,22 +39,24 @@ func FuzzBlock(f *testing.F) {
 }
 
 func FuzzRecord(f *testing.F) {
-	f.Add(appendElement(appendElement([]byte{kindBase}, element{5, []byte("vw")}), element{statelab.NoExpiry, nil}))
+	inFile := &blob{blockFile: blockFile{number: 7}}
+	blobs := blobUses{{blob: inFile, number: 7}}
+	to := reference{7, blockHandle{9, 200}, 300}
+	f.Add(appendRecord(nil, true, []element{{expireAt: 5, data: []byte("vw")}, {expireAt: statelab.NoExpiry}}))
+	f.Add(appendRecord(nil, true, []element{{expireAt: 5, data: to.append(nil), blob: inFile}, {expireAt: 3, data: []byte("vw")}}))
 	f.Add([]byte{kindMerge})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := readRecord(data)
-		again := []byte{kindMerge}
-		if r.base {
-			again[0] = kindBase
-		}
+		r := readRecord(data, blobs)
+		var elements []element
 		for e, ok := r.next(); ok; e, ok = r.next() {
-			again = appendElement(again, e)
+			elements = append(elements, e)
 		}
 		if r.damage != "" {
 			return
 		}
+		again := appendRecord(nil, r.base, elements)
 		var one, two fold
-		if one.addRecord(data) != "" || two.addRecord(again) != "" || !bytes.Equal(one.appendValue(nil, 3), two.appendValue(nil, 3)) {
+		if one.addRecord(data, blobs) != "" || two.addRecord(again, blobs) != "" || !bytes.Equal(one.appendValue(nil, 3), two.appendValue(nil, 3)) {
 			t.Fatalf("%x reads as something else than %x", data, again)
 		}
 	})
@@ -113,9 +115,15 @@ func FuzzFilter(f *testing.F) {
 
 func FuzzManifest(f *testing.F) {
 	one := &state{nextFile: 9, watermark: 5, runs: []runState{{id: 3, tables: []tableState{
-		{number: 4, size: 100, tableMeta: tableMeta{records: 1, first: []byte("a"), last: []byte("a")}},
+		{number: 4, size: 100, tableMeta: tableMeta{
+			records: 1, elements: 1, maxExpiry: 9, first: []byte("a"), last: []byte("a"), blobs: blobUses{{number: 5, values: 1, bytes: 7}},
+		}},
 	}}}}
 	full := appendEdit(nil, one, nil)
+	blobs := &state{nextFile: 9, watermark: 5, runs: one.runs, blobs: []blobState{
+		{number: 5, size: 200, blobMeta: blobMeta{values: 1, bytes: 7, minExpiry: 9, maxExpiry: 9, octiles: octiles{9, 9, 9, 9, 9, 9, 9}}},
+	}}
+	f.Add(appendEdit(nil, blobs, nil), appendEdit(nil, blobs, map[uint64]bool{3: true, 5: true}))
 	f.Add(full, appendEdit(nil, one, map[uint64]bool{3: true}))
 	f.Add(full, []byte{9, 0, 5, 0, 0, 0, 0, 0, 0, 0, 1, 3, 0})
 	f.Fuzz(func(t *testing.T, first, second []byte) {
@@ -123,7 +131,7 @@ func FuzzManifest(f *testing.F) {
 		if damage != "" {
 			return
 		}
-		if again, damage := applyEdit(&state{}, appendEdit(nil, s, nil)); damage != "" || again.nextFile != s.nextFile || len(again.runs) != len(s.runs) {
+		if again, damage := applyEdit(&state{}, appendEdit(nil, s, nil)); damage != "" || again.nextFile != s.nextFile || len(again.runs) != len(s.runs) || len(again.blobs) != len(s.blobs) {
 			t.Fatalf("state does not survive writing: %s", damage)
 		}
 		applyEdit(s, second)

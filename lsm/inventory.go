@@ -46,22 +46,24 @@ func (v *inventory) total() int64 {
 // hide lets go of what is in memory of a table that nobody will read any more. Its
 // file may still be needed: the durable version may be an old one.
 func (t *table) hide() {
-	t.env.cache.Drop(t.number)
+	t.blockFile.hide()
 	t.env.directory.drop(t)
-	if told := t.env.told; told != nil {
-		told(statelab.BlockAccess{File: t.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
+}
+
+// hide lets go of the blocks that are in memory.
+func (bf *blockFile) hide() {
+	bf.env.cache.Drop(bf.number)
+	if told := bf.env.told; told != nil {
+		told(statelab.BlockAccess{File: bf.number, Block: statelab.AllBlocks, Event: statelab.BlockGone})
 	}
 }
 
-// discard removes the file of a table that no version holds any more: neither
-// the current one, nor the durable one, nor a reader's.
-func (s *Store) discard(t *table) {
-	if t.unsynced != nil {
-		t.unsynced.Close() // nothing of it is needed any more
-		t.unsynced = nil
-	}
-	s.env.files.forget(t.number)
-	s.remove(tableName(t.number))
+// discard removes a file that no version holds any more: neither the current one,
+// nor the durable one, nor a reader's.
+func (s *Store) discard(bf *blockFile) {
+	bf.closeUnsynced() // nothing of it is needed any more
+	s.env.files.forget(bf.number)
+	s.remove(bf.name())
 }
 
 // remove removes a file that the store does not need any more. After a failed

@@ -252,6 +252,10 @@ func (in *iteration) take() bool {
 	if !in.merge.fold.anyLive(in.watermark) {
 		return false
 	}
+	if err := in.merge.fold.load(in.watermark, cached, nil); err != nil {
+		in.merge.failure = err
+		return false
+	}
 	in.place = onKey
 	in.key = append(orEmpty(in.key)[:0], in.merge.key()...)
 	in.value = in.merge.fold.appendValue(orEmpty(keepSmall(in.value))[:0], in.watermark)

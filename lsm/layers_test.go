@@ -137,7 +137,7 @@ func (b *bench) table(t *testing.T, entries []entry) *table {
 	w := newTableWriter(b.format)
 	w.begin(f)
 	for _, e := range entries {
-		if err := w.add([]byte(e.key), true, []element{{statelab.NoExpiry, []byte(e.value)}}); err != nil {
+		if err := w.add([]byte(e.key), true, []element{{expireAt: statelab.NoExpiry, data: []byte(e.value)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -146,7 +146,7 @@ func (b *bench) table(t *testing.T, entries []entry) *table {
 		t.Fatal(err)
 	}
 	tab := &table{tableMeta: meta, blockFile: blockFile{number: b.next, size: size, env: b.env}}
-	if err := tab.check(); err != nil {
+	if err := tab.check(statelab.MinWatermark); err != nil {
 		t.Fatal(err)
 	}
 	return tab
@@ -301,7 +301,7 @@ func TestEveryFlippedByteOfATableIsFound(t *testing.T) {
 		f.WriteAt(bad, 0)
 		f.Close()
 		damaged := &table{tableMeta: tab.tableMeta, blockFile: blockFile{number: b.next, size: tab.size, env: b.env}}
-		if err := damaged.check(); !corrupt(err) {
+		if err := damaged.check(statelab.MinWatermark); !corrupt(err) {
 			t.Fatalf("byte %d of %d flipped: check says %v", i, len(good), err)
 		}
 		for _, e := range entries {

@@ -172,8 +172,8 @@ func TestUnreadableTablesDoNotStopWriters(t *testing.T) {
 	}
 }
 
-// More unsynced tables than may have their files open at a time.
-func TestUnsyncedTablesAreBounded(t *testing.T) {
+// More unsynced files than may have their files open at a time.
+func TestUnsyncedFilesAreBounded(t *testing.T) {
 	s := open(t, vfs.NewMem(), inline(statelab.DurabilityCheckpoint))
 	defer shut(t, s)
 	most := 0
@@ -185,18 +185,18 @@ func TestUnsyncedTablesAreBounded(t *testing.T) {
 		}
 		put(t, s, fmt.Sprintf("k%09d", i), string(value), statelab.NoExpiry)
 		waiting := 0
-		for tab := range s.view.Load().version.tables {
-			if tab.unsynced != nil {
+		for f := range s.view.Load().version.files {
+			if f.unsynced != nil {
 				waiting++
 			}
 		}
 		most = max(most, waiting)
 	}
 	if s.Stats().Files < maxUnsynced*3/2 {
-		t.Fatalf("only %d tables", s.Stats().Files)
+		t.Fatalf("only %d tables and blob files", s.Stats().Files)
 	}
 	if most > maxUnsynced || most < maxUnsynced/2 {
-		t.Errorf("up to %d tables were unsynced, want at most %d", most, maxUnsynced)
+		t.Errorf("up to %d files were unsynced, want at most %d", most, maxUnsynced)
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 //
 //	OFFSET  SIZE  FIELD
 //	0       8     "stateman"
-//	8       4     version of the format, 2
+//	8       4     version of the format, 3
 //	12      4     CRC-32C of the bytes 0 to 11
 //	4096    16    slot of odd numbers of frames
 //	8192    16    slot of even numbers of frames
@@ -63,7 +63,7 @@ import (
 // renaming once the new manifest is durable.
 const (
 	manifestMagic      = "stateman"
-	manifestVersion    = 2
+	manifestVersion    = 3
 	manifestHeaderSize = 16
 	slotSize           = 16
 	slotSpacing        = 4096

@@ -1,8 +1,10 @@
 package lsm
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // state is what the manifest says of a store: which tables it is made of, and
@@ -12,6 +14,7 @@ type state struct {
 	logStart  uint64 // first segment of the log that is not in the tables; 0 if there is no log
 	watermark int64
 	runs      []runState // newest first
+	blobs     []blobState
 }
 
 type runState struct {
@@ -26,6 +29,13 @@ type tableState struct {
 	tableMeta
 }
 
+// blobState is a blob file that tables refer to and in which something lives.
+type blobState struct {
+	number uint64
+	size   int64 // of the file in bytes
+	blobMeta
+}
+
 // tables returns the number of tables.
 func (s *state) tables() int {
 	n := 0
@@ -33,6 +43,22 @@ func (s *state) tables() int {
 		n += len(r.tables)
 	}
 	return n
+}
+
+// files yields the names of the tables and blob files, and their lengths.
+func (s *state) files(yield func(name string, size int64) bool) {
+	for _, r := range s.runs {
+		for i := range r.tables {
+			if !yield(tableName(r.tables[i].number), r.tables[i].size) {
+				return
+			}
+		}
+	}
+	for i := range s.blobs {
+		if !yield(fileName(blobFile, s.blobs[i].number), s.blobs[i].size) {
+			return
+		}
+	}
 }
 
 // An edit takes a manifest from one state to the next. It names all runs, in
@@ -51,11 +77,18 @@ func (s *state) tables() int {
 //	uvarint      file number
 //	uvarint      length of the file in bytes, or 0 if it is as the edit before says; else
 //	             figures (table_format.go)
+//	uvarint  number of blob files that the edit before does not describe; for each:
+//	uvarint    file number
+//	uvarint    length of the file in bytes
+//	           figures (blob_format.go)
+//
+// Blob files that no table of the outcome refers to, or in which nothing is live at
+// its watermark, are not mentioned: they are gone.
 //
 // The edit that keeps only run 3 of two runs, with next file number 9, no log
 // and watermark 5, is
 //
-//	09 00 05 00 00 00 00 00 00 00 01 03 00
+//	09 00 05 00 00 00 00 00 00 00 01 03 00 00
 
 // appendEdit appends the edit that leads to next from a state that has the
 // runs and tables with these ids and numbers, which are never the same.
@@ -84,6 +117,24 @@ func appendEdit(dst []byte, next *state, known map[uint64]bool) []byte {
 			dst = t.tableMeta.append(dst)
 		}
 	}
+	return appendBlobStates(dst, next.blobs, known)
+}
+
+func appendBlobStates(dst []byte, blobs []blobState, known map[uint64]bool) []byte {
+	fresh := 0
+	for i := range blobs {
+		if !known[blobs[i].number] {
+			fresh++
+		}
+	}
+	dst = binary.AppendUvarint(dst, uint64(fresh))
+	for i := range blobs {
+		if b := &blobs[i]; !known[b.number] {
+			dst = binary.AppendUvarint(dst, b.number)
+			dst = binary.AppendUvarint(dst, uint64(b.size))
+			dst = b.blobMeta.append(dst)
+		}
+	}
 	return dst
 }
 
@@ -101,9 +152,14 @@ func applyEdit(previous *state, data []byte) (next *state, damage string) {
 	for n := d.uvarint(); n > 0 && !d.bad && d.unknown == ""; n-- {
 		next.runs = append(next.runs, d.run())
 	}
+	blobs := previous.blobs
+	for n := d.uvarint(); n > 0 && !d.bad; n-- {
+		blobs = append(blobs[:len(blobs):len(blobs)], blobState{d.uvarint(), d.count(), d.blobMeta()})
+	}
 	if d.unknown != "" {
 		return nil, d.unknown
 	}
+	next.keepBlobs(blobs)
 	if d.bad || len(d.rest) > 0 {
 		return nil, "edit cannot be read"
 	}
@@ -150,6 +206,24 @@ func (d *editDecoder) table() tableState {
 	return known
 }
 
+// keepBlobs sorts out which of some blob files the state has.
+func (s *state) keepBlobs(all []blobState) {
+	referred := map[uint64]bool{}
+	for _, r := range s.runs {
+		for i := range r.tables {
+			for _, use := range r.tables[i].blobs {
+				referred[use.number] = true
+			}
+		}
+	}
+	for _, b := range all {
+		if referred[b.number] && !b.dead(s.watermark) {
+			s.blobs = append(s.blobs, b)
+		}
+	}
+	slices.SortStableFunc(s.blobs, func(a, b blobState) int { return cmp.Compare(a.number, b.number) })
+}
+
 // implausible says what no state can be, or nothing.
 func (s *state) implausible() string {
 	numbers := map[uint64]bool{}
@@ -158,6 +232,7 @@ func (s *state) implausible() string {
 		numbers[n] = true
 		return fresh
 	}
+	used := map[uint64]int64{} // values by blob file
 	for _, r := range s.runs {
 		if !use(r.id) {
 			return fmt.Sprintf("run %d is named twice or its number is not given out yet", r.id)
@@ -170,6 +245,18 @@ func (s *state) implausible() string {
 			if !t.plausible() || i > 0 && string(t.first) <= string(r.tables[i-1].last) {
 				return fmt.Sprintf("figures of table %d are impossible", t.number)
 			}
+			for _, use := range t.blobs {
+				used[use.number] += use.values
+			}
+		}
+	}
+	for i := range s.blobs {
+		b := &s.blobs[i]
+		if !use(b.number) {
+			return fmt.Sprintf("blob file %d is named twice or its number is not given out yet", b.number)
+		}
+		if !b.plausible() || used[b.number] > b.values {
+			return fmt.Sprintf("figures of blob file %d are impossible", b.number)
 		}
 	}
 	return ""

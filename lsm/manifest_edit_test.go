@@ -20,7 +20,7 @@ func TestEditsDescribeATableOnce(t *testing.T) {
 		{id: 7, level: 2, tables: []tableState{before.runs[0].tables[0], before.runs[1].tables[0]}},
 	}}
 	full, edit := appendEdit(nil, after, nil), appendEdit(nil, after, known)
-	if want := []byte{9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 2, 2, 4, 0, 6, 0}; !bytes.Equal(edit, want) {
+	if want := []byte{9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 2, 2, 4, 0, 6, 0, 0}; !bytes.Equal(edit, want) {
 		t.Errorf("the edit is % x, want % x", edit, want)
 	}
 	got, damage := applyEdit(before, edit)

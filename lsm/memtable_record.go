@@ -111,7 +111,7 @@ func (m *memtable) gather(f *fold, ref arena.Ref, seq uint64) {
 			kind := v.kind()
 			if kind != statelab.OpDelete {
 				value := arena.Slice(unsafe.Pointer(v), valueAt, int(v.meta&memLengthMask))
-				f.elements = append(f.elements, element{v.expireAt, value})
+				f.elements = append(f.elements, element{expireAt: v.expireAt, data: value})
 			}
 			if kind != statelab.OpAppend {
 				f.based = true

@@ -80,6 +80,9 @@ func (g *manyGetter) gather(env *tableEnv, snap snapshot, keys [][]byte) error {
 		left := g.waiting[:0]
 		for _, one := range g.waiting {
 			err := one.inTables(snap)
+			if err == nil {
+				err = one.fold.load(snap.watermark, cached, one.fetch)
+			}
 			if errors.Is(err, errWanted) {
 				left = append(left, one)
 			} else if err != nil {

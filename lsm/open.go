@@ -112,7 +112,7 @@ func (s *Store) recover() error {
 		return err
 	}
 	s.manifestNumber, s.logStart = number, st.logStart
-	if err := s.requireTables(st); err != nil {
+	if err := s.requireFiles(st); err != nil {
 		return err
 	}
 	info, err := s.fs.Stat(filepath.Join(s.path, manifestName(number)))
@@ -149,22 +149,19 @@ func (s *Store) recover() error {
 	return nil
 }
 
-// requireTables finds tables that are missing or cut short.
-func (s *Store) requireTables(st *state) error {
-	for _, r := range st.runs {
-		for i := range r.tables {
-			t := &r.tables[i]
-			path := filepath.Join(s.path, tableName(t.number))
-			info, err := s.fs.Stat(path)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				return &statelab.CorruptError{File: path, Offset: -1, Reason: "missing"}
-			case err != nil:
-				return err
-			case info.Size != t.size:
-				return &statelab.CorruptError{File: path, Offset: min(info.Size, t.size),
-					Reason: fmt.Sprintf("%d bytes long, and the manifest says %d", info.Size, t.size)}
-			}
+// requireFiles finds tables and blob files that are missing or cut short.
+func (s *Store) requireFiles(st *state) error {
+	for name, size := range st.files {
+		path := filepath.Join(s.path, name)
+		info, err := s.fs.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return &statelab.CorruptError{File: path, Offset: -1, Reason: "missing"}
+		case err != nil:
+			return err
+		case info.Size != size:
+			return &statelab.CorruptError{File: path, Offset: min(info.Size, size),
+				Reason: fmt.Sprintf("%d bytes long, and the manifest says %d", info.Size, size)}
 		}
 	}
 	return nil
@@ -174,11 +171,14 @@ func (s *Store) requireTables(st *state) error {
 func (s *Store) show(st *state) error {
 	s.nextFile.Store(st.nextFile)
 	s.watermark.Store(st.watermark)
+	for name, size := range st.files {
+		s.files.resize(name, size)
+	}
+	s.findBlobs(st)
 	var runs []*run
 	for _, r := range st.runs {
 		var tables []*table
 		for _, t := range r.tables {
-			s.files.resize(tableName(t.number), t.size)
 			tables = append(tables, &table{tableMeta: t.tableMeta, blockFile: blockFile{number: t.number, size: t.size, env: s.env}})
 		}
 		runs = append(runs, newRun(r.id, r.level, tables))
@@ -198,10 +198,8 @@ func (s *Store) show(st *state) error {
 // state nor the manifest needs: what was not committed before a crash.
 func (s *Store) removeLeftovers(st *state) error {
 	needed := map[string]bool{manifestName(s.manifestNumber): true}
-	for _, r := range st.runs {
-		for _, t := range r.tables {
-			needed[tableName(t.number)] = true
-		}
+	for name := range st.files {
+		needed[name] = true
 	}
 	names, err := s.fs.List(s.path)
 	if err != nil {
@@ -222,7 +220,7 @@ func (s *Store) removeLeftovers(st *state) error {
 }
 
 func ownFile(name string) bool {
-	return strings.HasSuffix(name, tableSuffix) || strings.HasPrefix(name, manifestPrefix) || name == currentTempName
+	return strings.HasSuffix(name, tableSuffix) || strings.HasSuffix(name, blobSuffix) || strings.HasPrefix(name, manifestPrefix) || name == currentTempName
 }
 
 // recommit makes the current version durable in a fresh manifest.

@@ -31,6 +31,13 @@ type Options struct {
 	// at least. With MaintenanceInline they are merged one after the other.
 	Subcompactions int
 
+	// BlobThreshold is the size from which on an element is kept in a blob file,
+	// apart from its key, so that merges of tables do not rewrite it, in bytes; zero
+	// is DefaultBlobThreshold, or BlobsOff with CompactionWindow, which rewrites
+	// little. It can change from one opening to the next: what is merged afterwards
+	// goes by it, but for what lies in a blob file already.
+	BlobThreshold int
+
 	// BlockSize is the size to which data blocks are filled, in bytes before
 	// compression; zero is 4 KiB. It can change from one opening to the next.
 	BlockSize int
@@ -117,6 +124,9 @@ const (
 	MaxSegments           = 1024
 	DefaultSubcompactions = 1
 	MaxSubcompactions     = 64
+	DefaultBlobThreshold  = 2 << 10 // bytes; docs/LSM.md has what was measured
+	BlobsOff              = -1      // BlobThreshold of stores without blob files
+	MaxBlobThreshold      = 1 << 30
 	DefaultBlockSize      = 4 << 10 // bytes, what a disk and a page of memory move at a time
 	MinBlockSize          = 512
 	MaxBlockSize          = 1 << 20
@@ -135,6 +145,9 @@ func Params() []spec.Param[Options] {
 			func(o *Options) *Memtable { return &o.Memtable }),
 		spec.Int("subcompactions", "Ranges of keys that a large compaction is cut into at most, merged side by side.", fmt.Sprint(DefaultSubcompactions), 1, MaxSubcompactions,
 			func(o *Options) *int { return &o.Subcompactions }),
+		spec.AutoSize("blob_threshold", "Size from which on an element is kept in a blob file, which merges do not rewrite; auto is "+
+			spec.FormatSize(DefaultBlobThreshold)+", or off with compaction=window.", []string{"auto", "off"}, 1, MaxBlobThreshold,
+			func(o *Options) *int { return &o.BlobThreshold }),
 		spec.Size("block_size", "Size to which data blocks are filled, before compression.", spec.FormatSize(DefaultBlockSize), MinBlockSize, MaxBlockSize,
 			func(o *Options) *int { return &o.BlockSize }),
 		spec.Int("bloom_bits", "Bits per key in the filters.", fmt.Sprint(DefaultBloomBits), 1, MaxBloomBits,
@@ -169,6 +182,9 @@ func (o *Options) resolve() (Options, error) {
 	if r.Subcompactions < 1 || r.Subcompactions > MaxSubcompactions {
 		faults = append(faults, fmt.Errorf("Subcompactions is %d, not from 1 to %d", r.Subcompactions, MaxSubcompactions))
 	}
+	if r.BlobThreshold < BlobsOff || r.BlobThreshold > MaxBlobThreshold {
+		faults = append(faults, fmt.Errorf("BlobThreshold is %d bytes, neither BlobsOff nor from 0 to %d", r.BlobThreshold, MaxBlobThreshold))
+	}
 	if r.BlockSize == 0 {
 		r.BlockSize = DefaultBlockSize
 	}
@@ -194,6 +210,12 @@ func (o *Options) resolve() (Options, error) {
 		r.Compaction = CompactionTiered
 		if r.Prefix.Len != nil {
 			r.Compaction = CompactionWindow
+		}
+	}
+	if r.BlobThreshold == 0 {
+		r.BlobThreshold = DefaultBlobThreshold
+		if r.Compaction == CompactionWindow {
+			r.BlobThreshold = BlobsOff
 		}
 	}
 	return r, errors.Join(faults...)

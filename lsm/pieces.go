@@ -33,7 +33,7 @@ func pieces(runs []*run, c choice, watermark, tableSize int64) []piece {
 	rewrite := func() {
 		if len(joined.tables) > 0 {
 			t := joined.only()
-			result = append(result, piece{joined.sources(len(runs)), t != nil && t.settled(watermark)})
+			result = append(result, piece{joined.sources(len(runs)), t != nil && c.leaves(t, watermark)})
 		}
 		joined = clustered{}
 	}
@@ -41,7 +41,7 @@ func pieces(runs []*run, c choice, watermark, tableSize int64) []piece {
 		switch t := cl.only(); {
 		case t != nil && !c.takes(t):
 			rewrite()
-		case t != nil && t.settled(watermark) && t.size >= tableSize/moveShare:
+		case t != nil && c.leaves(t, watermark) && t.size >= tableSize/moveShare:
 			rewrite()
 			result = append(result, piece{[][]*table{{t}}, true})
 		default:
@@ -52,9 +52,9 @@ func pieces(runs []*run, c choice, watermark, tableSize int64) []piece {
 	return result
 }
 
-// settled says whether there is nothing to win by rewriting the table alone.
-func (t *table) settled(watermark int64) bool {
-	return t.deadBytes(watermark) == 0 && t.tombstones == 0
+// leaves says whether there is nothing to win by rewriting the table alone.
+func (c choice) leaves(t *table, watermark int64) bool {
+	return t.deadBytes(watermark) == 0 && t.tombstones == 0 && !(c.refresh && c.takes(t))
 }
 
 // clustered are tables whose bounds hang together, in the order of first keys,

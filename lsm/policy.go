@@ -17,6 +17,7 @@ type choice struct {
 	begin, end int      // merge the runs [begin, end) of the version, if end > begin,
 	only       []*table // or these tables of them alone, if there are any,
 	level      int      // into a run of this level
+	refresh    bool     // for the sake of blob files that are worn: none of the tables moves
 }
 
 func (c choice) nothing() bool { return len(c.drop) == 0 && c.begin == c.end }
@@ -52,6 +53,13 @@ func strategyOf(o *Options, b budget) strategy {
 		s.choose = func(v *version) choice { return window(v, o.Segments, pile) }
 		s.most = pile + maxRuns/2
 		s.pile = func(v *version) int { return countLevel(v.runs, 0) }
+	}
+	decide := s.choose
+	s.choose = func(v *version) choice {
+		if c := decide(v); !c.nothing() {
+			return c
+		}
+		return refreshBlobs(v)
 	}
 	return s
 }

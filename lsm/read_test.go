@@ -345,9 +345,9 @@ const wantDump = `lsm store /store
 watermark 10, in the tables 10
 memtable: 1 key, 456B
 level     bytes   written     moved      dead     never  expiring 10 to 20
-    0      627B      627B        0B       38B        0B  | ▂ ▁▂ ▂        █|
-run 5, level 0: 2 records, 323B
-└─ 000004.tbl  323B  2 records  1 tombstone  expiring 20  "a key that is too long t"... to "plum"
-run 3, level 0: 5 records, 304B
-└─ 000002.tbl  304B  5 records  expiring 10 to 14  "apple" to "plum"
+    0      629B      629B        0B       38B        0B  | ▂ ▁▂ ▂        █|
+run 5, level 0: 2 records, 324B
+└─ 000004.tbl  324B  2 records  1 tombstone  expiring 20  "a key that is too long t"... to "plum"
+run 3, level 0: 5 records, 305B
+└─ 000002.tbl  305B  5 records  expiring 10 to 14  "apple" to "plum"
 `

@@ -2,6 +2,8 @@ package lsm
 
 import (
 	"encoding/binary"
+	"errors"
+	"slices"
 
 	"github.com/statelab/statelab"
 )
@@ -10,36 +12,77 @@ import (
 // key: whether it replaces what is older, and its elements, oldest first.
 //
 //	SIZE     FIELD
-//	1        kind: 1 base, 2 merge
+//	1        kind: 1 base, 2 merge, 3 base with references, 4 merge with references
 //	         elements, each:
-//	uvarint    twice the length, plus one if an expiry follows
+//	uvarint    kinds 1 and 2: twice the length, plus one if an expiry follows
+//	           kinds 3 and 4: that twice, plus one if what follows is a reference
 //	8 or 0     expiry, little-endian; absent means NoExpiry
-//	           the element's bytes
+//	           the element's bytes, or a reference to them (blob_format.go)
 //
 // A base with the element "vw" that expires at 5 is
 //
 //	01 05 05 00 00 00 00 00 00 00 76 77
 //
-// and a base with no element at all, the tombstone, is 01.
+// and a base with no element at all, the tombstone, is 01. If the element is large
+// and lies in blob file 7, from offset 9 on, with 200 bytes as stored of 300, it is
+//
+//	03 1b 05 00 00 00 00 00 00 00 07 09 c8 01 ac 02
 const (
-	kindBase  = 1 // a Put or Delete is among its operations: older records of the key do not count
-	kindMerge = 2 // Appends only: its elements follow those of older records
+	kindBase      = 1 // a Put or Delete is among its operations: older records of the key do not count
+	kindMerge     = 2 // Appends only: its elements follow those of older records
+	kindBaseRefs  = 3 // as kindBase, and elements may be references
+	kindMergeRefs = 4
 )
 
 // element is one element of a record, aliasing whatever it was read from.
 type element struct {
 	expireAt int64
 	data     []byte
+	blob     *blob // if not nil, data is a reference to the element in this file
+}
+
+// size returns the length of the element in bytes.
+func (e element) size() int64 {
+	if e.blob != nil {
+		r, _ := decodeReference(e.data)
+		return r.length
+	}
+	return int64(len(e.data))
 }
 
 func (e element) live(watermark int64) bool { return !statelab.Expired(e.expireAt, watermark) }
 
-func appendElement(dst []byte, e element) []byte {
+// appendRecord appends the record with the given elements, oldest first.
+func appendRecord(dst []byte, base bool, elements []element) []byte {
+	kind := byte(kindMerge)
+	if base {
+		kind = kindBase
+	}
+	refs := slices.ContainsFunc(elements, func(e element) bool { return e.blob != nil })
+	if refs {
+		kind += kindBaseRefs - kindBase
+	}
+	dst = append(dst, kind)
+	for _, e := range elements {
+		dst = appendElement(dst, e, refs)
+	}
+	return dst
+}
+
+// appendElement appends an element of a record, some of whose are references or none.
+func appendElement(dst []byte, e element, refs bool) []byte {
 	head := uint64(len(e.data)) << 1
-	if e.expireAt == statelab.NoExpiry {
-		dst = binary.AppendUvarint(dst, head)
-	} else {
-		dst = binary.AppendUvarint(dst, head|1)
+	if e.expireAt != statelab.NoExpiry {
+		head |= 1
+	}
+	if refs {
+		head <<= 1
+	}
+	if e.blob != nil {
+		head |= 1
+	}
+	dst = binary.AppendUvarint(dst, head)
+	if e.expireAt != statelab.NoExpiry {
 		dst = binary.LittleEndian.AppendUint64(dst, uint64(e.expireAt))
 	}
 	return append(dst, e.data...)
@@ -50,14 +93,19 @@ func appendElement(dst []byte, e element) []byte {
 type recordReader struct {
 	rest   []byte
 	base   bool
+	refs   bool     // elements may be references,
+	blobs  blobUses // to these files
 	damage string
 }
 
-func readRecord(data []byte) recordReader {
-	if len(data) == 0 || data[0] != kindBase && data[0] != kindMerge {
+// readRecord begins with a record of a table that has these blob files.
+func readRecord(data []byte, blobs blobUses) recordReader {
+	if len(data) == 0 || data[0] < kindBase || data[0] > kindMergeRefs {
 		return recordReader{damage: "unknown kind of record"}
 	}
-	return recordReader{rest: data[1:], base: data[0] == kindBase}
+	return recordReader{
+		rest: data[1:], base: data[0] == kindBase || data[0] == kindBaseRefs, refs: data[0] >= kindBaseRefs, blobs: blobs,
+	}
 }
 
 // next returns the next element, and false at the end or at damage.
@@ -70,6 +118,10 @@ func (r *recordReader) next() (element, bool) {
 		return r.fail("length of an element out of range")
 	}
 	rest := r.rest[n:]
+	inBlob := false
+	if r.refs {
+		head, inBlob = head>>1, head&1 != 0
+	}
 	e := element{expireAt: statelab.NoExpiry}
 	if head&1 != 0 {
 		if len(rest) < 8 {
@@ -83,6 +135,23 @@ func (r *recordReader) next() (element, bool) {
 		return r.fail("element cut short")
 	}
 	e.data, r.rest = rest[:size:size], rest[size:]
+	if inBlob {
+		return r.inBlob(e)
+	}
+	return e, true
+}
+
+// inBlob finds the file of an element that is a reference.
+func (r *recordReader) inBlob(e element) (element, bool) {
+	to, ok := decodeReference(e.data)
+	if !ok {
+		return r.fail("reference to an element cannot be read")
+	}
+	at, found := r.blobs.find(to.file)
+	if !found {
+		return r.fail("reference to a blob file that the table does not name")
+	}
+	e.blob = r.blobs[at].blob
 	return e, true
 }
 
@@ -96,6 +165,9 @@ func (r *recordReader) fail(reason string) (element, bool) {
 type fold struct {
 	elements []element // newest first
 	based    bool      // a Put or Delete has been met
+
+	values []blockRef // of elements that were loaded from blob files
+	loaded int
 }
 
 // reset empties the fold. It clears the elements too, since they point into
@@ -103,12 +175,46 @@ type fold struct {
 func (f *fold) reset() {
 	clear(f.elements)
 	f.elements, f.based = f.elements[:0], false
+	for i := range f.values[:f.loaded] {
+		f.values[i].release()
+	}
+	f.loaded = 0
 }
 
-// addRecord adds the record of the next older layer. It returns why data is no
-// record, if it is none.
-func (f *fold) addRecord(data []byte) (damage string) {
-	r := readRecord(data)
+// load gets the elements that are live at watermark and lie in blob files. If that
+// fails with errWanted it can be called again.
+func (f *fold) load(watermark int64, how access, via *fetch) (err error) {
+	for i := range f.elements {
+		if e := &f.elements[i]; e.blob == nil || !e.live(watermark) {
+			continue
+		}
+		if lerr := f.loadAt(i, how, via); err == nil || errors.Is(err, errWanted) && lerr != nil {
+			err = lerr
+		}
+	}
+	return err
+}
+
+// loadAt gets the element with index i from its blob file.
+func (f *fold) loadAt(i int, how access, via *fetch) error {
+	e := &f.elements[i]
+	r, _ := decodeReference(e.data)
+	if f.loaded == len(f.values) {
+		f.values = append(f.values, blockRef{})
+	}
+	ref := &f.values[f.loaded]
+	if err := e.blob.readValue(r, how, via, ref); err != nil {
+		return err
+	}
+	f.loaded++
+	e.data, e.blob = ref.data, nil
+	return nil
+}
+
+// addRecord adds the record of the next older layer, a table with these blob files.
+// It returns why data is no record, if it is none.
+func (f *fold) addRecord(data []byte, blobs blobUses) (damage string) {
+	r := readRecord(data, blobs)
 	first := len(f.elements)
 	for e, ok := r.next(); ok; e, ok = r.next() {
 		f.elements = append(f.elements, e)
@@ -143,7 +249,7 @@ func (f *fold) liveBytes(watermark int64) int64 {
 	total := int64(0)
 	for _, e := range f.elements {
 		if e.live(watermark) {
-			total += int64(len(e.data))
+			total += e.size()
 		}
 	}
 	return total

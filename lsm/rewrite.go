@@ -26,6 +26,9 @@ type rewrite struct {
 	// older says whether a table older than all sources may hold key. If none
 	// does, a tombstone has nothing to hide and is left out.
 	older func(key []byte) bool
+	// worn says whether the live elements in a blob file are to be written anew; nil
+	// if none are.
+	worn func(*blob) bool
 	// resume is called now and then, to wait and to say whether to go on; nil if
 	// nobody asks for it.
 	resume func(records int, bytes int64) error
@@ -39,6 +42,8 @@ type rewrite struct {
 	cuts    int  // tables that were ended because the next record is not alike in this
 	scratch []element
 	current *table
+	blobs   blobWriter
+	refs    []byte // references of scratch
 }
 
 // resumeEvery is after how many records rewrite.resume is called.
@@ -46,21 +51,43 @@ const resumeEvery = 256
 
 var errAbandoned = errors.New("given up because the store is closing")
 
-// do writes the tables and returns them; there are none if nothing is left to
-// write. Their files are not synced, and are held open in table.unsynced. After
-// an error no file is left behind. If it was reading that failed, the error is
-// a *readFailure.
-func (w *rewrite) do() ([]*table, error) {
+// written is what a rewrite made.
+type written struct {
+	tables []*table
+	blobs  []*blob // each with a reference of its maker's: see Store.letGo
+}
+
+func (m *written) add(more written) {
+	m.tables, m.blobs = append(m.tables, more.tables...), append(m.blobs, more.blobs...)
+}
+
+// bytes returns the length of the files.
+func (m *written) bytes() int64 {
+	total := totalBytes(m.tables)
+	for _, b := range m.blobs {
+		total += b.size
+	}
+	return total
+}
+
+// do writes tables and blob files; there are none if nothing is left to write. The
+// files are not synced, and are held open in blockFile.unsynced. After an error no
+// file is left behind. If it was reading that failed, the error is a *readFailure.
+func (w *rewrite) do() (written, error) {
 	w.writer = newTableWriter(w.store.format)
 	err := w.copy()
 	if err == nil && w.begun {
 		err = w.endTable()
 	}
-	if err != nil {
-		w.undo()
-		return nil, err
+	if err == nil {
+		err = w.endBlob()
 	}
-	return w.tables, nil
+	m := written{w.tables, w.blobs.made}
+	if err != nil {
+		w.undo(m)
+		return written{}, err
+	}
+	return m, nil
 }
 
 func (w *rewrite) copy() error {
@@ -95,6 +122,13 @@ func (w *rewrite) within() bool {
 }
 
 func (w *rewrite) add(key []byte, f *fold) error {
+	w.bytes += int64(len(key))
+	for i := range f.elements {
+		w.bytes += int64(len(f.elements[i].data))
+	}
+	if err := w.fetchWorn(f); err != nil {
+		return err
+	}
 	w.scratch = w.scratch[:0]
 	for i := len(f.elements) - 1; i >= 0; i-- {
 		if e := f.elements[i]; e.live(w.watermark) {
@@ -102,14 +136,13 @@ func (w *rewrite) add(key []byte, f *fold) error {
 		}
 	}
 	w.dropped += int64(len(f.elements) - len(w.scratch))
-	w.bytes += int64(len(key))
-	for i := range f.elements {
-		w.bytes += int64(len(f.elements[i].data))
-	}
 	if len(w.scratch) == 0 && (!f.based || !w.older(key)) {
 		return nil
 	}
 	if err := w.part(); err != nil {
+		return err
+	}
+	if err := w.place(w.scratch); err != nil {
 		return err
 	}
 	if !w.begun {
@@ -178,21 +211,36 @@ func (w *rewrite) endTable() (err error) {
 
 // undo gives up what was written. In another directory than the store's own it
 // is up to the caller to remove it.
-func (w *rewrite) undo() {
+func (w *rewrite) undo(m written) {
 	if w.dir == w.store.path {
-		w.store.undo(w.tables)
+		w.store.undo(m)
 		return
 	}
-	for _, t := range w.tables {
-		t.unsynced.Close()
+	for f := range m.files {
+		f.closeUnsynced()
 	}
 }
 
-// undo removes tables that no version holds.
-func (s *Store) undo(tables []*table) {
-	for _, t := range tables {
-		t.unsynced.Close()
+// undo removes files that no version holds.
+func (s *Store) undo(m written) {
+	for _, t := range m.tables {
 		s.env.directory.drop(t)
-		s.remove(tableName(t.number))
+	}
+	for f := range m.files {
+		f.closeUnsynced()
+		s.remove(f.name())
+	}
+}
+
+func (m *written) files(yield func(*blockFile) bool) {
+	for _, t := range m.tables {
+		if !yield(&t.blockFile) {
+			return
+		}
+	}
+	for _, b := range m.blobs {
+		if !yield(&b.blockFile) {
+			return
+		}
 	}
 }

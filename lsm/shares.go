@@ -86,12 +86,12 @@ func cutKeys(tables []*table, n int64) (keys [][]byte, err error) {
 }
 
 // mergePiece rewrites a piece, and returns what was written even if a part failed.
-func (s *Store) mergePiece(v *version, c choice, p piece, pace *compactionPace) ([]*table, error) {
+func (s *Store) mergePiece(v *version, c choice, p piece, pace *compactionPace) (all written, err error) {
 	shares, err := s.shares(p)
 	if err != nil {
-		return nil, err
+		return all, err
 	}
-	outcomes, failures := make([][]*table, len(shares)), make([]error, len(shares))
+	outcomes, failures := make([]written, len(shares)), make([]error, len(shares))
 	var failed atomic.Bool
 	do := func(i int) {
 		outcomes[i], failures[i] = s.mergeShare(v, c, p, shares[i], func(records int, bytes int64) error {
@@ -113,11 +113,10 @@ func (s *Store) mergePiece(v *version, c choice, p piece, pace *compactionPace) 
 		do(i)
 	}
 	side.Wait()
-	var written []*table
-	for _, tables := range outcomes {
-		written = append(written, tables...)
+	for _, made := range outcomes {
+		all.add(made)
 	}
-	return written, firstFailure(failures)
+	return all, firstFailure(failures)
 }
 
 // firstFailure returns the first of the failures that others were not given up for.
@@ -130,7 +129,7 @@ func firstFailure(failures []error) (first error) {
 	return first
 }
 
-func (s *Store) mergeShare(v *version, c choice, p piece, part share, resume func(int, int64) error) ([]*table, error) {
+func (s *Store) mergeShare(v *version, c choice, p piece, part share, resume func(int, int64) error) (written, error) {
 	var m merger
 	defer m.close()
 	for _, tables := range p.sources {
@@ -146,6 +145,7 @@ func (s *Store) mergeShare(v *version, c choice, p piece, part share, resume fun
 	w := rewrite{
 		store: s, from: &m, share: part, dir: s.path, purpose: meter.Compaction, level: c.level, watermark: v.watermark,
 		older:  func(key []byte) bool { return mayHold(v.runs[c.end:], key) },
+		worn:   v.worn,
 		resume: resume,
 	}
 	return w.do()

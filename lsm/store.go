@@ -79,6 +79,7 @@ type counters struct {
 	droppedDead, droppedTables         atomic.Int64
 	stalls, stallNanos, longestStallNs atomic.Int64
 	slowNanos, longestAdvanceNs        atomic.Int64
+	blobWritten                        atomic.Int64
 }
 
 var (
@@ -184,6 +185,9 @@ func (s *Store) Get(dst, key []byte) ([]byte, error) {
 	if !g.fold.anyLive(snap.watermark) {
 		return dst, statelab.ErrNotFound
 	}
+	if err := g.fold.load(snap.watermark, cached, nil); err != nil {
+		return dst, fmt.Errorf("get key %.32x: %w", key, err)
+	}
 	return g.fold.appendValue(dst, snap.watermark), nil
 }
 
@@ -197,7 +201,11 @@ func (s *Store) Elements(key []byte, yield func(element []byte, expireAt int64) 
 	defer s.release(snap.view)
 	g := s.pool.getter()
 	defer s.pool.putGetter(g)
-	if err := g.gather(s.env, snap, key); err != nil {
+	err := g.gather(s.env, snap, key)
+	if err == nil {
+		err = g.fold.load(snap.watermark, cached, nil)
+	}
+	if err != nil {
 		return fmt.Errorf("elements of key %.32x: %w", key, err)
 	}
 	found := false
@@ -262,6 +270,9 @@ func (s *Store) Stats() statelab.Stats {
 		stats.Records += t.records
 		stats.Files++
 	}
+	stats.Blobs = snap.view.version.blobStats()
+	stats.Files += int64(stats.Blobs.Files)
+	stats.Blobs.Written = s.counts.blobWritten.Load()
 	stats.Disk = s.files.total()
 	if s.log != nil {
 		stats.Disk += s.log.Disk()

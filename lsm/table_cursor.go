@@ -99,7 +99,7 @@ func (c *tableCursor) find(key []byte) bool {
 // gather adds the record that the cursor stands on to f, which aliases it until
 // the next move.
 func (c *tableCursor) gather(f *fold) error {
-	if damage := f.addRecord(c.data.value()); damage != "" {
+	if damage := f.addRecord(c.data.value(), c.table.blobs); damage != "" {
 		return c.table.corrupt(int64(c.handle.offset), damage)
 	}
 	return nil

@@ -172,12 +172,13 @@ func splitBlock(data []byte, offset uint64) (b storedBlock, damage string) {
 //	uvarint  of them, bases
 //	uvarint  of them, tombstones
 //	uvarint  elements
-//	uvarint  bytes of keys and elements
+//	uvarint  bytes of keys and of elements, or of references to them
 //	uvarint  element bytes of the largest record
 //	8        least expiry of an element, little-endian; NoExpiry if there is none
 //	8        greatest expiry; MinInt64 if there is no element
 //	7 times  an octile of the expiries (expiry.go), as a uvarint: how far it is
 //	         beyond the octile before it, the first beyond the least expiry
+//	         what it has in blob files (blob_format.go)
 //	uvarint  length of the first key, and the key
 //	uvarint  length of the last key, and the key
 type tableMeta struct {
@@ -190,6 +191,7 @@ type tableMeta struct {
 	minExpiry  int64
 	maxExpiry  int64
 	octiles    octiles
+	blobs      blobUses
 	first      []byte
 	last       []byte
 }
@@ -198,13 +200,7 @@ func (m *tableMeta) append(dst []byte) []byte {
 	for _, n := range []int64{m.records, m.bases, m.tombstones, m.elements, m.rawBytes, m.maxRecord} {
 		dst = binary.AppendUvarint(dst, uint64(n))
 	}
-	dst = appendFixed64(dst, uint64(m.minExpiry))
-	dst = appendFixed64(dst, uint64(m.maxExpiry))
-	before := m.minExpiry
-	for _, at := range m.octiles {
-		dst = binary.AppendUvarint(dst, uint64(at)-uint64(before))
-		before = at
-	}
+	dst = m.blobs.append(appendExpiries(dst, m.minExpiry, m.maxExpiry, &m.octiles))
 	return appendBytes(appendBytes(dst, m.first), m.last)
 }
 
@@ -213,12 +209,8 @@ func (d *decoder) tableMeta() tableMeta {
 	for _, n := range []*int64{&m.records, &m.bases, &m.tombstones, &m.elements, &m.rawBytes, &m.maxRecord} {
 		*n = d.count()
 	}
-	m.minExpiry, m.maxExpiry = int64(d.fixed64()), int64(d.fixed64())
-	before := m.minExpiry
-	for i := range m.octiles {
-		before = int64(uint64(before) + d.uvarint())
-		m.octiles[i] = before
-	}
+	m.minExpiry, m.maxExpiry, m.octiles = d.expiries()
+	m.blobs = d.blobUses()
 	m.first, m.last = d.bytes(), d.bytes()
 	return m
 }
@@ -226,7 +218,7 @@ func (d *decoder) tableMeta() tableMeta {
 // plausible says whether the figures can be a table's.
 func (m *tableMeta) plausible() bool {
 	return m.records > 0 && m.bases <= m.records && m.tombstones <= m.bases && bytes.Compare(m.first, m.last) <= 0 &&
-		slices.IsSorted(m.octiles[:]) && (m.elements == 0 || m.minExpiry <= m.octiles[0] && m.octiles[6] <= m.maxExpiry)
+		slices.IsSorted(m.octiles[:]) && m.blobs.plausible(m.elements) && (m.elements == 0 || m.minExpiry <= m.octiles[0] && m.octiles[6] <= m.maxExpiry)
 }
 
 func (m *tableMeta) equal(o *tableMeta) bool {

@@ -54,9 +54,10 @@ const (
 	indexBlock
 	filterBlock
 	propertiesBlock
+	blobBlock
 )
 
-var blockKinds = []string{"data", "index", "filter", "properties"}
+var blockKinds = []string{"data", "index", "filter", "properties", "blob"}
 
 // handles returns the footer, which is read once unless it is asked for fromFile.
 func (t *table) handles(how access) (*footer, error) {

@@ -10,25 +10,11 @@ import (
 	"github.com/statelab/statelab/vfs"
 )
 
-// tableFormat is how tables are written.
-type tableFormat struct {
-	blockSize  int // target for a data block before compression, in bytes
-	bufferSize int // what is gathered before it is written, in bytes
-	bloomBits  int // per key in each filter
-	prefix     statelab.Prefix
-	compressor *compressor
-}
-
 // tableWriter writes one table to a file. Records come in ascending order of
 // their keys. After a failure every call returns it. A writer can be reused:
 // begin starts the next table.
 type tableWriter struct {
-	format *tableFormat
-	file   vfs.File
-	err    error
-
-	buf        []byte // written to the file from offset flushed on
-	flushed    int64
+	blockWriter
 	data       blockBuilder
 	index      blockBuilder
 	lastKey    []byte
@@ -44,16 +30,17 @@ type tableWriter struct {
 	lastGroup    []byte
 	props        properties
 	expiries     expirySample
-	compressed   []byte
 	scratch      []byte
 }
 
-func newTableWriter(format *tableFormat) *tableWriter { return &tableWriter{format: format} }
+func newTableWriter(format *tableFormat) *tableWriter {
+	return &tableWriter{blockWriter: blockWriter{format: format}}
+}
 
 // begin starts a table in an empty file. The writer does not close it.
 func (w *tableWriter) begin(file vfs.File) {
-	w.file, w.err, w.flushed, w.hasPending = file, nil, 0, false
-	w.buf = w.buf[:0]
+	w.blockWriter.begin(file)
+	w.hasPending = false
 	w.data.reset()
 	w.index.reset()
 	w.keyHashes, w.prefixHashes = w.keyHashes[:0], w.prefixHashes[:0]
@@ -77,28 +64,20 @@ func (w *tableWriter) add(key []byte, base bool, elements []element) error {
 	if w.props.records > 0 && bytes.Compare(key, w.lastKey) <= 0 {
 		return w.fail(fmt.Errorf("key %x does not follow %x", key, w.lastKey))
 	}
-	record := append(w.scratch[:0], kindMerge)
-	if base {
-		record[0] = kindBase
-	}
-	size := int64(0)
-	for _, e := range elements {
-		record = appendElement(record, e)
-		size += int64(len(e.data))
-	}
+	record := appendRecord(w.scratch[:0], base, elements)
 	w.scratch = keepSmall(record)
 	if w.data.entries > 0 && w.data.size()+len(key)+len(record) > w.format.blockSize {
 		w.finishDataBlock()
 	}
 	w.indexPending(key)
 	w.data.add(key, record)
-	w.count(key, base, elements, size)
+	w.count(key, base, elements)
 	w.lastKey = append(w.lastKey[:0], key...)
 	return w.err
 }
 
 // count keeps the properties and the hashes for the filters.
-func (w *tableWriter) count(key []byte, base bool, elements []element, size int64) {
+func (w *tableWriter) count(key []byte, base bool, elements []element) {
 	p := &w.props
 	if p.records == 0 {
 		p.first = bytes.Clone(key)
@@ -111,12 +90,18 @@ func (w *tableWriter) count(key []byte, base bool, elements []element, size int6
 		}
 	}
 	p.elements += int64(len(elements))
-	p.rawBytes += int64(len(key)) + size
-	p.maxRecord = max(p.maxRecord, size)
+	p.rawBytes += int64(len(key))
+	size := int64(0)
 	for _, e := range elements {
+		size += e.size()
+		if e.blob != nil {
+			p.blobs.add(e.blob, e.blob.number, e.size())
+		}
+		p.rawBytes += int64(len(e.data))
 		p.minExpiry, p.maxExpiry = min(p.minExpiry, e.expireAt), max(p.maxExpiry, e.expireAt)
 		w.expiries.add(e)
 	}
+	p.maxRecord = max(p.maxRecord, size)
 	w.keyHashes = append(w.keyHashes, hashKey(key))
 	if w.format.prefix.Len == nil {
 		return
@@ -192,41 +177,6 @@ func (w *tableWriter) finishDataBlock() {
 	w.data.buf = keepSmall(w.data.buf)
 }
 
-// writeBlock appends a block with its trailer to the file.
-func (w *tableWriter) writeBlock(block []byte, compress bool) blockHandle {
-	if len(block) > maxBlockSize {
-		w.fail(fmt.Errorf("a block of %d bytes is larger than the format can hold", len(block)))
-		return blockHandle{}
-	}
-	how, stored := byte(storedRaw), block
-	if compress {
-		how, stored = w.format.compressor.compress(w.compressed, block)
-		if how != storedRaw {
-			w.compressed = keepSmall(stored)
-		}
-	}
-	h := blockHandle{offset: uint64(w.flushed) + uint64(len(w.buf)), length: uint32(len(stored))}
-	start := len(w.buf)
-	w.buf = append(w.buf, stored...)
-	w.buf = appendTrailer(w.buf, start, how, len(block), h.offset)
-	if len(w.buf) >= w.format.bufferSize {
-		w.flush()
-	}
-	return h
-}
-
-func (w *tableWriter) flush() {
-	if w.err != nil || len(w.buf) == 0 {
-		return
-	}
-	if _, err := w.file.WriteAt(w.buf, w.flushed); err != nil {
-		w.fail(err)
-		return
-	}
-	w.flushed += int64(len(w.buf))
-	w.buf = keepSmall(w.buf)[:0]
-}
-
 // finish ends the table and returns its figures and its length in bytes. The
 // file is not synced. There must be at least one record.
 func (w *tableWriter) finish() (tableMeta, int64, error) {
@@ -250,20 +200,4 @@ func (w *tableWriter) finish() (tableMeta, int64, error) {
 	w.buf = f.append(w.buf)
 	w.flush()
 	return w.props.tableMeta, w.flushed, w.err
-}
-
-func (w *tableWriter) fail(err error) error {
-	if w.err == nil {
-		w.err = err
-	}
-	return w.err
-}
-
-// keepSmall returns b as memory to reuse, or nil if one huge record has made
-// it larger than ordinary work needs.
-func keepSmall(b []byte) []byte {
-	if cap(b) > 1<<20 {
-		return nil
-	}
-	return b
 }

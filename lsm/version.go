@@ -73,7 +73,8 @@ type version struct {
 	// dead: whoever reads this version or recovers it has at least this one. (L4)
 	watermark int64
 
-	kept bool // no reader has it: see keep
+	blobs []heldBlob // in the order of their numbers
+	kept  bool       // no reader has it: see keep
 
 	// How readers find tables: all of them, newest run first; the extents that some
 	// are entered in; and the indexes in lookouts of the others.
@@ -94,6 +95,11 @@ func newVersion(runs []*run, watermark int64) *version {
 	if d := v.directory(); d != nil {
 		d.show(v)
 	}
+	v.blobs = heldBlobs(runs, watermark)
+	for i := range v.blobs {
+		v.blobs[i].blob.refs.Add(1)
+		v.blobs[i].blob.shown.Add(1)
+	}
 	return v
 }
 
@@ -108,10 +114,13 @@ func (v *version) directory() *directory {
 // keep returns a version that holds what v does for the manifest's sake, with one
 // reference: files stay, and nothing else that makes tables quick to read.
 func (v *version) keep() *version {
-	k := &version{runs: v.runs, number: v.number, watermark: v.watermark, kept: true}
+	k := &version{runs: v.runs, number: v.number, watermark: v.watermark, blobs: v.blobs, kept: true}
 	k.refs.Store(1)
 	for t := range k.tables {
 		t.refs.Add(1)
+	}
+	for i := range k.blobs {
+		k.blobs[i].blob.refs.Add(1)
 	}
 	return k
 }
@@ -127,9 +136,23 @@ func (v *version) tables(yield func(*table) bool) {
 	}
 }
 
-// unref gives up a reference. Tables that nobody reads any more are hidden, and
-// those that nobody holds any more are passed to discard.
-func (v *version) unref(discard func(*table)) {
+// files yields every file that the version holds.
+func (v *version) files(yield func(*blockFile) bool) {
+	for t := range v.tables {
+		if !yield(&t.blockFile) {
+			return
+		}
+	}
+	for i := range v.blobs {
+		if !yield(&v.blobs[i].blob.blockFile) {
+			return
+		}
+	}
+}
+
+// unref gives up a reference. Tables and blob files that nobody reads any more are
+// hidden, and those that nobody holds any more are passed to discard.
+func (v *version) unref(discard func(*blockFile)) {
 	if v.refs.Add(-1) > 0 {
 		return
 	}
@@ -141,9 +164,10 @@ func (v *version) unref(discard func(*table)) {
 			t.hide()
 		}
 		if t.refs.Add(-1) == 0 {
-			discard(t)
+			discard(&t.blockFile)
 		}
 	}
+	v.unrefBlobs(discard)
 }
 
 // merged returns the runs of v after a merge among those of old, which are

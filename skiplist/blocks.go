@@ -245,13 +245,28 @@ func (x *blocks) floor(b *block, key []byte) int {
 	low := 1 + below(heads[1:], h)
 	// Entries with heads like the key's are those of its own join key, as a rule.
 	for high := alike(heads, low, h); low < high; {
-		if mid := int(uint(low+high) / 2); bytes.Compare(x.leader(b, mid), key) <= 0 {
+		if mid := int(uint(low+high) / 2); x.isLed(b, mid, key) {
 			low = mid + 1
 		} else {
 			high = mid
 		}
 	}
 	return low - 1
+}
+
+// isLed says whether the key of an entry above level 0, other than the first of the
+// first block there, is <= key. Mostly the block below, which it leads, tells by its
+// prefix and its first head, which saves the way on to the leader's record.
+func (x *blocks) isLed(b *block, i int, key []byte) bool {
+	down := x.at(b.ref(i).Load())
+	side := down.side(key)
+	if side != 0 {
+		return side > 0
+	}
+	if first, h := down.heads(1)[0], headOf(key, int(down.prefixLen)); first != h {
+		return first < h
+	}
+	return bytes.Compare(x.leader(b, i), key) <= 0
 }
 
 // leader returns the key of an entry above level 0, which leads the block below.

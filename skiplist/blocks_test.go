@@ -236,3 +236,41 @@ func TestFanoutOutOfRangeIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestBlocksFindTheirWayInLongGroups looks for keys, and for others before, between and
+// behind them, that have more in common than a head on any level tells apart.
+func TestBlocksFindTheirWayInLongGroups(t *testing.T) {
+	const groups, each = 8, 200
+	b := newBlockTest(t, 4)
+	var keys []string
+	for i := range groups * each {
+		group, member := i%groups, i/groups
+		keys = append(keys, fmt.Sprintf("%c in group %d, which has a long name, member %03d of all", 'a'+group/4, group, member))
+	}
+	slices.Sort(keys)
+	for i := range keys {
+		if err := b.insert(keys[i*3%len(keys)]); err != nil { // which is all of them: no multiple of 3
+			t.Fatal(err)
+		}
+	}
+	b.check()
+	for i, key := range keys {
+		if got := b.x.Find([]byte(key)); got != b.refs[key] {
+			t.Fatalf("Find(%q) returns %d, want %d", key, got, b.refs[key])
+		}
+		for _, near := range []string{key[:len(key)-8], key[:len(key)/2] + "\x00", key[:len(key)/2] + "~", key + "~"} {
+			at, _ := slices.BinarySearch(keys, near)
+			want := arena.Ref(0)
+			if at < len(keys) {
+				want = b.refs[keys[at]]
+			}
+			var got arena.Ref
+			if refs := b.x.Ascend(make([]arena.Ref, 0, 1), []byte(near), false); len(refs) > 0 {
+				got = refs[0]
+			}
+			if got != want {
+				t.Fatalf("key %d: ascending from %q, %d comes first, want %d", i, near, got, want)
+			}
+		}
+	}
+}

@@ -40,12 +40,13 @@ const (
 	probeBytes   = 32 << 10
 )
 
-// How many rows an iterator with a view copies at a time: few after a seek, and
-// more as it moves on.
+// How many rows an iterator with a view copies at a time: few after a seek, some
+// where a probe has found more than it reads, and more as it moves on.
 const (
 	fewRows  = 4
-	manyRows = 64
-	rowBytes = 32 << 10
+	someRows = 64
+	manyRows = refsAtATime
+	rowBytes = 48 << 10 // with keys, and after the first
 )
 
 // open opens a cursor that is closed or new.
@@ -57,7 +58,7 @@ func (c *cursor) open(s *Store, r statelab.Range) error {
 		return err
 	}
 	c.bounds = append(append(c.bounds[:0], r.Lower...), r.Upper...)
-	c.span = span{records: manyRows, bytes: rowBytes}
+	c.span = span{records: someRows, bytes: rowBytes}
 	if r.Lower != nil {
 		c.span.lower = c.bounds[:len(r.Lower)]
 	}
@@ -264,5 +265,8 @@ func (c *cursor) load(key []byte, down, edge bool) bool {
 		slices.Reverse(rs.at)
 	}
 	c.span.records = min(4*c.span.records, manyRows)
+	if n := len(rs.at); n > 0 { // no more than there is likely to be room for
+		c.span.records = min(c.span.records, 1+rowBytes*n/max(1, len(rs.data)))
+	}
 	return true
 }

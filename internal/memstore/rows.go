@@ -2,6 +2,8 @@ package memstore
 
 import (
 	"slices"
+	"sync/atomic"
+	"unsafe"
 
 	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/internal/hashdir"
@@ -80,7 +82,16 @@ const (
 	// readAtATime is how many records are looked at in one epoch, so that what
 	// is dead need not wait for long readers.
 	readAtATime = 1000
-	refsAtATime = 64
+	// refsAtATime is how many the index is asked for at once.
+	refsAtATime = 256
+	// copiedTogether is how many are fetched into the processor's caches before the
+	// first of them is copied: more than it waits for at a time, and few enough that
+	// their lines stay in its first cache.
+	copiedTogether = 32
+	// fetchBytes is how much of one is: in longer ones the processor sees by itself
+	// what comes next.
+	fetchBytes = 640
+	lineSize   = 64
 )
 
 // copyRows copies, within an epoch, the records of a span that the view sees,
@@ -100,7 +111,7 @@ func (r *records) copyRows(rs *rows, sp *span, v view) (done bool) {
 			found = r.index.Ascend(found, at.key, at.edge)
 		}
 		refs := found[:r.countIn(sp, found, at.down)]
-		if r.copySome(rs, sp, refs, v) < len(refs) {
+		if r.copyAll(rs, sp, refs, v) < len(refs) {
 			return true
 		}
 		if len(refs) < want {
@@ -137,10 +148,22 @@ func (r *records) countIn(sp *span, refs []arena.Ref, down bool) int {
 	return low
 }
 
-// copySome copies records of the range until the span is full, and returns how
-// many it has looked at.
+// copyAll copies records of the range until the span is full, and returns how many it
+// has looked at.
+func (r *records) copyAll(rs *rows, sp *span, refs []arena.Ref, v view) (n int) {
+	for n < len(refs) {
+		some := refs[n:min(n+copiedTogether, len(refs))]
+		copied := r.copySome(rs, sp, some, v)
+		n += copied
+		if copied < len(some) {
+			break
+		}
+	}
+	return n
+}
+
 func (r *records) copySome(rs *rows, sp *span, refs []arena.Ref, v view) int {
-	data := slices.Grow(rs.data, min(r.bytesOf(refs), sp.bytes))
+	data := slices.Grow(rs.data, min(r.fetch(refs), sp.bytes))
 	at := slices.Grow(rs.at, min(len(refs), sp.records))
 	n := 0
 	for ; n < len(refs) && (len(at) == 0 || len(at) < sp.records && len(data) < sp.bytes); n++ {
@@ -165,13 +188,21 @@ func (rec *record) isSimple(v view) bool {
 	return rec.newest() == 0 && rec.kind() == withFirst && !rec.ended() && v.sees(&rec.element)
 }
 
-// bytesOf sums up the lengths of records' keys and first elements. It looks at
-// all their heads before any is copied, each of which is a miss: so these do not
-// wait for each other.
-func (r *records) bytesOf(refs []arena.Ref) (n int) {
+// fetch sums up the lengths of records' keys and first elements, and reads from all
+// the cache lines that these lie in. Each is a miss, as a rule, and these do not wait
+// for each other, as they would if the records were copied one by one.
+func (r *records) fetch(refs []arena.Ref) (n int) {
 	for _, ref := range refs {
 		rec := r.rec(ref)
-		n += int(rec.keyLen) + int(rec.size)
+		size := int(rec.keyLen) + int(rec.size)
+		n += size
+		end := min(headSize+rec.links.size()+size, fetchBytes)
+		for at := lineSize; at < end; at += lineSize {
+			(*atomic.Uint32)(unsafe.Add(unsafe.Pointer(rec), at)).Load()
+		}
+		if size > 0 {
+			(*atomic.Uint32)(unsafe.Add(unsafe.Pointer(rec), (end-1)&^3)).Load()
+		}
 	}
 	return n
 }
@@ -194,7 +225,7 @@ func (r *records) copyGroup(rs *rows, sp *span, group []byte, v view) (short boo
 			refs = append(refs, ref)
 		}
 	}
-	if r.copySome(rs, sp, refs, v) == len(refs) {
+	if r.copyAll(rs, sp, refs, v) == len(refs) {
 		rs.end(false)
 	}
 	return true

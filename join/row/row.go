@@ -31,6 +31,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 )
 
@@ -125,6 +126,11 @@ func Typed(columns []Column) *Schema {
 
 // Columns returns those of a table, and false if rows are JSON objects.
 func (s *Schema) Columns() ([]Column, bool) { return s.columns, !s.objects }
+
+// Same says whether two schemas print rows alike.
+func (s *Schema) Same(as *Schema) bool {
+	return s.objects == as.objects && slices.Equal(s.columns, as.columns)
+}
 
 // Objects returns the schema of rows that are JSON objects.
 func Objects() *Schema { return &Schema{objects: true} }

@@ -25,7 +25,7 @@ func (s *Source) keepBad(r *Row, reason error) {
 // where row is an array of the fields of a csv file, the text of a line that is no
 // JSON, or an object; null if the row could not be read at all.
 func (s *Source) appendBad(dst []byte, reason error) []byte {
-	dst = row.AppendQuoted(append(dst, `"file":`...), s.config.File)
+	dst = row.AppendQuoted(append(dst, `"file":`...), s.name)
 	dst = row.AppendQuoted(append(dst, `,"at":`...), s.r.where())
 	dst = row.AppendQuoted(append(dst, `,"reason":`...), reason.Error())
 	return s.r.appendRaw(append(dst, `,"row":`...))

@@ -24,14 +24,10 @@ type csvReader struct {
 	text    []byte
 }
 
-const byteOrderMark = "\ufeff"
-
 // openCSV returns the reader even if reading the header fails, to say where.
 func openCSV(in *input, columns []string) (reader, error) {
-	if bom, _ := in.stream.Peek(len(byteOrderMark)); string(bom) == byteOrderMark {
-		if _, err := in.stream.Discard(len(byteOrderMark)); err != nil {
-			return nil, err
-		}
+	if err := in.skipMark(); err != nil {
+		return nil, err
 	}
 	r := &csvReader{r: csv.NewReader(in.stream), names: columns}
 	r.r.ReuseRecord = true
@@ -125,14 +121,14 @@ func (r *csvReader) explain(err error) error {
 	return badRow(parse.Err)
 }
 
-func (r *csvReader) skip(n uint64) error {
-	for range n {
+func (r *csvReader) skip(n uint64) (skipped uint64, err error) {
+	for ; skipped < n; skipped++ {
 		var bad *rowError
 		if err := r.read(); err != nil && !errors.As(err, &bad) {
-			return err
+			return skipped, err
 		}
 	}
-	return nil
+	return n, nil
 }
 
 func (r *csvReader) appendRaw(dst []byte) []byte {

@@ -19,7 +19,9 @@ type input struct {
 	size   int64
 	stream *bufio.Reader // decompressed
 	zstd   *zstd.Decoder
-	failed error // the file system's, as opposed to what the bytes are at fault for
+	tail   *tail       // of a file that is followed
+	onRead func() bool // see OnWait
+	failed error       // the file system's, as opposed to what the bytes are at fault for
 }
 
 const bufferSize = 256 << 10
@@ -31,9 +33,9 @@ var (
 
 var errEmpty = errors.New("is empty")
 
-func openInput(fsys vfs.FS, stdin io.Reader, file string) (*input, error) {
+func openInput(fsys vfs.FS, stdin io.Reader, file string, follow bool) (*input, error) {
 	in := &input{}
-	raw := stdin
+	var raw io.Reader
 	if file != "-" {
 		info, err := fsys.Stat(file)
 		if err == nil && info.IsDir {
@@ -53,7 +55,13 @@ func openInput(fsys vfs.FS, stdin io.Reader, file string) (*input, error) {
 	} else {
 		raw = &watched{stdin, in}
 	}
-	if err := in.decompress(raw); err != nil {
+	var err error
+	if follow {
+		err = in.follow()
+	} else {
+		err = in.decompress(raw)
+	}
+	if err != nil {
 		err = &Error{File: file, Err: err}
 		if in.failed != nil {
 			err = fmt.Errorf("read %s: %w", file, in.failed)
@@ -98,10 +106,25 @@ func (in *input) decompress(raw io.Reader) error {
 	return nil
 }
 
+const byteOrderMark = "\ufeff"
+
+// skipMark passes over a byte order mark, if the stream begins with one.
+func (in *input) skipMark() error {
+	mark, _ := in.stream.Peek(len(byteOrderMark))
+	if string(mark) != byteOrderMark {
+		return nil
+	}
+	_, err := in.stream.Discard(len(byteOrderMark))
+	return err
+}
+
 // decompressError names the usual reason in plain words.
 func decompressError(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the compressed file is cut short")
+	}
+	if errors.Is(err, errShrunk) || errors.Is(err, ErrStopped) {
+		return err
 	}
 	return fmt.Errorf("decompress: %w", err)
 }
@@ -140,6 +163,9 @@ type watched struct {
 }
 
 func (w *watched) Read(b []byte) (int, error) {
+	if w.in.onRead != nil && !w.in.onRead() {
+		return 0, ErrStopped
+	}
 	n, err := w.Reader.Read(b)
 	if err != nil && err != io.EOF && w.in.failed == nil {
 		w.in.failed = err

@@ -28,10 +28,8 @@ type jsonlReader struct {
 }
 
 func openJSONL(in *input) (reader, error) {
-	if bom, _ := in.stream.Peek(len(byteOrderMark)); string(bom) == byteOrderMark {
-		if _, err := in.stream.Discard(len(byteOrderMark)); err != nil {
-			return nil, err
-		}
+	if err := in.skipMark(); err != nil {
+		return nil, err
 	}
 	return &jsonlReader{in: in.stream}, nil
 }
@@ -178,13 +176,13 @@ func valueLen(b []byte) int {
 	}
 }
 
-func (r *jsonlReader) skip(n uint64) error {
-	for range n {
+func (r *jsonlReader) skip(n uint64) (skipped uint64, err error) {
+	for ; skipped < n; skipped++ {
 		if _, err := r.readLine(); err != nil {
-			return err
+			return skipped, err
 		}
 	}
-	return nil
+	return n, nil
 }
 
 func (r *jsonlReader) field(i int) ([]byte, bool, error) {

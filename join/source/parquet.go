@@ -184,7 +184,7 @@ func (r *parquetReader) read() (err error) {
 }
 
 // skip seeks within row groups; it is called before the first read.
-func (r *parquetReader) skip(n uint64) (err error) {
+func (r *parquetReader) skip(n uint64) (skipped uint64, err error) {
 	defer recovered(&err)
 	groups := r.file.RowGroups()
 	left := int64(n)
@@ -192,16 +192,17 @@ func (r *parquetReader) skip(n uint64) (err error) {
 		left -= groups[r.group].NumRows()
 		r.group++
 	}
-	r.row += int64(n)
+	r.row += int64(n) - left
 	if left == 0 {
-		return nil
+		return n, nil
 	}
 	if r.group == len(groups) {
-		return io.EOF
+		return n - uint64(left), io.EOF
 	}
+	r.row += left
 	r.rows = groups[r.group].Rows()
 	r.group++
-	return r.rows.SeekToRow(left)
+	return n, r.rows.SeekToRow(left)
 }
 
 func (r *parquetReader) field(i int) ([]byte, bool, error) {

@@ -3,8 +3,8 @@
 //
 //	file ──▶ decompress ──▶ csv | jsonl | parquet ──▶ where ──▶ key, time ──▶ Row
 //
-// A source is the rows of a file, numbered from 0: the number is the sequence
-// of package join, and what a restart skips to. Blank lines and the header of a
+// A source is the rows of a file, or of several one after the other, numbered from 0:
+// the number is the sequence of package join, and what a restart skips to. Blank lines and the header of a
 // csv file are no rows.
 //
 // A row that its Where does not hold for is Filtered. Where compares text: the
@@ -51,8 +51,10 @@ import (
 
 // A Config describes a source.
 type Config struct {
-	File       string // "-" is Stdin
-	Format     Format // zero: by the file's name
+	File       string   // "-" is Stdin
+	Files      []string // in place of File: names and patterns (Expand) of files of the same columns, read one after the other
+	Follow     bool     // go on with what is appended to File, a csv or JSON lines file, line by line (OnWait)
+	Format     Format   // zero: by the file's name
 	Columns    []string
 	Where      []Condition
 	Key        []string
@@ -108,7 +110,7 @@ const (
 // A Row is one row of a source. Its slices are valid until the next one is read.
 type Row struct {
 	Class Class
-	Seq   uint64 // its number in the file, from 0
+	Seq   uint64 // its number in the source, from 0
 	Time  int64  // µs since 1970
 	Key   []byte // as join.AppendKeyPart makes it
 	Value []byte // as package row prints it; if it is Bad, members of a JSON object that say what is wrong with it (bad.go)
@@ -139,8 +141,8 @@ type reader interface {
 	schema() *row.Schema
 	// read makes the next row the current one; io.EOF says that there is none.
 	read() error
-	// skip passes over n rows.
-	skip(n uint64) error
+	// skip passes over n rows, or those there are, and then returns io.EOF.
+	skip(n uint64) (skipped uint64, err error)
 	// field returns the text of a field of the current row, valid until the
 	// next read. It is errMissing if the row has no such field.
 	field(i int) (text []byte, null bool, err error)
@@ -158,74 +160,76 @@ var errMissing = errors.New("is missing from the object")
 
 // A Source is an open source. It is not safe for concurrent use.
 type Source struct {
-	config     Config
-	r          reader
-	input      *input
-	seq        uint64
-	where, key []int
-	time       int
-	timeFormat TimeFormat
-	keyBuf     []byte
-	valueBuf   []byte
+	config Config
+	fsys   vfs.FS
+	stdin  io.Reader
+	files  []string
+	at     int // the current one of files
+	*file
+	seq      uint64
+	keyBuf   []byte
+	valueBuf []byte
 }
 
 // Open opens a source and finds its columns.
 func Open(fsys vfs.FS, stdin io.Reader, c Config) (*Source, error) {
-	in, err := openInput(fsys, stdin, c.File)
+	names, err := c.Expand(fsys)
 	if err != nil {
 		return nil, err
 	}
-	s := &Source{config: c, input: in}
-	if err := s.open(); err != nil {
+	s := &Source{config: c, fsys: fsys, stdin: stdin, files: names}
+	if err := s.openFirst(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Source) open() error {
-	format := s.config.Format
+func (f *file) open(c *Config) error {
+	format := c.Format
 	if format == "" {
-		format = FormatOf(s.config.File)
+		format = FormatOf(f.name)
 	}
 	var err error
-	switch format {
-	case CSV:
-		s.r, err = openCSV(s.input, s.config.Columns)
-	case JSONL:
-		s.r, err = openJSONL(s.input)
-	case Parquet:
-		s.r, err = openParquet(s.input)
+	switch {
+	case format == Parquet && c.Follow:
+		err = errors.New("a parquet file cannot be followed")
+	case format == CSV:
+		f.r, err = openCSV(f.input, c.Columns)
+	case format == JSONL:
+		f.r, err = openJSONL(f.input)
+	case format == Parquet:
+		f.r, err = openParquet(f.input)
 	default:
 		err = fmt.Errorf("its name does not say the format; give one of %v", Formats())
 	}
 	if err != nil {
-		return s.fail(err)
+		return f.fail(err)
 	}
-	return s.bind()
+	return f.bind(c)
 }
 
 // bind finds the columns that the config names.
-func (s *Source) bind() error {
-	for _, c := range s.config.Where {
-		i, err := s.r.bind(c.Column)
+func (f *file) bind(c *Config) error {
+	for _, condition := range c.Where {
+		i, err := f.r.bind(condition.Column)
 		if err != nil {
-			return s.failWhole("where", err)
+			return f.failWhole("where", err)
 		}
-		s.where = append(s.where, i)
+		f.where = append(f.where, i)
 	}
-	for _, name := range s.config.Key {
-		i, err := s.r.bind(name)
+	for _, name := range c.Key {
+		i, err := f.r.bind(name)
 		if err != nil {
-			return s.failWhole("key", err)
+			return f.failWhole("key", err)
 		}
-		s.key = append(s.key, i)
+		f.key = append(f.key, i)
 	}
 	var err error
-	if s.time, err = s.r.bind(s.config.Time); err != nil {
-		return s.failWhole("time", err)
+	if f.time, err = f.r.bind(c.Time); err != nil {
+		return f.failWhole("time", err)
 	}
-	if s.timeFormat, err = s.r.timeFormat(s.time, s.config.TimeFormat); err != nil {
-		return s.failWhole("time", err)
+	if f.timeFormat, err = f.r.timeFormat(f.time, c.TimeFormat); err != nil {
+		return f.failWhole("time", err)
 	}
 	return nil
 }
@@ -235,25 +239,34 @@ func (s *Source) Schema() *row.Schema { return s.r.schema() }
 
 // Skip passes over rows until the next one to be read has this number.
 func (s *Source) Skip(to uint64) error {
-	if to <= s.seq {
-		return nil
+	for to > s.seq {
+		skipped, err := s.r.skip(to - s.seq)
+		s.seq += skipped
+		if err == io.EOF {
+			name := s.name
+			if err = s.nextFile(); err == io.EOF {
+				return &Error{File: name, Err: fmt.Errorf("ends before row %d, which was read from it before", to)}
+			}
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err != nil {
+			return s.fail(err)
+		}
 	}
-	err := s.r.skip(to - s.seq)
-	if errors.Is(err, io.EOF) {
-		return s.failWhole("", fmt.Errorf("ends before row %d, which was read from it before", to))
-	}
-	if err != nil {
-		return s.fail(err)
-	}
-	s.seq = to
 	return nil
 }
 
-// Next reads the next row. At the end of the file it returns io.EOF.
+// Next reads the next row. At the end of the last file it returns io.EOF.
 func (s *Source) Next(r *Row) error {
 	err := s.r.read()
-	if err == io.EOF {
-		return err
+	for err == io.EOF {
+		if err := s.nextFile(); err != nil {
+			return err
+		}
+		err = s.r.read()
 	}
 	var bad *rowError
 	readable := err == nil
@@ -362,31 +375,10 @@ func (s *Source) readTime() (int64, error) {
 	return at, err
 }
 
-// Close closes the file.
+// Close closes the file that is open.
 func (s *Source) Close() error {
-	var err error
-	if s.r != nil {
-		err = s.r.close()
+	if s.file == nil {
+		return nil
 	}
-	if cerr := s.input.close(); err == nil {
-		err = cerr
-	}
-	return err
-}
-
-// fail says where reading failed. A failure of the file system itself is
-// returned as such, since the file is not at fault.
-func (s *Source) fail(err error) error {
-	where := ""
-	if s.r != nil {
-		where = s.r.where()
-	}
-	return s.failWhole(where, err)
-}
-
-func (s *Source) failWhole(where string, err error) error {
-	if s.input.failed != nil {
-		return fmt.Errorf("read %s: %w", s.config.File, s.input.failed)
-	}
-	return &Error{File: s.config.File, Where: where, Err: err}
+	return s.file.close()
 }

@@ -21,6 +21,9 @@ func SourceSeq(source int, position uint64) uint64 {
 	return uint64(source)<<sourceShift | position
 }
 
+// SourceOf returns the source of a sequence that SourceSeq has made.
+func SourceOf(seq uint64) int { return int(seq >> sourceShift) }
+
 // An intake is what an Operator and a Backlog do with what comes in: it follows the
 // watermarks of sources, and is the one place where events are counted as late or
 // rejected.

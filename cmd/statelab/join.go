@@ -21,7 +21,8 @@ const joinDoc = `Runs the join that FILE describes, from files to a file, on any
 output appears under its name when it is complete. If the definition names a
 state dir, a join that was interrupted, by whatever, goes on when it is run
 again, and its output is the same, byte for byte; SIGINT and SIGTERM make it
-commit first. examples/rides.yaml is a FILE, and its fields are listed below.
+commit first, and SIGUSR1 commit and go on. A source that is followed has no end:
+the join goes on with what is added to its file until it is stopped. examples/rides.yaml is a FILE, and its fields are listed below.
 
 With -mode batch the input, which has an end, is sorted instead, and neither state nor
 timers are kept: the output is the same, sooner. Sorting takes the memory and the
@@ -91,6 +92,9 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 	defer stop()
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
+	commit := make(chan os.Signal, 1)
+	signal.Notify(commit, syscall.SIGUSR1)
+	defer signal.Stop(commit)
 
 	var hot []pipeline.HotKey
 	progress := newProgressLine(stderr)
@@ -103,6 +107,7 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 		Stdin:     os.Stdin,
 		Stdout:    stdout,
 		Progress:  progress.update(),
+		Commit:    commit,
 		Monitor:   server.monitor,
 		Logger:    log,
 		HotKeys:   func(keys []pipeline.HotKey) { hot = keys },

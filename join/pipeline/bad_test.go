@@ -38,7 +38,7 @@ func TestBadRowsGoToTheirFile(t *testing.T) {
 	manyKeys(t, clean, 600)
 	bad := spoil(t, clean)
 	def := partitioned(t, badJoin, "{backend: skiplist, dir: state, checkpoint_every: 1ms}")
-	def.Inputs[0].From, def.Inputs[0].To = -1e6, 1e15
+	def.Inputs[0][0].From, def.Inputs[0][0].To = -1e6, 1e15
 	crashes, undisturbed := crashesOf(t, clean, def)
 	summary, err := run(undisturbed, def)
 	if err != nil {

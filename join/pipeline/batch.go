@@ -98,7 +98,7 @@ func (r *run) openBatch() (err error) {
 	}
 	b.delays = newDelays(&r.def.Spec)
 	b.to = r.newAdder(0, b.outputs[0])
-	r.order = newReadingOrder(&r.def.Spec, place{watermark: [2]int64{statelab.MinWatermark, statelab.MinWatermark}})
+	r.order = newReadingOrder(r.def, beginning(len(r.inputs)))
 	return nil
 }
 
@@ -153,7 +153,8 @@ func (r *run) removeBatch() error {
 	return removeTree(r.opts.FS, dir)
 }
 
-func (b *batch) add(side join.Side, row *source.Row, _ *place) error {
+func (b *batch) add(in *input, row *source.Row, _ place) error {
+	side := in.side
 	if b.added++; b.added%progressRows == 0 {
 		b.publish()
 	}
@@ -169,10 +170,10 @@ func (b *batch) add(side join.Side, row *source.Row, _ *place) error {
 		}
 		return b.backlog.Reject(side)
 	}
-	return b.backlog.Add(side, event(row))
+	return b.backlog.Add(side, in.event(row))
 }
 
-func (b *batch) tell(t task, _ *place) error {
+func (b *batch) tell(t task, _ place) error {
 	if t != taskFinish {
 		return nil
 	}
@@ -186,7 +187,7 @@ func (b *batch) tell(t task, _ *place) error {
 // publish says how far it is, to whoever asks.
 func (b *batch) publish() {
 	b.reporter.set(func(s *status) {
-		s.Summary, s.watermark, s.delays = b.backlog.Summary(), b.run.order.watermark, b.delays
+		s.Summary, s.watermark, s.delays = b.backlog.Summary(), b.run.sideWatermarks(b.run.order.place), b.delays
 		s.held, s.spilled = b.backlog.Held()
 	})
 }

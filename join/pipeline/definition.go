@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +15,9 @@ import (
 
 // A Definition is a pipeline file, read. Zero fields have their defaults.
 type Definition struct {
-	Name   string           // the file's, for errors
-	Title  string           // of the pipeline, for metrics and logs; empty: the file's name, without directory and extension
-	Inputs [2]source.Config // right is zero if the kind has one input
+	Name   string     // the file's, for errors
+	Title  string     // of the pipeline, for metrics and logs; empty: the file's name, without directory and extension
+	Inputs [2][]Input // the sources of each side, with max disorders in Spec; right has none if the kind has one input
 	Spec   join.Spec
 	Late   string // file of late events; empty drops them
 	Bad    string // file of bad rows; empty: the first one that cannot be read ends the run
@@ -64,22 +64,8 @@ func (d *Definition) Validate() error {
 }
 
 func (d *Definition) validate() error {
-	left, right := &d.Inputs[join.Left], &d.Inputs[join.Right]
-	switch kind := d.Spec.Kind; {
-	case kind.Inputs() == 1 && !reflect.DeepEqual(*right, source.Config{}):
-		return fmt.Errorf("right: kind %v has one input, left", kind)
-	case kind.Inputs() == 1:
-	case right.File == "":
-		return errors.New("no right")
-	case len(left.Key) != len(right.Key):
-		return fmt.Errorf("left.key has %d columns and right.key %d", len(left.Key), len(right.Key))
-	case left.File == "-" && right.File == "-":
-		return errors.New("left.file and right.file: standard input can be only one of them")
-	}
-	for i := range d.inputs() {
-		if err := validateInput(join.Side(i), &d.Inputs[i]); err != nil {
-			return err
-		}
+	if err := d.validateInputs(); err != nil {
+		return err
 	}
 	if err := d.Spec.Validate(); err != nil {
 		return err
@@ -91,6 +77,9 @@ func (d *Definition) validate() error {
 		if err := d.Spec.ForMiniBatch(); err != nil {
 			return fmt.Errorf("state.batch: %w", err)
 		}
+		if len(d.Inputs[join.Left]) > 1 && (d.partitions() > 1 || d.writesParquet()) {
+			return errors.New("state.batch: several sources cannot wait together where outputs are merged; leave it out")
+		}
 	}
 	if d.Output == "" {
 		return errors.New("output: no file")
@@ -99,7 +88,7 @@ func (d *Definition) validate() error {
 		return err
 	}
 	if d.State.Dir != "" && !d.Batch {
-		if left.File == "-" || right.File == "-" {
+		if d.readsStandardInput() {
 			return errors.New("state.dir: standard input cannot be read again after a restart; leave the dir out")
 		}
 		if d.Output == "-" {
@@ -120,19 +109,98 @@ func (d *Definition) validatePartitions() error {
 	return nil
 }
 
-func validateInput(side join.Side, c *source.Config) error {
+// validateInputs compares the sources of both sides.
+func (d *Definition) validateInputs() error {
+	left, right := d.Inputs[join.Left], d.Inputs[join.Right]
+	switch kind := d.Spec.Kind; {
+	case len(left) == 0:
+		return errors.New("no left")
+	case kind.Inputs() == 1 && len(right) > 0:
+		return fmt.Errorf("right: kind %v has one input, left", kind)
+	case kind.Inputs() == 2 && len(right) == 0:
+		return errors.New("no right")
+	}
+	stdin := ""
+	for side, list := range d.inputs() {
+		if n := len(d.disorders(join.Side(side))); n != len(list) {
+			return fmt.Errorf("%v: %d sources, but the join has %d", join.Side(side), len(list), n)
+		}
+		for i := range list {
+			c, name := &list[i], sourceName(join.Side(side), i, len(list))
+			if len(c.Key) != len(left[0].Key) {
+				return fmt.Errorf("%s.key has %d columns and %s.key %d", sourceName(join.Left, 0, len(left)), len(left[0].Key), name, len(c.Key))
+			}
+			if c.File == "-" {
+				if stdin != "" {
+					return fmt.Errorf("%s.file and %s.file: standard input can be only one of them", stdin, name)
+				}
+				stdin = name
+			}
+			if err := d.validateInput(name, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sourceName is how a source is called in errors.
+func sourceName(side join.Side, i, of int) string {
+	if of == 1 {
+		return side.String()
+	}
+	return fmt.Sprintf("%v[%d]", side, i)
+}
+
+func (d *Definition) readsStandardInput() bool {
+	return d.anyInput(func(c *Input) bool { return c.File == "-" })
+}
+
+// anyInput says whether is holds for a source of any side.
+func (d *Definition) anyInput(is func(c *Input) bool) bool {
+	for _, list := range d.inputs() {
+		for i := range list {
+			if is(&list[i]) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// disorders are those of the sources of a side.
+func (d *Definition) disorders(side join.Side) []time.Duration {
+	if of := d.Spec.Sources[side]; len(of) > 0 {
+		return of
+	}
+	return d.Spec.MaxDisorder[side : side+1]
+}
+
+func (d *Definition) validateInput(name string, c *Input) error {
 	format := c.Format
 	if format == "" {
-		format = source.FormatOf(c.File)
+		format = source.FormatOf(c.firstFile())
+	}
+	switch {
+	case c.Follow && len(c.Files) > 0:
+		return fmt.Errorf("%s.follow: only one file can be followed", name)
+	case c.Follow && d.Batch:
+		return fmt.Errorf("%s.follow: a file that is followed has no end, and mode batch is for input that has one; use mode stream", name)
+	case c.Follow && (d.partitions() > 1 || d.writesParquet()):
+		return fmt.Errorf("%s.follow: a file that is followed has no end, at which partitions are merged and parquet is written; use one partition and JSON lines", name)
+	case c.Idle < 0:
+		return fmt.Errorf("%s.idle: %v is negative", name, c.Idle)
+	case c.Idle > 0 && !c.isLive():
+		return fmt.Errorf("%s.idle: the file is there as a whole, so nothing waits for it; only standard input and a file that is followed can be idle", name)
 	}
 	if len(c.Columns) > 0 && format != source.CSV && format != "" {
-		return fmt.Errorf("%v.columns: a %s file names its own", side, format)
+		return fmt.Errorf("%s.columns: a %s file names its own", name, format)
 	}
 	if c.From > c.To {
-		return fmt.Errorf("%v: from is after to, or to is missing", side)
+		return fmt.Errorf("%s: from is after to, or to is missing", name)
 	}
 	if c.TimeFormat == "" && format != source.Parquet && format != "" {
-		return fmt.Errorf("%v: no time_format", side)
+		return fmt.Errorf("%s: no time_format", name)
 	}
 	return nil
 }
@@ -143,11 +211,14 @@ const maxMiniBatch = 1 << 16
 // maxPartitions bounds the partitions: each has its own store and its own files.
 const maxPartitions = 1024
 
+// keyParts returns how many parts a join key has.
+func (d *Definition) keyParts() int { return len(d.Inputs[join.Left][0].Key) }
+
 // partitions returns how many there are.
 func (d *Definition) partitions() int { return max(d.State.Partitions, 1) }
 
 // inputs returns those of the kind, right last.
-func (d *Definition) inputs() []source.Config { return d.Inputs[:d.Spec.Kind.Inputs()] }
+func (d *Definition) inputs() [][]Input { return d.Inputs[:d.Spec.Kind.Inputs()] }
 
 // Label is the pipeline's name, by which its metrics and logs are told apart.
 func (d *Definition) Label() string {
@@ -180,8 +251,8 @@ func (d *Definition) validateOutputs() error {
 		case filepath.Ext(o.file) == ".gz" || filepath.Ext(o.file) == ".zst":
 			return fmt.Errorf("%s: %s: compressed output is not available yet", o.field, o.file)
 		}
-		for side, in := range d.inputs() {
-			if filepath.Clean(in.File) == filepath.Clean(o.file) {
+		for side, list := range d.inputs() {
+			if slices.ContainsFunc(list, func(in Input) bool { return in.reads(o.file) }) {
 				return fmt.Errorf("%s: %s is the %v input", o.field, o.file, join.Side(side))
 			}
 		}

@@ -85,7 +85,7 @@ func (r *run) apart(was int) error {
 func (r *run) beginWith(old []*partition) (begun []outputState, err error) {
 	for i := range r.outputNames() {
 		if !old[0].ranked {
-			begun = append(begun, newOutputState(partState(old[0].op.Note(), i)))
+			begun = append(begun, newOutputState(r.partState(old[0].op.Note(), i)))
 			continue
 		}
 		state, err := r.mergeBegun(i, old)

@@ -14,7 +14,8 @@
 //
 // # Running
 //
-// The side with the lower watermark is read first, which keeps the state small.
+// The source whose watermark is the furthest behind is read first, which keeps the state small, however
+// far apart in time sources are.
 // What is emitted on watermark does not depend on it, and what is emitted on
 // arrival is the same in every run. The output grows under its name with ".part"
 // added and gets its name when it is whole, in place of a file of that name; so

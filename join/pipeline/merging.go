@@ -147,7 +147,7 @@ func (r *run) openBegun() (*sink.RankedReader, error) {
 // finalState returns the state of output i of a partition that emits no more.
 func (p *partition) finalState(i int) ([]byte, error) {
 	if p.outputs == nil {
-		return partState(p.op.Note(), i), nil
+		return p.run.partState(p.op.Note(), i), nil
 	}
 	if err := p.outputs[i].Flush(); err != nil {
 		return nil, err

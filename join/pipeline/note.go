@@ -22,27 +22,28 @@ import (
 //	1       8     xxh64 of the definition of the left side
 //	9       8     of the right side
 //	17      8     of the outputs
-//	25      16    left file: size; xxh64 of its first and last 64 KiB
-//	41      16    right file: the same
-//	57      40    output: length and SHA-256 so far
-//	97      40    file of late events, if there is one: the same
+//	25      16    each file of the left side: size; xxh64 of its first and last 64 KiB
+//	        16    each file of the right side: the same
+//	        40    output: length and SHA-256 so far
+//	        40    file of late events, if there is one: the same
 //	        40    file of bad rows, if there is one: the same
 //
-// A side that the kind does not have is an empty definition, and a file of zeros.
+// A side that the kind does not have is an empty definition, and a file of zeros. Of a file that is
+// followed, which grows, the first 64 KiB at most are looked at, and the size is of those: as many as there
+// were when the state was made.
 const (
 	noteVersion  = 1
 	noteSides    = 1
 	noteOutputs  = 17
 	noteFiles    = 25
-	noteStates   = 57
 	fingerprints = 16
 )
 
 // head returns the part of the note that stays the same.
 func (r *run) head() ([]byte, error) {
 	note := []byte{noteVersion}
-	for i := range r.def.Inputs {
-		note = binary.LittleEndian.AppendUint64(note, hashInput(&r.def.Inputs[i]))
+	for side := range r.def.Inputs {
+		note = binary.LittleEndian.AppendUint64(note, r.hashSide(join.Side(side)))
 	}
 	outputs := fmt.Sprintf("%q %q", r.def.Output, r.def.Late)
 	if r.def.writesParquet() {
@@ -52,22 +53,46 @@ func (r *run) head() ([]byte, error) {
 		outputs += fmt.Sprintf(" %q", r.def.Bad)
 	}
 	note = binary.LittleEndian.AppendUint64(note, xxhash.Sum64String(outputs))
-	for i := range r.def.Inputs {
-		if i >= len(r.def.inputs()) {
-			note = append(note, make([]byte, fingerprints)...)
-			continue
+	for _, in := range r.inputs {
+		for _, name := range in.names {
+			var err error
+			if note, err = appendFingerprint(note, r.opts.FS, name, in.Follow); err != nil {
+				return nil, err
+			}
 		}
-		var err error
-		if note, err = appendFingerprint(note, r.opts.FS, r.def.Inputs[i].File); err != nil {
-			return nil, err
-		}
+	}
+	if len(r.def.inputs()) == 1 {
+		note = append(note, make([]byte, fingerprints)...)
 	}
 	return note, nil
 }
 
-// hashInput covers what decides which events a file holds, but not the file's
-// name: its fingerprint stands for it.
-func hashInput(c *source.Config) uint64 {
+// hashSide covers what decides which events the files of a side hold, but not the files'
+// names: their fingerprints stand for them.
+func (r *run) hashSide(side join.Side) uint64 {
+	var text string
+	for _, in := range r.inputs {
+		if in.side != side {
+			continue
+		}
+		text += inputText(&in.Config)
+		if len(in.names) > 1 {
+			text += fmt.Sprintf(" %d files", len(in.names))
+		}
+		if in.Follow {
+			text += " follow"
+		}
+		if in.several {
+			text += ";"
+		}
+	}
+	if text == "" {
+		text = inputText(&source.Config{})
+	}
+	return xxhash.Sum64String(text)
+}
+
+func inputText(c *source.Config) string {
 	where := slices.Clone(c.Where)
 	slices.SortFunc(where, func(a, b source.Condition) int {
 		if a.Column < b.Column {
@@ -78,19 +103,22 @@ func hashInput(c *source.Config) uint64 {
 	format := c.Format
 	if format == "" {
 		format = source.FormatOf(c.File)
+		if len(c.Files) > 0 {
+			format = source.FormatOf(c.Files[0])
+		}
 	}
 	text := fmt.Sprintf("%q %q %q %q %q %q", format, c.Columns, where, c.Key, c.Time, c.TimeFormat)
 	if c.To != 0 {
 		text += fmt.Sprintf(" %d %d", c.From, c.To)
 	}
-	return xxhash.Sum64String(text)
+	return text
 }
 
 // fingerprintBytes is how much of a file's start and end is looked at.
 const fingerprintBytes = 64 << 10
 
 // appendFingerprint appends a file's fingerprint; standard input has none.
-func appendFingerprint(dst []byte, fsys vfs.FS, name string) ([]byte, error) {
+func appendFingerprint(dst []byte, fsys vfs.FS, name string, follow bool) ([]byte, error) {
 	if name == "-" {
 		return append(dst, make([]byte, fingerprints)...), nil
 	}
@@ -103,6 +131,9 @@ func appendFingerprint(dst []byte, fsys vfs.FS, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint %s: %w", name, err)
 	}
+	if follow {
+		return appendHead(dst, f, min(size, fingerprintBytes))
+	}
 	h := xxhash.New()
 	for _, from := range []int64{0, max(0, size-fingerprintBytes)} {
 		if _, err := io.Copy(h, io.NewSectionReader(f, from, fingerprintBytes)); err != nil {
@@ -113,11 +144,43 @@ func appendFingerprint(dst []byte, fsys vfs.FS, name string) ([]byte, error) {
 	return binary.LittleEndian.AppendUint64(dst, h.Sum64()), nil
 }
 
+// appendHead appends the fingerprint of what a file begins with.
+func appendHead(dst []byte, f vfs.File, size int64) ([]byte, error) {
+	h := xxhash.New()
+	if _, err := io.Copy(h, io.NewSectionReader(f, 0, size)); err != nil {
+		return nil, err
+	}
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(size))
+	return binary.LittleEndian.AppendUint64(dst, h.Sum64()), nil
+}
+
+// sameFile says whether a file has the fingerprint that it had, was, and has is the one now. A file that is followed
+// may have grown.
+func (r *run) sameFile(in *input, name string, was, is []byte) (bool, error) {
+	if string(was) == string(is) || !in.Follow {
+		return string(was) == string(is), nil
+	}
+	size := binary.LittleEndian.Uint64(was)
+	if size > binary.LittleEndian.Uint64(is) {
+		return false, nil
+	}
+	f, err := r.opts.FS.Open(name)
+	if err != nil {
+		return false, fmt.Errorf("fingerprint %s: %w", name, err)
+	}
+	defer f.Close()
+	head, err := appendHead(nil, f, int64(size))
+	if err != nil {
+		return false, fmt.Errorf("fingerprint %s: %w", name, err)
+	}
+	return string(was) == string(head), nil
+}
+
 // compareNote refuses to go on from a note whose fixed part differs from head.
 func (r *run) compareNote(note, head []byte) error {
 	anew := r.anew()
-	states := noteStates + len(r.outputNames())*sink.StateSize
-	if len(note) < noteStates || note[0] != noteVersion {
+	states := len(head) + len(r.outputNames())*sink.StateSize
+	if len(note) < noteFiles || note[0] != noteVersion {
 		return badInput("the state in %s was made by another program or version", r.dir)
 	}
 	for i := range r.def.Inputs {
@@ -125,8 +188,21 @@ func (r *run) compareNote(note, head []byte) error {
 		if at := noteSides + 8*i; string(note[at:at+8]) != string(head[at:at+8]) {
 			return badInput("%s: the definition of the %v side has changed %s", r.def.Name, side, anew)
 		}
-		if at := noteFiles + fingerprints*i; string(note[at:at+fingerprints]) != string(head[at:at+fingerprints]) {
-			return badInput("%s has changed %s", r.def.Inputs[i].File, anew)
+	}
+	at := noteFiles
+	for _, in := range r.inputs {
+		for _, name := range in.names {
+			if len(note) < at+fingerprints {
+				return r.outputChanged()
+			}
+			same, err := r.sameFile(in, name, note[at:at+fingerprints], head[at:at+fingerprints])
+			if err != nil {
+				return err
+			}
+			if !same {
+				return badInput("%s has changed %s", name, anew)
+			}
+			at += fingerprints
 		}
 	}
 	if string(note[noteOutputs:noteFiles]) != string(head[noteOutputs:noteFiles]) || len(note) != states {

@@ -27,8 +27,8 @@ func Parse(name string, text []byte, env func(string) (string, bool)) (*Definiti
 	p := &parse{document: d, env: env, def: &Definition{Name: name, State: State{Backend: DefaultBackend}}}
 	err = d.mapping(body, "", map[string]field{
 		"name":   p.text(&p.def.Title),
-		"left":   p.input(join.Left),
-		"right":  p.input(join.Right),
+		"left":   p.side(join.Left),
+		"right":  p.side(join.Right),
 		"join":   p.join,
 		"state":  p.state,
 		"output": p.output,
@@ -47,21 +47,90 @@ type parse struct {
 	latenessMissing bool
 }
 
-func (p *parse) input(side join.Side) field {
-	c := &p.def.Inputs[side]
+// side reads the source of a side, or the list of those that it is merged of.
+func (p *parse) side(side join.Side) field {
 	return func(n ast.Node, path string) error {
-		return p.mapping(n, path, map[string]field{
-			"file":         p.file(&c.File),
-			"format":       p.format(&c.Format),
-			"columns":      p.texts(&c.Columns),
-			"where":        p.where(&c.Where),
-			"key":          p.texts(&c.Key),
-			"time":         p.text(&c.Time),
-			"time_format":  p.timeFormat(&c.TimeFormat),
-			"from":         p.time(&c.From),
-			"to":           p.time(&c.To),
-			"max_disorder": p.disorder(&p.def.Spec.MaxDisorder[side]),
-		}, "file", "key", "time")
+		inputs, spec := &p.def.Inputs[side], &p.def.Spec
+		resolved, err := p.resolve(n)
+		if err != nil {
+			return err
+		}
+		list, ok := resolved.(*ast.SequenceNode)
+		if !ok {
+			*inputs = make([]Input, 1)
+			return p.input(n, path, &(*inputs)[0], &spec.MaxDisorder[side])
+		}
+		if len(list.Values) == 0 {
+			return p.fault(n, path, "is empty")
+		}
+		*inputs, spec.Sources[side] = make([]Input, len(list.Values)), make([]time.Duration, len(list.Values))
+		for i, v := range list.Values {
+			if err := p.input(v, sourceName(side, i, len(list.Values)), &(*inputs)[i], &spec.Sources[side][i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func (p *parse) input(n ast.Node, path string, c *Input, disorder *time.Duration) error {
+	return p.mapping(n, path, map[string]field{
+		"file":         p.files(&c.Config),
+		"format":       p.format(&c.Format),
+		"columns":      p.texts(&c.Columns),
+		"where":        p.where(&c.Where),
+		"key":          p.texts(&c.Key),
+		"time":         p.text(&c.Time),
+		"time_format":  p.timeFormat(&c.TimeFormat),
+		"from":         p.time(&c.From),
+		"to":           p.time(&c.To),
+		"max_disorder": p.disorder(disorder),
+		"follow":       p.yes(&c.Follow),
+		"idle":         p.positive(&c.Idle),
+	}, "file", "key", "time")
+}
+
+// files reads the name of a file, a pattern, or a list of either.
+func (p *parse) files(c *source.Config) field {
+	return func(n ast.Node, path string) error {
+		resolved, err := p.resolve(n)
+		if err != nil {
+			return err
+		}
+		if list, ok := resolved.(*ast.SequenceNode); ok {
+			if len(list.Values) == 0 {
+				return p.fault(n, path, "is empty")
+			}
+			c.Files = make([]string, len(list.Values))
+			for i, v := range list.Values {
+				if err := p.file(&c.Files[i])(v, path); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if err := p.file(&c.File)(n, path); err != nil {
+			return err
+		}
+		if source.IsPattern(c.File) {
+			c.File, c.Files = "", []string{c.File}
+		}
+		return nil
+	}
+}
+
+// yes reads true or false.
+func (p *parse) yes(to *bool) field {
+	return func(n ast.Node, path string) error {
+		text, err := p.scalar(n, path)
+		if err != nil {
+			return err
+		}
+		if text != "true" && text != "false" {
+			return p.fault(n, path, "%q is neither true nor false", text)
+		}
+		*to = text == "true"
+		return nil
 	}
 }
 
@@ -72,7 +141,7 @@ func (p *parse) state(n ast.Node, path string) error {
 		"dir":              p.file(&s.Dir),
 		"memory":           p.memory,
 		"durability":       p.durability,
-		"checkpoint_every": p.checkpointEvery,
+		"checkpoint_every": p.positive(&s.CheckpointEvery),
 		"partitions":       p.count(&s.Partitions, maxPartitions),
 		"batch":            p.count(&s.MiniBatch, maxMiniBatch),
 	})
@@ -247,15 +316,17 @@ func (p *parse) count(to *int, most int) field {
 	}
 }
 
-func (p *parse) checkpointEvery(n ast.Node, path string) error {
-	to := &p.def.State.CheckpointEvery
-	if err := p.duration(to)(n, path); err != nil {
-		return err
+// positive reads a duration of a microsecond or more.
+func (p *parse) positive(to *time.Duration) field {
+	return func(n ast.Node, path string) error {
+		if err := p.duration(to)(n, path); err != nil {
+			return err
+		}
+		if *to < time.Microsecond {
+			return p.fault(n, path, "%v is less than a microsecond", *to)
+		}
+		return nil
 	}
-	if *to < time.Microsecond {
-		return p.fault(n, path, "%v is less than a microsecond", *to)
-	}
-	return nil
 }
 
 // outputFormat is jsonl or parquet.

@@ -38,14 +38,14 @@ func TestEveryFieldIsRead(t *testing.T) {
 	}
 	want := &Definition{
 		Name: "p.yaml", Title: "rides",
-		Inputs: [2]source.Config{
-			{
+		Inputs: [2][]Input{
+			{{Config: source.Config{
 				File: "/data/rides.csv.gz", Format: source.CSV, Columns: []string{"ride", "event", "at", "other"},
 				Where: []source.Condition{{Column: "event", Value: "START"}, {Column: "other", Value: "06"}},
 				Key:   []string{"ride", "other"}, Time: "at", TimeFormat: "2006-01-02 15:04:05",
 				From: 1714521600e6, To: 1714521600e6,
-			},
-			{File: "clicks.jsonl", Key: []string{"id", "7"}, Time: "ts", TimeFormat: source.UnixMS},
+			}}},
+			{{Config: source.Config{File: "clicks.jsonl", Key: []string{"id", "7"}, Time: "ts", TimeFormat: source.UnixMS}}},
 		},
 		Spec: join.Spec{
 			Kind: join.LeftOuter, Lower: -time.Second, Upper: 20 * time.Minute,
@@ -97,11 +97,11 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	side := func(file string) source.Config {
-		return source.Config{File: file, Key: []string{"id"}, Time: "at", TimeFormat: source.UnixS}
+	side := func(file string) []Input {
+		return []Input{{Config: source.Config{File: file, Key: []string{"id"}, Time: "at", TimeFormat: source.UnixS}}}
 	}
 	want := &Definition{
-		Name: "p.yaml", Inputs: [2]source.Config{side("a.csv"), side("b.csv")},
+		Name: "p.yaml", Inputs: [2][]Input{side("a.csv"), side("b.csv")},
 		Spec:   join.Spec{Kind: join.Inner, Upper: time.Minute},
 		State:  State{Backend: "lsm"},
 		Output: "out.jsonl",
@@ -172,7 +172,7 @@ output: {file: out.jsonl}
 	if err != nil {
 		t.Fatal(err)
 	}
-	left, right := got.Inputs[0], got.Inputs[1]
+	left, right := got.Inputs[0][0], got.Inputs[1][0]
 	if left.File != right.File || left.Where[0].Value != "START" || len(right.Where) != 1 || right.Where[0].Value != "END" {
 		t.Errorf("%+v\n%+v", left, right)
 	}
@@ -185,7 +185,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		line       int
 		text, want string
 	}{
-		{left, "left: {fil: a.csv}", `p.yaml:1: left: unknown field "fil"; there are columns, file, format, from, key, max_disorder, time, time_format, to, where`},
+		{left, "left: {fil: a.csv}", `p.yaml:1: left: unknown field "fil"; there are columns, file, follow, format, from, idle, key, max_disorder, time, time_format, to, where`},
 		{left, "lefty: {}", `p.yaml:1: unknown field "lefty"; there are join, left, name, output, right, state`},
 		{left, "", "p.yaml: no left"},
 		{left, "left: a.csv", `p.yaml:1: left: want a mapping, such as {a: b}, not "a.csv"`},
@@ -194,7 +194,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{left, "left: {file: a.csv, time: at}", "p.yaml:1: left: no key"},
 		{left, "left: {file: a.csv, key: [], time: at}", "p.yaml:1: left.key: is empty"},
 		{left, "left: {file: a.csv, key: [{a: b}], time: at}", "p.yaml:1: left.key: want a value, not a mapping"},
-		{left, "left: {file: [a.csv], key: id, time: at}", "p.yaml:1: left.file: want a value, not a sequence"},
+		{left, "left: {file: [], key: id, time: at}", "p.yaml:1: left.file: is empty"},
 		{left, "left: {file: '', key: id, time: at}", "p.yaml:1: left.file: is empty"},
 		{left, "left: {file: '${X}/a.csv', key: id, time: at}", "p.yaml:1: left.file: the environment variable X is not set"},
 		{left, "left: {file: a.csv, format: xml, key: id, time: at}", `p.yaml:1: left.format: unknown format "xml"; there are [csv jsonl parquet]`},

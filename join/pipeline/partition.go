@@ -36,6 +36,15 @@ type partition struct {
 	added    int64 // rows, by this run
 }
 
+// sideWatermarks are the smallest of the sources of each side, at a place.
+func (r *run) sideWatermarks(at place) [2]int64 {
+	low := [2]int64{math.MaxInt64, math.MaxInt64}
+	for i, in := range r.inputs {
+		low[in.side] = min(low[in.side], at[i].watermark)
+	}
+	return low
+}
+
 // openStore opens the store with its share of the memory.
 func (p *partition) openStore() (statelab.Store, error) {
 	state, opts := &p.run.def.State, &p.run.opts
@@ -63,8 +72,7 @@ func (p *partition) open() (err error) {
 			return err
 		}
 	}
-	at := p.place()
-	p.begun = at.rows()
+	p.begun = p.rows()
 	_, p.steps = p.op.DueAt(statelab.MinWatermark)
 	p.delays = newDelays(&def.Spec)
 	p.publish(false)
@@ -73,12 +81,20 @@ func (p *partition) open() (err error) {
 
 // place is where the partition stands.
 func (p *partition) place() place {
-	var at place
-	for side := range at.position {
-		at.position[side] = p.op.Position(join.Side(side))
-		at.watermark[side] = p.op.SideWatermark(join.Side(side))
+	at := make(place, len(p.run.inputs))
+	for i, in := range p.run.inputs {
+		at[i].position, at[i].watermark = p.op.SourceProgress(in.side, in.number)
 	}
 	return at
+}
+
+// rows returns how many rows lie before the place where the partition stands.
+func (p *partition) rows() (n uint64) {
+	for _, in := range p.run.inputs {
+		position, _ := p.op.SourceProgress(in.side, in.number)
+		n += position
+	}
+	return n
 }
 
 // openOutputs begins the outputs, or goes on with them where the note says.
@@ -106,12 +122,13 @@ func (p *partition) openOutput(name string, note []byte, i int) (*sink.Part, err
 	if name == "-" || note == nil {
 		return p.run.createOutput(name)
 	}
-	part, err := sink.Resume(p.run.opts.FS, name, partState(note, i))
+	part, err := sink.Resume(p.run.opts.FS, name, p.run.partState(note, i))
 	return part, p.run.notResumable(err)
 }
 
-func partState(note []byte, i int) []byte {
-	return note[noteStates+i*sink.StateSize:][:sink.StateSize]
+// partState is what a note says of output i.
+func (r *run) partState(note []byte, i int) []byte {
+	return note[len(r.note)+i*sink.StateSize:][:sink.StateSize]
 }
 
 func (p *partition) hooks() join.Hooks {
@@ -152,14 +169,13 @@ func (p *partition) emit(s *join.Sample) error {
 // emitted as events arrive come in the order of arrival: after what timers have
 // emitted before that event. A row that has arrived lies before the operator's position.
 func (p *partition) rank(s *join.Sample) *sink.Rank {
-	at := p.place()
 	switch {
-	case !s.Fired && p.run.def.Spec.Kind.Inputs() == 1: // it may have waited for others since it arrived
+	case !s.Fired && len(p.run.inputs) == 1: // it may have waited for others since it arrived
 		return &sink.Rank{Arrival: 2*(s.Left.Seq+1) - 1}
 	case !s.Fired:
-		return &sink.Rank{Arrival: 2*at.rows() - 1}
+		return &sink.Rank{Arrival: 2*p.rows() - 1}
 	case p.steps:
-		return &sink.Rank{Arrival: 2 * at.rows(), FiredAt: s.FiredAt, Key: s.Left.Key, Time: s.Left.Time, Seq: s.Left.Seq}
+		return &sink.Rank{Arrival: 2 * p.rows(), FiredAt: s.FiredAt, Key: s.Left.Key, Time: s.Left.Time, Seq: s.Left.Seq}
 	}
 	return &sink.Rank{FiredAt: s.FiredAt, Key: s.Left.Key, Time: s.Left.Time, Seq: s.Left.Seq}
 }
@@ -173,8 +189,7 @@ func (p *partition) emitRow(i int, appendTo func([]byte) ([]byte, error)) error 
 	buf := p.outputs[i].Buffer()
 	begin := len(buf)
 	if p.ranked {
-		at := p.place()
-		buf = sink.AppendRank(buf, &sink.Rank{Arrival: at.rows()})
+		buf = sink.AppendRank(buf, &sink.Rank{Arrival: p.rows()})
 	}
 	buf, err := appendTo(buf)
 	if err == nil && p.ranked {
@@ -187,14 +202,14 @@ func (p *partition) emitRow(i int, appendTo func([]byte) ([]byte, error)) error 
 }
 
 // reject takes a bad row.
-func (p *partition) reject(side join.Side, row *source.Row) error {
-	if row.Seq < p.op.Position(side) {
+func (p *partition) reject(in *input, row *source.Row) error {
+	if seen, _ := p.op.SourceProgress(in.side, in.number); row.Seq < seen {
 		return nil
 	}
-	if err := p.op.Reject(side, row.Seq); err != nil {
+	if err := p.op.Reject(in.side, in.seq(row.Seq)); err != nil {
 		return err
 	}
-	return p.emitRow(p.run.def.badOutput(), func(dst []byte) ([]byte, error) { return sink.AppendBad(dst, side, row.Value), nil })
+	return p.emitRow(p.run.def.badOutput(), func(dst []byte) ([]byte, error) { return sink.AppendBad(dst, in.side, row.Value), nil })
 }
 
 // appendNote notes where the outputs stand. If what is applied with it may be
@@ -213,19 +228,19 @@ func (p *partition) appendNote(dst []byte, commit bool) ([]byte, error) {
 }
 
 // add takes a row.
-func (p *partition) add(side join.Side, row *source.Row) error {
+func (p *partition) add(in *input, row *source.Row) error {
 	if p.added++; p.added%progressRows == 0 {
 		p.publish(false)
 	}
 	switch row.Class {
 	case source.Filtered:
-		return p.op.Filter(side, row.Seq)
+		return p.op.Filter(in.side, in.seq(row.Seq))
 	case source.NoKey:
-		return p.op.Reject(side, row.Seq)
+		return p.op.Reject(in.side, in.seq(row.Seq))
 	case source.Bad:
-		return p.reject(side, row)
+		return p.reject(in, row)
 	}
-	return p.op.Add(side, event(row))
+	return p.op.Add(in.side, in.event(row))
 }
 
 // task is what a partition is to do.
@@ -234,14 +249,17 @@ type task uint8
 const (
 	taskRow    task = iota // take a row
 	taskFlush              // emit what is due
+	taskShow               // and let it be seen in the outputs
 	taskCommit             // commit
 	taskFinish             // finish
 )
 
 // do does what is not taking a row.
-func (p *partition) do(t task, at *place) (err error) {
+func (p *partition) do(t task, at place) (err error) {
 	p.reach(at)
 	switch t {
+	case taskShow:
+		return p.show()
 	case taskCommit:
 		err = p.op.Commit()
 	case taskFinish:
@@ -256,13 +274,28 @@ func (p *partition) do(t task, at *place) (err error) {
 	return err
 }
 
+// show emits what is due and hands it to the outputs' files: nothing may come for a while.
+func (p *partition) show() error {
+	if err := p.op.Flush(); err != nil {
+		return err
+	}
+	for _, part := range p.outputs {
+		if err := part.Flush(); err != nil {
+			return err
+		}
+	}
+	p.publish(false)
+	return nil
+}
+
 // publish tells the monitor, if there is one, how the partition is doing.
 func (p *partition) publish(committed bool) {
 	if p.run.monitored == nil {
 		return
 	}
 	p.reporter.set(func(s *status) {
-		s.Summary, s.watermark, s.delays = p.op.Summary(), p.place().watermark, p.delays
+		s.Summary, s.delays = p.op.Summary(), p.delays
+		s.watermark = [2]int64{p.op.SideWatermark(join.Left), p.op.SideWatermark(join.Right)}
 		if committed {
 			s.commits++
 			s.committed = time.Now()
@@ -271,10 +304,10 @@ func (p *partition) publish(committed bool) {
 }
 
 // reach takes note of how far the sources have been read.
-func (p *partition) reach(at *place) {
-	for side := range p.run.def.inputs() {
-		p.op.Pass(join.Side(side), at.position[side])
-		p.op.Advance(join.Side(side), at.watermark[side])
+func (p *partition) reach(at place) {
+	for i, in := range p.run.inputs {
+		p.op.Pass(in.side, in.seq(at[i].position))
+		p.op.AdvanceSource(in.side, in.number, at[i].watermark)
 	}
 }
 

@@ -43,7 +43,7 @@ func partitioned(t *testing.T, join, state string) *pipeline.Definition {
 	t.Helper()
 	def := definition(t, join, state)
 	for i := range def.Spec.Kind.Inputs() {
-		def.Inputs[i].Where = []source.Condition{{Column: "kind", Value: "0"}}
+		def.Inputs[i][0].Where = []source.Condition{{Column: "kind", Value: "0"}}
 	}
 	return def
 }

@@ -29,7 +29,7 @@ func (r *run) publish() (s Summary, err error) {
 	case p.outputs != nil:
 		s.Checksum, err = publishAll(p.outputs)
 	default:
-		s.Checksum, err = r.completeOutputs(func(i int) []byte { return partState(p.op.Note(), i) })
+		s.Checksum, err = r.completeOutputs(func(i int) []byte { return r.partState(p.op.Note(), i) })
 	}
 	return s, err
 }

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/statelab/statelab/join"
 	"github.com/statelab/statelab/join/source"
 )
 
 // A feed is what rows are given to: a partition, or the workers of several.
 type feed interface {
-	add(side join.Side, row *source.Row, at *place) error
-	tell(t task, at *place) error
+	add(in *input, row *source.Row, at place) error
+	tell(t task, at place) error
 	// finish waits until all is done that was told, or gives it up because of err.
 	finish(err error) error
 }
@@ -20,14 +19,18 @@ type feed interface {
 // alone feeds the only partition.
 type alone struct{ *partition }
 
-func (a alone) add(side join.Side, row *source.Row, _ *place) error {
-	return a.partition.add(side, row)
+func (a alone) add(in *input, row *source.Row, at place) error {
+	if a.run.order.idling > 0 {
+		a.reach(at) // the operator does not know whom nobody waits for
+	}
+	return a.partition.add(in, row)
 }
-func (a alone) tell(t task, at *place) error { return a.do(t, at) }
-func (a alone) finish(err error) error       { return err }
+func (a alone) tell(t task, at place) error { return a.do(t, at) }
+func (a alone) finish(err error) error      { return err }
 
-// join reads both sources to their ends, and has every partition finish.
+// join reads all sources to their ends, and has every partition finish.
 func (r *run) join() error {
+	r.startLive()
 	switch {
 	case r.batch != nil:
 		r.to = r.batch
@@ -46,40 +49,50 @@ func (r *run) join() error {
 	return r.to.finish(err)
 }
 
-// read reads both sources to their ends.
+// read reads all sources to their ends.
 func (r *run) read() error {
 	fired, steps := r.due()
 	if steps {
 		// A step may have been reached by the last row of an earlier run.
-		if err := r.to.tell(taskFlush, &r.order.place); err != nil {
+		if err := r.to.tell(taskFlush, r.order.place); err != nil {
 			return err
 		}
 	}
 	var row source.Row
 	for {
-		side, ok := r.order.next()
-		if !ok {
-			return r.to.tell(taskFinish, &r.order.place)
+		if err := r.wake(); err != nil {
+			return err
 		}
-		err := r.sources[side].Next(&row)
-		switch {
-		case err == io.EOF:
-			err = r.end(side)
-		case err != nil:
-			err = inputFault(err)
-		default:
-			err = r.take(side, &row)
+		i, done := r.order.next()
+		if done {
+			return r.to.tell(taskFinish, r.order.place)
 		}
-		if err != nil {
+		if err := r.readFrom(i, &row); err != nil {
 			return err
 		}
 		if due, _ := r.due(); steps && due > fired {
 			fired = due
-			if err := r.to.tell(taskFlush, &r.order.place); err != nil {
+			if err := r.to.tell(taskFlush, r.order.place); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// readFrom takes the next row of a source, or its end, or waits; with -1 it waits for any.
+func (r *run) readFrom(i int, row *source.Row) error {
+	if i < 0 {
+		return r.wait(i)
+	}
+	switch ok, err := r.inputs[i].next(row); {
+	case err == io.EOF:
+		return r.end(i)
+	case err != nil:
+		return inputFault(err)
+	case !ok:
+		return r.wait(i)
+	}
+	return r.take(i, row)
 }
 
 // due is where timers fire by now, if they do so in steps.
@@ -91,23 +104,23 @@ func (r *run) due() (due int64, steps bool) {
 }
 
 // take gives a row to its partition, and does what is due after it.
-func (r *run) take(side join.Side, row *source.Row) error {
+func (r *run) take(i int, row *source.Row) error {
 	if r.hot != nil {
 		r.hot.row(row)
 	}
-	if err := r.to.add(side, row, &r.order.place); err != nil {
+	if err := r.to.add(r.inputs[i], row, r.order.place); err != nil {
 		return err
 	}
-	r.order.pass(side, row)
+	r.order.pass(i, row)
 	if r.commits.due(r.order.low()) {
-		if err := r.to.tell(taskCommit, &r.order.place); err != nil {
+		if err := r.to.tell(taskCommit, r.order.place); err != nil {
 			return err
 		}
 	}
 	rows := r.rows.Add(1)
 	if n := int64(len(r.partitions)); n > 1 && rows%(n*progressRows) == 0 {
 		// Partitions with few rows emit what is due, too.
-		if err := r.to.tell(taskFlush, &r.order.place); err != nil {
+		if err := r.to.tell(taskFlush, r.order.place); err != nil {
 			return err
 		}
 	}
@@ -117,23 +130,28 @@ func (r *run) take(side join.Side, row *source.Row) error {
 	return nil
 }
 
-// end ends a side. All that was read is committed first: with unbounded
+// end ends a source. All that was read is committed first: with unbounded
 // disorder the longest part is still to come.
-func (r *run) end(side join.Side) error {
+func (r *run) end(i int) error {
 	if r.resuming {
-		if err := r.to.tell(taskCommit, &r.order.place); err != nil {
+		if err := r.to.tell(taskCommit, r.order.place); err != nil {
 			return err
 		}
 	}
-	r.order.end(side)
-	return r.to.tell(taskFlush, &r.order.place)
+	r.order.end(i)
+	return r.to.tell(taskFlush, r.order.place)
 }
 
-// pause reports progress, and commits and stops if the context says so.
+// pause reports progress, commits if it is told to, and commits and stops if the context says so.
 func (r *run) pause() error {
 	r.report(r.order.low())
 	if r.ctx.Err() == nil {
-		return nil
+		select {
+		case <-r.opts.Commit:
+			return r.to.tell(taskCommit, r.order.place)
+		default:
+			return nil
+		}
 	}
 	switch {
 	case r.batch != nil:
@@ -141,7 +159,7 @@ func (r *run) pause() error {
 	case !r.resuming:
 		return fmt.Errorf("%w after %d rows; without a state dir the next run begins anew", ErrStopped, r.rows.Load())
 	}
-	if err := r.to.tell(taskCommit, &r.order.place); err != nil {
+	if err := r.to.tell(taskCommit, r.order.place); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w after %d rows; the next run goes on from there", ErrStopped, r.rows.Load())

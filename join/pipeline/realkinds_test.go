@@ -87,7 +87,7 @@ func known(samples, pairs, matched int64) func(*testing.T, *pipeline.Definition)
 // times returns the times of a side's events by key, each in order.
 func times(t *testing.T, def *pipeline.Definition, side join.Side) map[string][]int64 {
 	t.Helper()
-	src, err := source.Open(vfs.OS, nil, def.Inputs[side])
+	src, err := source.Open(vfs.OS, nil, def.Inputs[side][0].Config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,13 @@ package pipeline
 
 // Reference describes the fields of a pipeline file, for whoever writes one.
 const Reference = `name            of the pipeline, for metrics and logs; default: the name of this file, without its extension
-left, right
-  file          what to read; - is standard input, for one side
+left, right     a source, or a list of sources that the side is merged of, each with these fields
+  file          what to read: a file, - for standard input (one source alone), or a list of files and patterns such as day-*.csv,
+                which are read one after the other and have the same columns
+  follow        true: the file, csv or JSON lines, grows, and the join goes on with each line that is added, until it is
+                stopped; default: false
+  idle          by the clock, how long the others wait for this source if it is - or followed: then they go on without it, and what
+                it shows later below their watermark is late; default: for ever
   format        csv, jsonl or parquet; default: by the name, less .gz or .zst
   columns       [name, ...] of the fields of a csv without header; further fields are ignored
   where         {column: text, ...}; only rows that have these texts are events; default: all rows

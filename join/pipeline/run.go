@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -32,12 +33,16 @@ type Options struct {
 	// not exist or is empty, and is the caller's to remove.
 	TempDir string
 
-	Stdin  io.Reader // for the file "-"
+	Stdin  io.Reader // for the file "-"; a read that is under way when the run ends may outlast it
 	Stdout io.Writer // for the file "-"
 
 	// Progress is called every 4096 rows, and at the end every 4096 samples;
 	// nil is not.
 	Progress func(Progress)
+
+	// Commit has the join commit for each value received, as it does by itself at intervals and at
+	// the end; nil does not.
+	Commit <-chan os.Signal
 
 	// HotKeys is called at the end of a run that has joined anything, with the keys
 	// that make up a hundredth of its events or more, the most frequent first; nil is not.
@@ -77,11 +82,12 @@ type run struct {
 	dir      string // of the state
 	resuming bool   // a state dir was given, so commits are worth their cost
 	ctx      context.Context
-	note     []byte // the head of every partition's
-	schemas  [2]*row.Schema
+	note     []byte           // the head of every partition's
+	schemas  [2][]*row.Schema // by side, of its sources
 
-	sources    [2]*source.Source
-	count      int // of partitions
+	inputs     []*input      // those of the left side first
+	ready      chan struct{} // told when a live input has something
+	count      int           // of partitions
 	partitions []*partition
 	batch      *batch // in batch mode, and then there are no partitions
 	layout     layout
@@ -110,7 +116,7 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 	if opts.FS == nil {
 		opts.FS = vfs.OS
 	}
-	r := &run{ctx: ctx, def: def, opts: opts, dir: def.State.Dir, resuming: def.State.Dir != "" && !def.Batch, count: def.partitions()}
+	r := &run{ctx: ctx, def: def, opts: opts, dir: def.State.Dir, resuming: def.State.Dir != "" && !def.Batch, count: def.partitions(), ready: make(chan struct{}, 1)}
 	if r.dir == "" {
 		r.dir = opts.TempDir
 	}
@@ -142,7 +148,7 @@ func Run(ctx context.Context, def *Definition, opts Options) (s Summary, err err
 			return s, budgetHint(err)
 		}
 		if r.hot != nil {
-			opts.HotKeys(r.hot.hot(len(def.Inputs[join.Left].Key)))
+			opts.HotKeys(r.hot.hot(def.keyParts()))
 		}
 	}
 	s, err = r.publish()
@@ -164,17 +170,11 @@ func budgetHint(err error) error {
 
 // open opens everything, the inputs first: a mistake in them leaves no trace.
 func (r *run) open() error {
-	for i := range r.def.inputs() {
-		config := r.def.Inputs[i]
-		config.KeepBad = r.def.Bad != ""
-		s, err := source.Open(r.opts.FS, r.opts.Stdin, config)
-		if err != nil {
-			return inputFault(err)
-		}
-		r.sources[i] = s
+	if err := r.openInputs(); err != nil {
+		return err
 	}
-	for i := range r.def.inputs() {
-		r.schemas[i] = r.sources[i].Schema()
+	if err := r.checkSchemas(); err != nil {
+		return err
 	}
 	if err := r.checkOutputDirs(); err != nil {
 		return err
@@ -201,7 +201,7 @@ func (r *run) open() error {
 }
 
 func (r *run) newPrinter() *sink.Printer {
-	return sink.NewPrinter(r.def.Spec, len(r.def.Inputs[join.Left].Key), r.schemas[join.Left], r.schemas[join.Right])
+	return sink.NewPrinter(r.def.Spec, r.def.keyParts(), r.schemas)
 }
 
 // newAdder returns what takes the samples, or with i above 0 the lines, of output i in their order.
@@ -209,7 +209,13 @@ func (r *run) newAdder(i int, part *sink.Part) sink.Adder {
 	if i > 0 || !r.def.writesParquet() {
 		return sink.Lines{Part: part}
 	}
-	return sink.NewParquet(part, r.def.Spec, len(r.def.Inputs[join.Left].Key), r.schemas)
+	var schemas [2]*row.Schema
+	for side, list := range r.schemas {
+		if len(list) > 0 {
+			schemas[side] = list[0] // and all others are the same
+		}
+	}
+	return sink.NewParquet(part, r.def.Spec, r.def.keyParts(), schemas)
 }
 
 // appendSample appends what newAdder's Add takes.
@@ -228,6 +234,19 @@ func (r *run) createOutput(name string) (*sink.Part, error) {
 	return sink.Create(r.opts.FS, name)
 }
 
+// checkSchemas refuses a parquet output of sources whose rows have other columns.
+func (r *run) checkSchemas() error {
+	for side, list := range r.schemas {
+		for i := range list {
+			if r.def.writesParquet() && !list[i].Same(list[0]) {
+				return badInput("%s: %s has other columns than %s, which a parquet output cannot hold side by side",
+					r.def.Name, sourceName(join.Side(side), i, len(list)), sourceName(join.Side(side), 0, len(list)))
+			}
+		}
+	}
+	return nil
+}
+
 // begin goes to the place of the partition that is the furthest behind.
 func (r *run) begin() error {
 	least := r.partitions[0].place()
@@ -236,13 +255,13 @@ func (r *run) begin() error {
 			least = at
 		}
 	}
-	r.order = newReadingOrder(&r.def.Spec, least)
+	r.order = newReadingOrder(r.def, least)
 	r.commits.every = r.def.checkpointEvery()
 	if r.finished() {
 		return nil
 	}
-	for i := range r.def.inputs() {
-		if err := r.sources[i].Skip(least.position[i]); err != nil {
+	for i, in := range r.inputs {
+		if err := in.source.Skip(least[i].position); err != nil {
 			return inputFault(err)
 		}
 	}
@@ -339,10 +358,8 @@ func (r *run) close() error {
 	if r.lock != nil {
 		keep(r.lock.Close())
 	}
-	for _, s := range r.sources {
-		if s != nil {
-			keep(s.Close())
-		}
+	for _, in := range r.inputs {
+		keep(in.close())
 	}
 	return first
 }

@@ -164,7 +164,7 @@ func TestFormatsMix(t *testing.T) {
 	put(t, fsys, "left.csv", "id,at,n\n7,10,x\n")
 	put(t, fsys, "right.jsonl", `{"id": 7, "at": 10, "tags": ["a"]}`+"\n"+`{"id":null,"at":11}`+"\n")
 	def := definition(t, "{kind: left_outer, upper: 5us}", temporary)
-	def.Inputs[join.Right].File = "right.jsonl"
+	def.Inputs[join.Right][0].File = "right.jsonl"
 	s, err := run(fsys, def)
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func TestStandardInputAndOutput(t *testing.T) {
 	fsys := vfs.NewMem()
 	put(t, fsys, "right.csv", "id,at,n\na,2,y\n")
 	def := definition(t, "{kind: inner, upper: 5us}", temporary)
-	def.Inputs[0].File, def.Inputs[0].Format = "-", "csv"
+	def.Inputs[0][0].File, def.Inputs[0][0].Format = "-", "csv"
 	def.Output = "-"
 	var out strings.Builder
 	_, err := pipeline.Run(context.Background(), def, pipeline.Options{
@@ -222,8 +222,8 @@ func TestBadInputLeavesNothing(t *testing.T) {
 		leaves      []string // beside the inputs
 	}{
 		{good, "", nil, "right.csv: is empty", nil},
-		{good, good, func(d *pipeline.Definition) { d.Inputs[0].File = "none.csv" }, "none.csv: does not exist", nil},
-		{good, good, func(d *pipeline.Definition) { d.Inputs[1].Key = []string{"ride"} }, `right.csv: key: no column "ride"; there are id, at, n`, nil},
+		{good, good, func(d *pipeline.Definition) { d.Inputs[0][0].File = "none.csv" }, "none.csv: does not exist", nil},
+		{good, good, func(d *pipeline.Definition) { d.Inputs[1][0].Key = []string{"ride"} }, `right.csv: key: no column "ride"; there are id, at, n`, nil},
 		{good, good, func(d *pipeline.Definition) { d.Output = "no/out.jsonl" }, "no/out.jsonl: there is no directory no", nil},
 		{good, good, func(d *pipeline.Definition) { d.Output = "dir" }, "dir is a directory", nil},
 		// Found while it runs: the part and the state stay, the output does not appear.
@@ -299,7 +299,7 @@ func TestResumingIsRefusedWhenThingsHaveChanged(t *testing.T) {
 		}, "left.csv has changed since"},
 		{func(_ *testing.T, _ *vfs.Mem, def *pipeline.Definition) { def.Spec.Upper *= 2 },
 			"p.yaml: resume join: the join has changed since its state was made: upper was 50µs and is 100µs now; remove state to join anew"},
-		{func(_ *testing.T, _ *vfs.Mem, def *pipeline.Definition) { def.Inputs[1].Time = "n" },
+		{func(_ *testing.T, _ *vfs.Mem, def *pipeline.Definition) { def.Inputs[1][0].Time = "n" },
 			"p.yaml: the definition of the right side has changed since"},
 		{func(_ *testing.T, _ *vfs.Mem, def *pipeline.Definition) { def.Output = "other.jsonl" },
 			"p.yaml: the output has changed since"},
@@ -321,7 +321,7 @@ func TestResumingIsRefusedWhenThingsHaveChanged(t *testing.T) {
 func TestWhatMayChangeIsNotRefused(t *testing.T) {
 	fsys, def, want := finished(t)
 	put(t, fsys, "moved.csv", get(t, fsys, "left.csv"))
-	def.Inputs[0].File = "moved.csv"
+	def.Inputs[0][0].File = "moved.csv"
 	def.State.Memory = 8 << 20
 	def.State.CheckpointEvery = 1e9
 	if got, err := run(fsys, def); err != nil || !reflect.DeepEqual(got, want) {

@@ -33,21 +33,22 @@ const (
 // A message is a task at a place, which for a row is the one before it.
 type message struct {
 	task     task
-	side     join.Side
 	class    source.Class
+	input    int // the row's, of run.inputs
 	key, end int // of batch.bytes: the key, and from key to end the value
 	begin    int
 	time     int64
-	at       place
+	at       int // where the place begins in batch.places
 }
 
 type rowBatch struct {
 	messages []message
 	bytes    []byte
+	places   place // of all messages, one after the other
 }
 
-func (b *rowBatch) add(side join.Side, row *source.Row, at *place) {
-	m := message{side: side, class: row.Class, time: row.Time, at: *at, begin: len(b.bytes), key: len(b.bytes)}
+func (b *rowBatch) add(input int, row *source.Row, at place) {
+	m := message{input: input, class: row.Class, time: row.Time, at: b.keep(at), begin: len(b.bytes), key: len(b.bytes)}
 	if row.Class == source.Event || row.Class == source.Bad {
 		b.bytes = append(b.bytes, row.Key...)
 		m.key = len(b.bytes)
@@ -55,6 +56,12 @@ func (b *rowBatch) add(side join.Side, row *source.Row, at *place) {
 	}
 	m.end = len(b.bytes)
 	b.messages = append(b.messages, m)
+}
+
+// keep copies a place, and returns where.
+func (b *rowBatch) keep(at place) int {
+	b.places = append(b.places, at...)
+	return len(b.places) - len(at)
 }
 
 func (b *rowBatch) isFull() bool { return len(b.messages) >= batchRows || len(b.bytes) >= batchBytes }
@@ -104,7 +111,7 @@ func (w *worker) work(ctx context.Context) error {
 					return err
 				}
 			}
-			b.messages, b.bytes = b.messages[:0], b.bytes[:0]
+			b.messages, b.bytes, b.places = b.messages[:0], b.bytes[:0], b.places[:0]
 			w.free <- b
 		}
 	}
@@ -112,21 +119,22 @@ func (w *worker) work(ctx context.Context) error {
 
 func (w *worker) do(b *rowBatch, m *message) error {
 	p := w.partition
-	if m.at.rows() < p.begun || p.op.Finished() {
+	at := b.places[m.at:][:len(p.run.inputs)]
+	if p.op.Finished() || m.task != taskRow && at.rows() < p.begun {
 		return nil // done by an earlier run
 	}
 	if m.task != taskRow {
-		return p.do(m.task, &m.at)
+		return p.do(m.task, at)
 	}
-	p.reach(&m.at)
-	return p.add(m.side, &source.Row{
-		Class: m.class, Seq: m.at.position[m.side], Time: m.time,
+	p.reach(at)
+	return p.add(p.run.inputs[m.input], &source.Row{ // which is passed over, if an earlier run has seen it
+		Class: m.class, Seq: at[m.input].position, Time: m.time,
 		Key: b.bytes[m.begin:m.key:m.key], Value: b.bytes[m.key:m.end:m.end],
 	})
 }
 
 // add gives a row to the partition of its key. Rows without one are dealt out.
-func (c *crew) add(side join.Side, row *source.Row, at *place) error {
+func (c *crew) add(in *input, row *source.Row, at place) error {
 	i := int(row.Seq % uint64(len(c.workers)))
 	if row.Class == source.Event {
 		i = join.Partition(row.Key, len(c.workers))
@@ -135,7 +143,7 @@ func (c *crew) add(side join.Side, row *source.Row, at *place) error {
 	if err != nil {
 		return err
 	}
-	b.add(side, row, at)
+	b.add(in.index, row, at)
 	if b.isFull() {
 		return c.send(c.workers[i])
 	}
@@ -143,13 +151,13 @@ func (c *crew) add(side join.Side, row *source.Row, at *place) error {
 }
 
 // tell gives a task to all workers.
-func (c *crew) tell(t task, at *place) error {
+func (c *crew) tell(t task, at place) error {
 	for _, w := range c.workers {
 		b, err := c.fill(w)
 		if err != nil {
 			return err
 		}
-		b.messages = append(b.messages, message{task: t, at: *at})
+		b.messages = append(b.messages, message{task: t, at: b.keep(at)})
 		if err := c.send(w); err != nil {
 			return err
 		}

@@ -39,19 +39,27 @@ import (
 type Printer struct {
 	kind     join.Kind
 	keyParts int
-	schemas  [2]*row.Schema
+	schemas  [2][]*row.Schema
 	logOdds  []byte // the member, if there is one
 	part     []byte // of a key
 }
 
 // NewPrinter returns a printer of a join's samples, whose keys have so many
-// parts and whose rows these schemas print.
-func NewPrinter(spec join.Spec, keyParts int, left, right *row.Schema) *Printer {
-	p := &Printer{kind: spec.Kind, keyParts: keyParts, schemas: [2]*row.Schema{left, right}}
+// parts. These schemas, by side, print the rows of each of its sources.
+func NewPrinter(spec join.Spec, keyParts int, schemas [2][]*row.Schema) *Printer {
+	p := &Printer{kind: spec.Kind, keyParts: keyParts, schemas: schemas}
 	if c := logOdds(spec); c != 0 {
 		p.logOdds = row.AppendFloatText([]byte(`,"log_odds_correction":`), c, 64)
 	}
 	return p
+}
+
+// schema prints the rows of an event's source.
+func (p *Printer) schema(side join.Side, e *join.Event) *row.Schema {
+	if list := p.schemas[side]; len(list) > 1 {
+		return list[join.SourceOf(e.Seq)]
+	}
+	return p.schemas[side][0]
 }
 
 var errKeyParts = errors.New("a key has fewer parts than its join")
@@ -89,7 +97,7 @@ func (p *Printer) appendSample(dst []byte, s *join.Sample) ([]byte, error) {
 	} else {
 		dst = append(dst, `,"label":0,"left":`...)
 	}
-	if dst, err = p.schemas[join.Left].AppendJSON(dst, s.Left.Value); err != nil {
+	if dst, err = p.schema(join.Left, &s.Left).AppendJSON(dst, s.Left.Value); err != nil {
 		return dst, err
 	}
 	if dst, err = p.appendList(append(dst, `,"right":[`...), join.Right, s.Rights); err != nil {
@@ -112,7 +120,7 @@ func (p *Printer) appendSession(dst []byte, s *join.Sample) ([]byte, error) {
 		end = s.Rights[n-1].Time
 	}
 	dst = strconv.AppendInt(append(dst, `,"end":`...), end, 10)
-	if dst, err = p.schemas[join.Left].AppendJSON(append(dst, `,"events":[`...), s.Left.Value); err != nil {
+	if dst, err = p.schema(join.Left, &s.Left).AppendJSON(append(dst, `,"events":[`...), s.Left.Value); err != nil {
 		return dst, err
 	}
 	if len(s.Rights) > 0 {
@@ -129,7 +137,7 @@ func (p *Printer) appendList(dst []byte, side join.Side, events []join.Event) ([
 			dst = append(dst, ',')
 		}
 		var err error
-		if dst, err = p.schemas[side].AppendJSON(dst, events[i].Value); err != nil {
+		if dst, err = p.schema(side, &events[i]).AppendJSON(dst, events[i].Value); err != nil {
 			return dst, err
 		}
 	}
@@ -142,13 +150,13 @@ func (p *Printer) appendPair(dst []byte, left, right *join.Event) ([]byte, error
 	if err != nil {
 		return dst, err
 	}
-	if dst, err = p.schemas[join.Left].AppendJSON(append(dst, `,"left":`...), left.Value); err != nil {
+	if dst, err = p.schema(join.Left, left).AppendJSON(append(dst, `,"left":`...), left.Value); err != nil {
 		return dst, err
 	}
 	dst = append(dst, `,"right":`...)
 	if right == nil {
 		dst = append(dst, "null"...)
-	} else if dst, err = p.schemas[join.Right].AppendJSON(dst, right.Value); err != nil {
+	} else if dst, err = p.schema(join.Right, right).AppendJSON(dst, right.Value); err != nil {
 		return dst, err
 	}
 	return append(dst, '}', '\n'), nil
@@ -172,7 +180,7 @@ func (p *Printer) appendRow(dst []byte, side join.Side, e *join.Event) ([]byte, 
 	if err != nil {
 		return dst, err
 	}
-	if dst, err = p.schemas[side].AppendJSON(append(dst, `,"row":`...), e.Value); err != nil {
+	if dst, err = p.schema(side, e).AppendJSON(append(dst, `,"row":`...), e.Value); err != nil {
 		return dst, err
 	}
 	return append(dst, '}', '\n'), nil

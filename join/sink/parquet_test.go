@@ -211,7 +211,7 @@ func BenchmarkSamples(b *testing.B) {
 		}
 		return s
 	}
-	printer := NewPrinter(join.Spec{}, 1, schemas[0], schemas[1])
+	printer := NewPrinter(join.Spec{}, 1, [2][]*row.Schema{{schemas[0]}, {schemas[1]}})
 	for _, to := range []struct {
 		name   string
 		adder  func() Adder

@@ -35,11 +35,12 @@ type Stats struct {
 	Blobs  BlobStats    // of files that large values are kept in, apart from their keys
 
 	// Gauges, in bytes unless said otherwise.
-	Memory  int64 // held in caches, buffers and memory-resident state
-	Pinned  int64 // of it, or of disk space, held only for open iterators
-	Disk    int64 // files
-	Records int64 // live or not yet reclaimed records; -1 if not counted
-	Files   int64 // number of files that hold data
+	Memory   int64 // held in caches, buffers and memory-resident state
+	Resident int64 // of it, held as long as its files: indexes and filters that are not cached
+	Pinned   int64 // of it, or of disk space, held only for open iterators
+	Disk     int64 // files
+	Records  int64 // live or not yet reclaimed records; -1 if not counted
+	Files    int64 // number of files that hold data
 }
 
 // Written counts the bytes an engine wrote, by purpose.

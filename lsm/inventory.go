@@ -48,6 +48,7 @@ func (v *inventory) total() int64 {
 func (t *table) hide() {
 	t.blockFile.hide()
 	t.env.directory.drop(t)
+	t.dropResidents()
 }
 
 // hide lets go of the blocks that are in memory.

@@ -27,15 +27,7 @@ func TestMultiGetReadsWhatGetsRead(t *testing.T) {
 	for _, bare := range []bool{false, true} {
 		s := filled(t, Options{Options: statelab.Options{Memory: 2 << 20}}, joinKeys)
 		if bare { // as after opening, with neither extents nor footers
-			for tab := range s.view.Load().version.tables {
-				s.env.directory.drop(tab)
-				tab.footer.Store(nil)
-			}
-			s.versionMu.Lock()
-			if err := s.install(newVersion(s.view.Load().version.runs, s.watermark.Load()), nil); err != nil {
-				t.Fatal(err)
-			}
-			s.versionMu.Unlock()
+			withoutExtents(t, s)
 		}
 		var keys [][]byte
 		draw := rand.New(rand.NewPCG(1, 2))

@@ -64,6 +64,7 @@ func (s *Store) begin() error {
 		compressor: compressor,
 		prefix:     s.options.Prefix,
 		told:       s.options.OnBlockAccess,
+		index:      s.options.Index,
 	}
 	s.env.directory = newDirectory(s.env)
 	s.format = &tableFormat{

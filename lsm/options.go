@@ -47,6 +47,9 @@ type Options struct {
 	// opening to the next.
 	BloomBits int
 
+	// Index says how indexes and filters are kept in memory; zero is IndexResident.
+	Index Index
+
 	// CachePolicy chooses what the block cache gives up first; zero is CacheLRU.
 	CachePolicy CachePolicy
 }
@@ -152,6 +155,8 @@ func Params() []spec.Param[Options] {
 			func(o *Options) *int { return &o.BlockSize }),
 		spec.Int("bloom_bits", "Bits per key in the filters.", fmt.Sprint(DefaultBloomBits), 1, MaxBloomBits,
 			func(o *Options) *int { return &o.BloomBits }),
+		spec.Enum("index", "How indexes and filters are kept: resident as long as their tables, or cached as other blocks.", "resident", indexNames,
+			func(o *Options) *Index { return &o.Index }),
 		spec.Enum("cache", "What the block cache gives up first.", "lru", cache.PolicyNames(),
 			func(o *Options) *CachePolicy { return &o.CachePolicy }),
 	}
@@ -200,6 +205,9 @@ func (o *Options) resolve() (Options, error) {
 	if int(r.CachePolicy) >= len(cache.PolicyNames()) {
 		faults = append(faults, fmt.Errorf("CachePolicy %d is unknown", r.CachePolicy))
 	}
+	if int(r.Index) >= len(indexNames) {
+		faults = append(faults, fmt.Errorf("Index %d is unknown", r.Index))
+	}
 	if int(r.Memtable) >= len(memtableKinds) {
 		faults = append(faults, fmt.Errorf("Memtable %d is unknown", r.Memtable))
 	}
@@ -225,9 +233,10 @@ func (o *Options) resolve() (Options, error) {
 //
 //	1/6  the active memtable
 //	1/6  the memtable before it, which is flushed when the active one is half full
-//	2/3  readers: cached blocks (data, indexes and filters, each read when it is
-//	     asked for), which give way to up to 1/4 of extents, and to up to 1/4 of
-//	     flushed memtables that iterators still read (I8)
+//	2/3  readers: cached blocks, each read when it is asked for, which give way to up
+//	     to 1/4 of extents, to up to 1/3 of extents and of indexes and filters that
+//	     are resident together, and to up to 1/4 of flushed memtables that iterators
+//	     still read (I8)
 //
 // So the memtables of one moment take a quarter, and an iterator outlives the flush
 // of both. The larger they are, the fewer runs there are to look into or to merge.

@@ -5,8 +5,8 @@ import "sync"
 // readerMemory shares out what readers have: what flushed memtables take that are
 // still read, and extents, the cache does not have.
 //
-//	| pinned memtables | extents | cached blocks                  |
-//	                              <-- give way to the other two -->
+//	| pinned memtables | extents | resident blocks | cached blocks                |
+//	                                                 <-- give way to the others -->
 //
 // Mostly no flushed memtable is read any more, and the cache has its place too.
 type readerMemory struct {
@@ -14,6 +14,8 @@ type readerMemory struct {
 	budget  int64 // bytes
 	extents int64 // what they take, in bytes
 	pinned  int64 // what those memtables take, in bytes
+
+	resident int64 // what resident blocks take of the cache's memory, in bytes
 }
 
 // charge takes so many bytes for extents, if they may have them.
@@ -26,6 +28,28 @@ func (e *tableEnv) charge(size int64) bool {
 	e.memory.extents += size
 	e.fitCache()
 	return true
+}
+
+// reside takes so many bytes of the cache for a block that stays, if it may have them.
+func (m *readerMemory) reside(size int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if size > 0 && m.crowded(size) {
+		return false
+	}
+	m.resident += size
+	return true
+}
+
+func (m *readerMemory) crowded(size int64) bool {
+	return m.extents+m.resident+size > int64(float64(m.budget)*residentShare)
+}
+
+// full says whether there is no room for a resident block of so many bytes.
+func (m *readerMemory) full(size int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.crowded(size)
 }
 
 // pin counts so many bytes more of flushed memtables that are still read. Most are
@@ -55,11 +79,18 @@ func (m *readerMemory) cache() int64 { return max(0, m.budget-m.extents-m.pinned
 // memoryUse is what readers' memory is used for, in bytes.
 type memoryUse struct {
 	pinned, total int64
-	cache         int64 // what blocks may take
+	resident      int64 // extents, and resident blocks
+	cache         int64 // what other blocks may take
 }
 
 func (e *tableEnv) memoryUse() memoryUse {
 	e.memory.mu.Lock()
 	defer e.memory.mu.Unlock()
-	return memoryUse{e.memory.pinned, e.memory.pinned + e.memory.extents + e.cache.Used(), e.memory.cache()}
+	m := &e.memory
+	return memoryUse{
+		pinned:   m.pinned,
+		total:    m.pinned + m.extents + e.cache.Used(),
+		resident: m.extents + m.resident,
+		cache:    max(0, m.cache()-m.resident),
+	}
 }

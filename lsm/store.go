@@ -252,6 +252,7 @@ func (s *Store) Stats() statelab.Stats {
 		LongestAdvance: time.Duration(c.longestAdvanceNs.Load()),
 		Cache:          s.env.cache.Stats(),
 		CacheBytes:     memory.cache,
+		Resident:       memory.resident,
 		CachePolicy:    s.options.CachePolicy.String(),
 		Filter: statelab.FilterStats{
 			Probes:         s.env.filterProbes.Load(),

@@ -24,7 +24,7 @@ func (c *tableCursor) open(t *table, how access) {
 	c.table, c.how, c.failure = t, how, nil
 	f, err := t.handles(how)
 	if err == nil {
-		err = t.getBlock(f.index, indexBlock, how, c.fetch, &c.indexRef)
+		err = t.getPart(indexPart, f.index, how, c.fetch, &c.indexRef)
 	}
 	if err != nil {
 		c.failure = err

@@ -18,6 +18,7 @@ type tableEnv struct {
 	told       func(statelab.BlockAccess) // may be nil
 	memory     readerMemory
 	directory  *directory
+	index      Index
 
 	buffers sync.Pool // memory for blocks as stored, *[]byte
 
@@ -45,7 +46,8 @@ type table struct {
 	listing     listing  // guarded by the directory
 	blockStarts []uint32 // if it is listed: where the data blocks begin, and where the last one ends
 
-	footer atomic.Pointer[footer] // once read
+	footer    atomic.Pointer[footer] // once read
+	residents residents
 }
 
 // What a block is for; the cache counts by it.
@@ -87,7 +89,7 @@ func (t *table) mayHoldKey(hash uint64, f *fetch) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return t.askFilter(at.keyFilter, hash, f)
+	return t.askFilter(keyFilterPart, at.keyFilter, hash, f)
 }
 
 // mayHoldPrefix asks the prefix filter, if the table has one.
@@ -99,12 +101,12 @@ func (t *table) mayHoldPrefix(hash uint64) (bool, error) {
 	if f.prefixFilter == (blockHandle{}) {
 		return true, nil
 	}
-	return t.askFilter(f.prefixFilter, hash, nil)
+	return t.askFilter(prefixFilterPart, f.prefixFilter, hash, nil)
 }
 
-func (t *table) askFilter(h blockHandle, hash uint64, f *fetch) (bool, error) {
+func (t *table) askFilter(p part, h blockHandle, hash uint64, f *fetch) (bool, error) {
 	var ref blockRef
-	if err := t.getBlock(h, filterBlock, cached, f, &ref); err != nil {
+	if err := t.getPart(p, h, cached, f, &ref); err != nil {
 		return false, err
 	}
 	may := filterMayHold(ref.data, hash)

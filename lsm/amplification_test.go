@@ -5,9 +5,12 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/cache"
 	"github.com/statelab/statelab/vfs"
+	"golang.org/x/sys/unix"
 )
 
 // amplified is what a policy made of a workload, per logical byte, live byte and
@@ -17,15 +20,28 @@ type amplified struct {
 	getBlocks            float64 // data blocks looked at for each Get of what is there
 	flushes              float64 // that the live bytes are worth
 	format               float64 // bytes that a flush writes for each logical byte
+	cpu                  float64 // microseconds of processor time for each Put, maintenance included
+	getCPU               float64 // for each Get of what is there
+}
+
+// workload is what amplify plays.
+type workload struct {
+	compaction Compaction
+	windowed   bool
+	records    int // live ones
+	valueBytes int
+	blobs      int // the threshold
+	memory     int64
 }
 
 // amplify plays records over a store with inline maintenance: all of them are
 // updated time and again, uniformly, and never expire; or each is put once and
 // lives until as many others have come.
-func amplify(t *testing.T, c Compaction, windowed bool) (a amplified) {
-	const records, turns, valueBytes, keyBytes = 12_000, 6, 100, 16
-	s, err := Open("/store", &Options{Compaction: c, Options: statelab.Options{
-		FS: vfs.NewMem(), Memory: 1 << 20, Maintenance: statelab.MaintenanceInline,
+func amplify(t *testing.T, w workload) (a amplified) {
+	const turns, keyBytes = 6, 16
+	records, windowed := w.records, w.windowed
+	s, err := Open("/store", &Options{Compaction: w.compaction, BlobThreshold: w.blobs, Options: statelab.Options{
+		FS: vfs.NewMem(), Memory: w.memory, Maintenance: statelab.MaintenanceInline,
 		Compression: statelab.CompressionNone, Prefix: joinPrefix,
 	}})
 	if err != nil {
@@ -36,7 +52,7 @@ func amplify(t *testing.T, c Compaction, windowed bool) (a amplified) {
 		key := binary.BigEndian.AppendUint64(nil, uint64(i)*0x9e3779b97f4a7c15)
 		return binary.BigEndian.AppendUint64(key, uint64(i))
 	}
-	value := make([]byte, valueBytes)
+	value := make([]byte, w.valueBytes)
 	var b statelab.Batch
 	play := func(from, to int, each func()) {
 		t.Helper()
@@ -61,24 +77,31 @@ func amplify(t *testing.T, c Compaction, windowed bool) (a amplified) {
 		}
 	}
 	play(0, 2*records, func() {})
-	before := s.Stats()
+	before, cpu := s.Stats(), processorTime(t)
 	samples, bytes, runs := 0.0, 0.0, 0.0
 	play(2*records, turns*records, func() {
 		if samples++; int(samples)%50 == 0 {
 			v := s.view.Load().version
-			bytes += 50 * float64(totalSize(v.runs))
+			bytes += 50 * float64(totalSize(v.runs)+v.blobStats().Bytes)
 			runs += 50 * float64(len(v.runs))
 		}
 	})
 	after := s.Stats()
+	a.cpu = float64((processorTime(t) - cpu).Nanoseconds()) / 1e3 / float64((turns-2)*records)
 	logical := float64(after.LogicalBytes - before.LogicalBytes)
 	a.write = float64(after.Written.Flush+after.Written.Compaction-before.Written.Flush-before.Written.Compaction) / logical
-	live := float64(records * (keyBytes + valueBytes))
+	live := float64(records * (keyBytes + w.valueBytes))
 	a.space, a.places = bytes/samples/live, runs/samples
 	a.flushes = live / (logical / float64(after.Flushes-before.Flushes))
 	a.format = float64(after.Written.Flush-before.Written.Flush) / logical
-	looked := func() (n int64) { c := s.Stats().Cache[dataBlock]; return c.Hits + c.Misses }
-	from, found := looked(), 0
+	looked := func() (n int64) {
+		for _, kind := range []cache.Kind{dataBlock, blobBlock} {
+			c := s.Stats().Cache[kind]
+			n += c.Hits + c.Misses
+		}
+		return n
+	}
+	from, found, cpu := looked(), 0, processorTime(t)
 	for i := range records {
 		key := keyOf(i)
 		if windowed {
@@ -88,11 +111,48 @@ func amplify(t *testing.T, c Compaction, windowed bool) (a amplified) {
 			found++
 		}
 	}
+	a.getCPU = float64((processorTime(t) - cpu).Nanoseconds()) / 1e3 / float64(found)
 	a.getBlocks = float64(looked()-from) / float64(found)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// processorTime returns what the process has spent so far.
+func processorTime(t *testing.T) time.Duration {
+	t.Helper()
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// TestBlobFilesAreWorthItForLargeValues prints the crossover of docs/LSM.md: what
+// writes and space cost with and without blob files, by the size of values. If
+// nobody is there to see it, it is content with what it holds them to.
+func TestBlobFilesAreWorthItForLargeValues(t *testing.T) {
+	const live = 6 << 20 // bytes, three halves of the memory
+	for _, windowed := range []bool{false, true} {
+		for _, valueBytes := range []int{64, 128, 256, 512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10} {
+			if !testing.Verbose() && (valueBytes != 4<<10 || testing.Short() && windowed) {
+				continue
+			}
+			var with [2]amplified
+			for i, blobs := range []int{BlobsOff, 1} {
+				with[i] = amplify(t, workload{
+					compaction: CompactionLeveled, windowed: windowed, records: live / (valueBytes + 16), valueBytes: valueBytes, blobs: blobs, memory: 4 << 20,
+				})
+			}
+			off, on := with[0], with[1]
+			t.Logf("windowed %t | %d | %.2f | %.2f | %.2f | %.2f | %.1f | %.1f | %.2f | %.2f | %.1f | %.1f", windowed, valueBytes,
+				off.write, on.write, off.space, on.space, off.cpu, on.cpu, off.getBlocks, on.getBlocks, off.getCPU, on.getCPU)
+			if valueBytes >= 1<<10 && on.write > off.write*2/3 || on.space > 2.2 {
+				t.Errorf("values of %d bytes: with blob files %+v, without %+v", valueBytes, on, off)
+			}
+		}
+	}
 }
 
 // predicted is what the models say, where the live bytes are worth n flushes and a
@@ -122,7 +182,7 @@ func TestAmplificationsOfPolicies(t *testing.T) {
 			if testing.Short() && windowed != (c == CompactionWindow) {
 				continue
 			}
-			a := amplify(t, c, windowed)
+			a := amplify(t, workload{compaction: c, windowed: windowed, records: 12_000, valueBytes: 100, memory: 1 << 20})
 			p := predicted(c, windowed, a.flushes, a.format)
 			t.Logf("%s | `%v` | %.2f | %.2f | %.2f | %.2f | %.1f | %.1f | %.2f | (n %.1f, f %.2f)",
 				what, c, a.write, p.write, a.space, p.space, a.places, p.places, a.getBlocks, a.flushes, a.format)

@@ -127,7 +127,7 @@ const (
 	MaxSegments           = 1024
 	DefaultSubcompactions = 1
 	MaxSubcompactions     = 64
-	DefaultBlobThreshold  = 2 << 10 // bytes; docs/LSM.md has what was measured
+	DefaultBlobThreshold  = 1 << 10 // bytes; docs/LSM.md has what was measured
 	BlobsOff              = -1      // BlobThreshold of stores without blob files
 	MaxBlobThreshold      = 1 << 30
 	DefaultBlockSize      = 4 << 10 // bytes, what a disk and a page of memory move at a time

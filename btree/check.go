@@ -13,8 +13,7 @@ import (
 func (s *Store) Check() error {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	if s.closed {
 		return statelab.ErrClosed
 	}

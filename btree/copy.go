@@ -34,14 +34,13 @@ func (s *Store) checkpoint(dir string) error {
 
 // openCopy returns a copier of all there is now.
 func (s *Store) openCopy() (*copier, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	if s.closed {
 		return nil, statelab.ErrClosed
 	}
 	return &copier{
-		store: s, leaf: make(page, s.options.PageSize), field: []byte{}, buffered: s.buffer.position,
-		from:  &cursor{pager: s.tree.pager, pos: s.tree.position},
+		store: s, leaf: make(page, s.options.PageSize), field: []byte{}, buffered: s.buffer.shown.position,
+		from:  &cursor{pager: s.tree.pager, pos: s.tree.shown.position},
 		snaps: [2]*snapshot{s.tree.snaps.openKept(), s.buffer.snaps.openKept()},
 	}, nil
 }
@@ -86,8 +85,7 @@ func (c *copier) run() error {
 // nextLeaf takes a copy of the snapshot's next leaf and says whether there was one.
 func (c *copier) nextLeaf() (bool, error) {
 	s := c.store
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	var n node
 	var err error
 	if c.from.state == fresh {
@@ -155,8 +153,7 @@ func (c *copier) copyRecord(r record) error {
 // readKey reads the whole key of a field of the old tree.
 func (c *copier) readKey(f keyField) error {
 	if f.long {
-		c.store.mu.RLock()
-		defer c.store.mu.RUnlock()
+		defer c.store.gate.leave(c.store.gate.enter())
 	}
 	var err error
 	c.key, err = c.from.pager.appendKey(c.key[:0], f)
@@ -166,8 +163,7 @@ func (c *copier) readKey(f keyField) error {
 // copySpill copies the live part of a spilled body. What is left may be short,
 // but stays spilled until the record is next appended to.
 func (c *copier) copySpill(s spill) ([]byte, error) {
-	c.store.mu.RLock()
-	defer c.store.mu.RUnlock()
+	defer c.store.gate.leave(c.store.gate.enter())
 	length, payload, dieAt, err := c.from.pager.measure(s.stream, c.to.watermark)
 	if err != nil {
 		return c.body, err

@@ -34,8 +34,7 @@ func (s *Store) Elements(key []byte, yield func(element []byte, expireAt int64) 
 
 // readBody returns the elements of key's record, dead ones too, and the watermark.
 func (s *Store) readBody(key []byte) ([]byte, int64, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	if s.closed {
 		return nil, 0, statelab.ErrClosed
 	}
@@ -44,21 +43,21 @@ func (s *Store) readBody(key []byte) ([]byte, int64, error) {
 		return nil, 0, fmt.Errorf("elements: %w", err)
 	}
 	if covers {
-		return newer, s.tree.watermark, nil
+		return newer, s.tree.shown.watermark, nil
 	}
 	body, _, err := s.tree.body(key)
 	if err != nil {
 		return nil, 0, fmt.Errorf("elements: %w", err)
 	}
-	return append(body, newer...), s.tree.watermark, nil
+	return append(body, newer...), s.tree.shown.watermark, nil
 }
 
 // body returns the elements that the tree has of a key, and whether they cover.
 func (t *tree) body(key []byte) (body []byte, covers bool, err error) {
-	if t.height == 0 {
+	if t.shown.height == 0 {
 		return nil, false, nil
 	}
-	leaf, at, exact, err := t.find(t.position, key, nil)
+	leaf, at, exact, err := t.find(t.shown.position, key, nil)
 	if err != nil || !exact {
 		leaf.release()
 		return nil, false, err

@@ -25,8 +25,7 @@ type iterator struct {
 
 // Iter implements statelab.Store.
 func (s *Store) Iter(r statelab.Range) (statelab.Iterator, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	if s.closed {
 		return nil, statelab.ErrClosed
 	}
@@ -90,8 +89,7 @@ func (it *iterator) move(step func(*overlay) (bool, error)) bool {
 	if o == nil {
 		return false
 	}
-	it.store.mu.RLock()
-	defer it.store.mu.RUnlock()
+	defer it.store.gate.leave(it.store.gate.enter())
 	switch {
 	case it.store.closed:
 		it.err, o.state = statelab.ErrClosed, lost

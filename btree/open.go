@@ -47,6 +47,16 @@ func openPaged(dir string, o Options) (*Store, error) {
 }
 
 func (s *Store) open() error {
+	if err := s.openTree(); err != nil {
+		return err
+	}
+	s.tree.show()
+	s.buffer.show()
+	return nil
+}
+
+// openTree opens the trees as the last commit and the log have them.
+func (s *Store) openTree() error {
 	if err := s.settle(); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ type overlay struct {
 	snaps        [2]*snapshot // of main and buffer
 	older        *overlay     // neighbours among the open ones
 	younger      *overlay
-	failed       bool // with ErrSnapshotTooOld; changes while mu is held only
+	failed       bool // with ErrSnapshotTooOld; changes while the gate is closed
 	state        int
 	dir          int     // 1 forwards, -1 backwards; of the last move
 	now          *cursor // on which the overlay stands
@@ -31,7 +31,7 @@ func (o *overlay) open(main, buffer *tree, hasLower, hasUpper bool) {
 	o.state, o.now, o.copied = fresh, nil, false
 	for i, t := range [2]*tree{main, buffer} {
 		c := [2]*cursor{&o.main, &o.buffer}[i]
-		c.pager, c.pos, c.state = t.pager, t.position, fresh
+		c.pager, c.pos, c.state = t.pager, t.shown.position, fresh
 		c.lower, c.upper, c.hasLower, c.hasUpper = o.lower, o.upper, hasLower, hasUpper
 		if c.key == nil {
 			c.key, c.value = []byte{}, []byte{}

@@ -34,12 +34,12 @@ func (g *pager) find(pos position, key []byte, path *[maxHeight]step) (leaf node
 
 // appendRecord appends what is alive of a key's record to dst, and says whether
 // there is anything: what the main tree has, and behind that what the write
-// buffer has, unless it covers. mu is held.
+// buffer has, unless it covers. The caller is within the gate.
 func (s *Store) appendRecord(dst, key []byte) (out []byte, found bool, err error) {
 	var leaf node
 	at, buffered := 0, false
-	if b := &s.buffer; b.height > 0 {
-		if leaf, at, buffered, err = b.find(b.position, key, nil); err != nil {
+	if b := &s.buffer; b.shown.height > 0 {
+		if leaf, at, buffered, err = b.find(b.shown.position, key, nil); err != nil {
 			return dst, false, err
 		}
 	}
@@ -52,7 +52,7 @@ func (s *Store) appendRecord(dst, key []byte) (out []byte, found bool, err error
 	if !buffered {
 		return out, found, nil
 	}
-	out, more, err := s.buffer.appendValue(out, &leaf, at, s.buffer.watermark)
+	out, more, err := s.buffer.appendValue(out, &leaf, at, s.buffer.shown.watermark)
 	if err != nil {
 		return dst, false, err
 	}
@@ -61,12 +61,12 @@ func (s *Store) appendRecord(dst, key []byte) (out []byte, found bool, err error
 
 // appendOwn is appendRecord of what the tree itself has.
 func (t *tree) appendOwn(dst, key []byte) ([]byte, bool, error) {
-	leaf, at, exact, err := t.find(t.position, key, nil)
+	leaf, at, exact, err := t.find(t.shown.position, key, nil)
 	if err != nil || !exact {
 		leaf.release()
 		return dst, false, err
 	}
-	return t.appendValue(dst, &leaf, at, t.watermark)
+	return t.appendValue(dst, &leaf, at, t.shown.watermark)
 }
 
 // childFor returns the cell of an inner page whose subtree is key's. On error

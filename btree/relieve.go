@@ -8,7 +8,7 @@ import (
 )
 
 // apply makes a batch take effect in the write buffer, or in the tree itself if
-// there is no buffer or the batch is too large for it. mu is held.
+// there is no buffer or the batch is too large for it. The gate is closed.
 func (s *Store) apply(ops func() statelab.OpReader) error {
 	if s.buffer.limit == 0 {
 		return s.tree.apply(ops())
@@ -23,14 +23,14 @@ func (s *Store) apply(ops func() statelab.OpReader) error {
 	return s.tree.apply(ops())
 }
 
-// advanceTo moves the watermark. mu is held.
+// advanceTo moves the watermark. The gate is closed.
 func (s *Store) advanceTo(watermark int64) {
 	s.tree.watermark, s.buffer.watermark = watermark, watermark
 }
 
 // mergeAll brings all that is in the write buffer to the tree, one stretch of
 // keys after the other, so that each can use the space that the one before has
-// freed. The writer's lock is held, and mu is not: readers go on but for a moment
+// freed. The writer's lock is held, and the gate is open: readers go on but for a moment
 // at the end of each.
 func (s *Store) mergeAll() error {
 	for from, last := []byte(nil), false; !last; {
@@ -56,13 +56,13 @@ func (s *Store) mergeRange(from, until []byte) error {
 	if some, err := s.prepareMerge(from, until); err != nil || !some {
 		return err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.gate.close()
+	defer s.reopenGate()
 	return s.finishMerge(from, until)
 }
 
 // mergeLocked merges everything at once, which takes no further page for the
-// buffer. mu is held.
+// buffer. The gate is closed.
 func (s *Store) mergeLocked() error {
 	if some, err := s.prepareMerge(nil, nil); err != nil || !some {
 		return err
@@ -130,9 +130,9 @@ func (s *Store) relieve() error {
 			break
 		}
 	}
-	s.mu.Lock()
+	s.gate.close()
 	s.boundSnapshots()
-	s.mu.Unlock()
+	s.reopenGate()
 	s.options.ReportMaintenance(statelab.EventFlush, start, int64(before-b.pages)*int64(s.tree.pageSize))
 	return nil
 }

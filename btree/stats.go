@@ -8,17 +8,16 @@ import (
 
 // Stats implements statelab.Store.
 func (s *Store) Stats() statelab.Stats {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	st := statelab.Stats{
 		Engine:         Engine,
-		Watermark:      s.tree.watermark,
+		Watermark:      s.tree.shown.watermark,
 		Batches:        s.batches.Load(),
 		Ops:            s.ops.Load(),
 		LogicalBytes:   s.logical.Load(),
 		Flushes:        s.commits.Load(),
 		LongestAdvance: time.Duration(s.longestAdvance.Load()),
-		DroppedDead:    s.tree.deadOps + s.tree.died + s.buffer.deadOps + s.buffer.died,
+		DroppedDead:    s.tree.shown.dropped + s.buffer.shown.dropped,
 		Records:        -1,
 		Files:          1,
 	}

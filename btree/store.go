@@ -32,18 +32,19 @@ type Store struct {
 	dir     *storedir.Dir
 	meter   *meter.Meter
 
-	// calls is held for reading by calls that give up the locks below in between,
-	// and for writing by Close, which so waits for them. It is taken first.
-	// writer is held by whoever changes the tree or commits it. mu is held for
-	// reading by whoever reads pages, and for writing while pages change; a
-	// commit changes none, so readers go on beside its syncs. It is taken last.
+	// calls is held for reading by calls that give up the others below in between,
+	// and for writing by Close, which so waits for them. It is taken first. writer is
+	// held by whoever changes the tree or commits it. Whoever reads pages is within the
+	// gate, which is closed while pages change; a commit changes none, so readers go on
+	// beside its syncs. The gate is closed, or entered, last.
 	calls  sync.RWMutex
 	writer sync.Mutex
-	mu     sync.RWMutex
-	closed bool // guarded by mu
+	gate   gate
+	closed bool // changes while the gate is closed
 	tree   tree
 	buffer buffer   // in front of the tree
 	merge  merge    // of the one into the other
+	beside int      // batches to come that are prepared beside readers
 	log    *wal.Log // nil under DurabilityCheckpoint
 	dirty  bool     // something was applied or advanced since the last commit
 
@@ -63,8 +64,7 @@ var _ interface {
 
 // Get implements statelab.Store.
 func (s *Store) Get(dst, key []byte) ([]byte, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	if s.closed {
 		return dst, statelab.ErrClosed
 	}
@@ -101,10 +101,21 @@ func (s *Store) Apply(b *statelab.Batch) error {
 func (s *Store) applyLocked(b *statelab.Batch) (wal.Pos, error) {
 	s.writer.Lock()
 	defer s.writer.Unlock()
-	pos, err := s.change(func() error { return s.apply(b.Ops) }, func() (wal.Pos, error) {
+	beside, err := s.prepareBeside(b)
+	if err != nil {
+		return wal.Pos{}, err
+	}
+	pos, err := s.change(func() error {
+		if beside {
+			s.buffer.commitBeside()
+			return nil
+		}
+		return s.apply(b.Ops)
+	}, func() (wal.Pos, error) {
 		return s.log.Append([]byte{logBatch}, b.Bytes())
 	})
 	if err != nil {
+		s.buffer.giveUp()
 		return pos, err
 	}
 	s.batches.Add(1)
@@ -115,8 +126,8 @@ func (s *Store) applyLocked(b *statelab.Batch) (wal.Pos, error) {
 
 // change runs what changes the tree, then logs it. The writer's lock is held.
 func (s *Store) change(tree func() error, log func() (wal.Pos, error)) (wal.Pos, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.noteReaders(s.gate.close())
+	defer s.reopenGate()
 	if s.closed {
 		return wal.Pos{}, statelab.ErrClosed
 	}
@@ -212,8 +223,7 @@ func (s *Store) advanceLocked(watermark int64) (wal.Pos, error) {
 
 // usable returns why a change would be refused, if it would.
 func (s *Store) usable() error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+	defer s.gate.leave(s.gate.enter())
 	if s.closed {
 		return statelab.ErrClosed
 	}
@@ -234,7 +244,7 @@ func (s *Store) maintain() error {
 
 // expire takes some dead leaves out. That it cannot read one fails nobody's
 // change, which has taken effect: whoever asks for what is in it will be told.
-// mu is held.
+// The gate is closed.
 func (s *Store) expire() error {
 	err := s.tree.expire()
 	if err == nil {
@@ -332,8 +342,8 @@ func (s *Store) Close() error {
 	if err == nil && s.log != nil && s.dirty {
 		err = s.commit()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.gate.close()
+	defer s.gate.open()
 	s.closed = true
 	if rerr := s.release(); err == nil {
 		err = rerr

@@ -18,11 +18,21 @@ type position struct {
 	watermark int64
 }
 
+// What readers are shown of a tree, which its writer may be about to change.
+type shown struct {
+	position
+	dropped int64 // elements that were dead when they came, or died in the write buffer
+}
+
+// show shows readers the tree as it is. The gate is closed.
+func (t *tree) show() { t.shown = shown{t.position, t.deadOps + t.died} }
+
 // A tree is the pages of a pager as a B+tree, with its one writer's state.
 // Readers need only the pager and a position.
 type tree struct {
 	*pager
 	position
+	shown   shown
 	logger  *slog.Logger
 	snaps   snapshots
 	failed  *latch.Latch // of writes

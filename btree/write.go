@@ -12,22 +12,25 @@ func (t *tree) apply(ops statelab.OpReader) error { return t.applyBy(ops, t.appl
 // applyBy makes the operations of a batch take effect by one, all or none.
 func (t *tree) applyBy(ops statelab.OpReader, one func(statelab.Op) error) error {
 	t.begin()
-	for {
-		op, ok := ops.Next()
-		if !ok {
-			break
-		}
-		if err := one(op); err != nil {
-			t.rollback()
-			return err
-		}
-	}
-	if err := ops.Err(); err != nil {
+	if err := t.applyAll(ops, one); err != nil {
 		t.rollback()
 		return err
 	}
 	t.commit()
 	return nil
+}
+
+// applyAll makes the operations of a batch take effect by one, up to the first that fails.
+func (t *tree) applyAll(ops statelab.OpReader, one func(statelab.Op) error) error {
+	for {
+		op, ok := ops.Next()
+		if !ok {
+			return ops.Err()
+		}
+		if err := one(op); err != nil {
+			return err
+		}
+	}
 }
 
 func (t *tree) applyOp(op statelab.Op) error {

@@ -194,6 +194,9 @@ func (c *checker) key(ref arena.Ref) error {
 	if c.r.find(c.r.keys().Of(ref)) != ref {
 		return fmt.Errorf("R10: the record is in the index, and its group does not lead to it")
 	}
+	if err := c.r.groups.checkLoose(ref); err != nil {
+		return err
+	}
 	if rec.state&recordReplaced != 0 {
 		return fmt.Errorf("R3: a record is in the index that another one replaces")
 	}

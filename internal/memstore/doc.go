@@ -74,7 +74,7 @@
 //	R7  An element that is no garbage is in the wheel, in the right slot, if and only if it ever expires.
 //	R8  What is counted (bytes in use, of live records, of what is pinned) is what is there, and no record's bound is less than its live bytes.
 //	R9  What readers look at does not change from its publication to its freeing, or is atomic.
-//	R10 If there is a hash table, each record in the index is found through the entry of its group, and the chains of short groups hold nothing else.
+//	R10 If there is a hash table, each record in the index is found through the entry of its group, the chains of short groups hold nothing else, and what is noted to be loose, or to lead, is of a long group, and in no chain.
 //
 // # Time
 //

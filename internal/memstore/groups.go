@@ -20,7 +20,9 @@ import (
 // A group is the records whose keys have one prefix, or, of keys without one, a
 // single record. A short group is a chain of up to maxChain records. One that
 // has grown beyond that is long; it becomes short again when the record that its
-// entry leads to goes and few are left. A long group's chain is not kept.
+// entry leads to goes and few are left. A long group's chain is not kept: who comes
+// to it is loose, and then the table need not be asked when it goes, unless it leads
+// the group. The last of its keys does, which expires last, as a rule.
 //
 // Readers walk chains as they walk the lowest level of a skip list: a record
 // that has left its chain keeps its link, and all that was there when the reader
@@ -35,8 +37,9 @@ type groups struct {
 	prefix func(key []byte) int // nil: each record is a group
 
 	// What follows is the writer's.
-	last sought
-	room [maxChain + 1]arena.Ref // of a chain, and one more
+	last    sought
+	room    [maxChain + 1]arena.Ref // of a chain, and one more
+	scratch []byte                  // a group's successor
 }
 
 const (
@@ -133,11 +136,11 @@ func (g *groups) seatToChange(key []byte) seat {
 }
 
 func (g *groups) next(ref arena.Ref) arena.Ref {
-	return arena.Ref((*record)(g.keys.Mem.Ptr(ref)).chain.Load())
+	return arena.Ref(g.rec(ref).chain.Load())
 }
 
 func (g *groups) setNext(ref, next arena.Ref) {
-	(*record)(g.keys.Mem.Ptr(ref)).chain.Store(uint32(next))
+	g.rec(ref).chain.Store(uint32(next))
 }
 
 // find returns the record of key, or 0, unless the group is long.
@@ -205,6 +208,18 @@ func (g *groups) before(first arena.Ref, key []byte) (prev, next arena.Ref) {
 	return prev, next
 }
 
+func (g *groups) rec(ref arena.Ref) *record { return (*record)(g.keys.Mem.Ptr(ref)) }
+
+// inLong are the states of records that tell of long groups.
+const inLong = recordLoose | recordLeads
+
+// setInLong notes what a record is in a long group: nothing, or loose, or its leader
+// too.
+func (g *groups) setInLong(ref arena.Ref, state uint8) {
+	rec := g.rec(ref)
+	rec.state = rec.state&^inLong | state
+}
+
 // add takes a new record in. The only error is that there is no memory; nothing
 // is changed then.
 func (g *groups) add(ref arena.Ref) error {
@@ -214,8 +229,11 @@ func (g *groups) add(ref arena.Ref) error {
 	switch {
 	case e.Ref == 0:
 		return g.dir.Insert(hash, hashdir.Entry{Ref: ref, Mark: 1})
-	case e.Mark >= maxChain:
-		// What has come last stays longest, as a rule.
+	case e.Mark == longMark:
+		g.setInLong(ref, recordLoose)
+		return nil
+	case e.Mark == maxChain:
+		g.setInLong(ref, inLong)
 		g.dir.Update(hash, e.Ref, hashdir.Entry{Ref: ref, Mark: longMark})
 		return nil
 	}
@@ -233,6 +251,11 @@ func (g *groups) add(ref arena.Ref) error {
 
 // replace puts a record in the place of one with the same key.
 func (g *groups) replace(old, ref arena.Ref) {
+	state := g.rec(old).state & inLong
+	g.setInLong(ref, state)
+	if state == recordLoose {
+		return
+	}
 	key := g.keys.Of(ref)
 	at := g.seatToChange(key)
 	hash, e := at.hash, at.entry
@@ -247,6 +270,9 @@ func (g *groups) replace(old, ref arena.Ref) {
 
 // remove takes a record out that is not in the index any more.
 func (g *groups) remove(ref arena.Ref, x Index) {
+	if g.rec(ref).state&inLong == recordLoose {
+		return
+	}
 	key := g.keys.Of(ref)
 	at := g.seatToChange(key)
 	hash, e := at.hash, at.entry
@@ -278,10 +304,14 @@ func (g *groups) relead(hash uint64, old arena.Ref, group []byte, x Index) {
 	case n == 0:
 		g.dir.Remove(hash, old)
 	case n > maxChain:
-		g.dir.Update(hash, old, hashdir.Entry{Ref: refs[n-1], Mark: longMark})
+		g.scratch = statelab.AppendSuccessor(g.scratch[:0], group)
+		last := x.Descend(g.room[:0:1], g.scratch, len(g.scratch) == 0)[0]
+		g.setInLong(last, inLong)
+		g.dir.Update(hash, old, hashdir.Entry{Ref: last, Mark: longMark})
 	default:
 		next := arena.Ref(0)
 		for i := n - 1; i >= 0; i-- {
+			g.setInLong(refs[i], 0)
 			g.setNext(refs[i], next)
 			next = refs[i]
 		}
@@ -301,21 +331,34 @@ func (g *groups) check(x Index) error {
 	for e := range g.dir.All() {
 		group := g.of(g.keys.Of(e.Ref))
 		if e.Mark == longMark {
-			if x.Find(g.keys.Of(e.Ref)) != e.Ref {
-				return fmt.Errorf("R10: the group of %x leads to a record that is not in the index", group)
+			if x.Find(g.keys.Of(e.Ref)) != e.Ref || g.rec(e.Ref).state&inLong != inLong {
+				return fmt.Errorf("R10: the group of %x leads to a record that is not in the index, or not noted to lead", group)
 			}
 			continue
 		}
 		n := 0
 		for ref := e.Ref; ref != 0 && n <= maxChain; ref = g.next(ref) {
-			if !g.isIn(ref, group, false) || x.Find(g.keys.Of(ref)) != ref {
-				return fmt.Errorf("R10: the chain of %x has a record that is not in the index or of another group", group)
+			if !g.isIn(ref, group, false) || x.Find(g.keys.Of(ref)) != ref || g.rec(ref).state&inLong != 0 {
+				return fmt.Errorf("R10: the chain of %x has a record that is not in the index, of another group, or noted to be loose", group)
 			}
 			n++
 		}
 		if n != int(e.Mark) {
 			return fmt.Errorf("R10: the chain of %x has %d records, and %d are counted", group, n, e.Mark)
 		}
+	}
+	return nil
+}
+
+// checkLoose verifies what is noted of a record in the index.
+func (g *groups) checkLoose(ref arena.Ref) error {
+	if g.dir == nil {
+		return nil
+	}
+	state := g.rec(ref).state & inLong
+	e := g.seatOf(g.keys.Of(ref)).entry
+	if state != 0 && (e.Mark != longMark || state&recordLoose == 0) || (state&recordLeads != 0) != (e.Mark == longMark && e.Ref == ref) {
+		return fmt.Errorf("R10: the record is noted to be loose, or to lead a long group, and is not")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/vfs"
 )
 
@@ -125,5 +126,43 @@ func TestOnlyWholePrefixesAreResolved(t *testing.T) {
 				t.Errorf("[%q, %q) is resolved: %v, as %q; want %v", lower, upper, ok, group, want)
 			}
 		}
+	}
+}
+
+// TestRecordsOfLongGroupsAreLoose has the hash table put out of reach while such a record
+// comes and goes, and looks at what a store that is opened again has noted.
+func TestRecordsOfLongGroupsAreLoose(t *testing.T) {
+	fs := vfs.NewMem()
+	set := func(o *Options) { o.Hash, o.Prefix = true, firstByte }
+	s := openTest(t, fs, set)
+	key := func(i int) string { return fmt.Sprintf("g%02d", i) }
+	for i := range 3 * maxChain {
+		put(t, s, key(i), "v", never)
+	}
+	count := func(s *Store) (loose, leading int) {
+		s.records.each(func(ref arena.Ref) {
+			loose += int(s.records.rec(ref).state & recordLoose / recordLoose)
+			leading += int(s.records.rec(ref).state & recordLeads / recordLeads)
+		})
+		return loose, leading
+	}
+	if loose, leading := count(s); loose != 2*maxChain || leading != 1 {
+		t.Errorf("%d records are loose and %d lead, of %d behind the first %d", loose, leading, 2*maxChain, maxChain)
+	}
+	dir := s.records.groups.dir
+	ref := s.records.find([]byte(key(2 * maxChain)))
+	s.records.groups.dir = nil
+	s.records.groups.remove(ref, s.records.index) // it asks nobody
+	s.records.groups.dir = dir
+	must(t, s.Sync())
+	must(t, s.Close())
+	again := openTest(t, fs, set)
+	if loose, leading := count(again); loose != 3*maxChain || leading != 1 {
+		t.Errorf("opened again, %d records are loose and %d lead, of %d", loose, leading, 3*maxChain)
+	}
+	must(t, again.Check())
+	for i := range 3 * maxChain {
+		del(t, again, key(i))
+		must(t, again.Check())
 	}
 }

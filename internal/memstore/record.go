@@ -93,6 +93,8 @@ const (
 	recordDirty    = 1 << iota // changed since the last Sync
 	recordSaved                // something of it may live in the files as of the last Sync
 	recordReplaced             // another record is in its place in the index
+	recordLoose                // its group is long, and it is in no chain; see groups.go
+	recordLeads                // and the group's entry leads to it
 )
 
 const (

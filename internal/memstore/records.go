@@ -268,7 +268,7 @@ func (r *records) welcome(rec, ref arena.Ref) {
 // succeed hands over to the record that has come in the place of old.
 func (r *records) succeed(old, ref arena.Ref, seq uint64) {
 	was := r.rec(old)
-	r.rec(ref).state = was.state & recordSaved
+	r.rec(ref).state |= was.state & recordSaved
 	r.unmarkDirty(old, was)
 	was.state |= recordReplaced
 	if !was.ended() {

@@ -182,6 +182,12 @@ func (g *groups) build(refs []arena.Ref) error {
 			for i := range n - 1 {
 				g.setNext(refs[i], refs[i+1])
 			}
+		} else {
+			for _, ref := range refs[:n] {
+				g.setInLong(ref, recordLoose)
+			}
+			e.Ref = refs[n-1]
+			g.setInLong(e.Ref, inLong)
 		}
 		if err := g.dir.Insert(hashdir.Hash(group), e); err != nil {
 			return err

@@ -24,6 +24,8 @@ import (
 // (The idea is Flink's, which sorts bounded input by key to keep the state of one key at a time:
 // FLIP-140, FLIP-327. The second sort is what makes the output that of the stream.)
 //
+// Where the input goes on as a stream, HandOver takes the place of Finish.
+//
 // What depends on how arrivals and timers interleave is refused: corrections, and
 // LeftOuter with OnMatch. A Backlog is not safe for concurrent use.
 type Backlog struct {
@@ -33,7 +35,9 @@ type Backlog struct {
 	logic    backlogLogic
 	arrived  uint64 // rows of either side
 	finished bool
-	err      error // the first failure, for good
+	err      error     // the first failure, for good
+	horizon  int64     // timers below it have fired, and decide
+	to       *Operator // whose store gets what does not; nil if all is decided
 
 	events  *extsort.Sorter
 	samples *extsort.Sorter
@@ -93,7 +97,7 @@ func NewBacklog(spec Spec, hooks BacklogHooks, opts BacklogOptions) (*Backlog, e
 	}
 	// A sorter takes half as much again to merge, and both are at work at once.
 	each := extsort.Options{FS: opts.FS, Dir: opts.Dir, Memory: opts.Memory / 3}
-	b := &Backlog{spec: spec, hooks: hooks, intake: newIntake(&spec)}
+	b := &Backlog{spec: spec, hooks: hooks, intake: newIntake(&spec), horizon: atTheEnd}
 	each.Name = "events"
 	b.events = extsort.New(each)
 	each.Name = "samples"
@@ -157,9 +161,10 @@ func (b *Backlog) see(side Side, seq uint64) (*progress, error) {
 	case b.finished:
 		return nil, ErrFinished
 	}
-	from, _, err := b.locate(side, seq)
+	from, position, err := b.locate(side, seq)
 	if err == nil {
 		b.arrived++
+		from.position = max(from.position, position+1)
 	}
 	return from, err
 }

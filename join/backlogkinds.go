@@ -30,25 +30,21 @@ func newBacklogLogic(b *Backlog) backlogLogic {
 	case Session:
 		return &sessionBacklog{Backlog: b, gap: micros(s.Gap)}
 	}
-	i := &intervalBacklog{Backlog: b, lower: micros(s.Lower), upper: micros(s.Upper), atOnce: s.Emit == OnMatch}
-	if s.Kind == Regular {
-		i.lower, i.upper, i.atOnce = -micros(s.TTL[Right]), micros(s.TTL[Left]), true
-	}
-	return i
+	// What an operator does with times is asked of its own logic.
+	return &intervalBacklog{Backlog: b, intervals: newIntervalJoin(&Operator{spec: *s})}
 }
 
 // An intervalBacklog sorts a left event by the end of its window, so that all its right
 // events have come before it, and keeps those that a later left event may need.
 type intervalBacklog struct {
 	*Backlog
-	lower, upper int64
-	atOnce       bool
-	rights       heldEvents
+	intervals *intervalJoin // knows the bounds, and when timers fire
+	rights    heldEvents
 }
 
 func (j *intervalBacklog) ordinal(side Side, at int64, _ uint64) (int64, bool) {
 	if side == Left {
-		return at + j.upper, true
+		return at + j.intervals.upper, true
 	}
 	return at, true
 }
@@ -58,8 +54,14 @@ func (j *intervalBacklog) next(side Side, e Event, arrival uint64) error {
 		j.rights.add(e, arrival)
 		return nil
 	}
-	j.dropBefore(e.Time + j.lower)
+	if err := j.dropBefore(e.Time + j.intervals.lower); err != nil {
+		return err
+	}
 	held := j.rights.all()
+	firesAt := e.Time + j.intervals.hold
+	if j.waits(firesAt) {
+		return j.leftWaits(e, firesAt, arrival, held)
+	}
 	c := &j.counts
 	c.pairs += int64(len(held))
 	if len(held) == 0 {
@@ -73,7 +75,7 @@ func (j *intervalBacklog) next(side Side, e Event, arrival uint64) error {
 		c.side[Left].matched++
 	}
 	c.samples++
-	if j.atOnce {
+	if j.intervals.atOnce {
 		return j.emitPairs(e, arrival, held)
 	}
 	s := j.begin(e)
@@ -81,7 +83,20 @@ func (j *intervalBacklog) next(side Side, e Event, arrival uint64) error {
 		held[i].matched = true
 		s.Rights = append(s.Rights, held[i].Event)
 	}
-	return j.emitFired(s, e.Time+max(j.upper, 0))
+	return j.emitFired(s, firesAt)
+}
+
+// leftWaits keeps a left event that is not decided. Where pairs are emitted at once, those
+// that it has are.
+func (j *intervalBacklog) leftWaits(e Event, firesAt int64, arrival uint64, held []heldEvent) error {
+	if !j.intervals.atOnce {
+		return j.keepWithTimer(Left, &e, firesAt, false)
+	}
+	j.counts.pairs += int64(len(held))
+	if err := j.keepWithTimer(Left, &e, firesAt, len(held) > 0); err != nil {
+		return err
+	}
+	return j.emitPairs(e, arrival, held)
 }
 
 // emitPairs emits each pair where the later of the two arrived: all that were there
@@ -110,22 +125,32 @@ func (j *intervalBacklog) emitPairs(e Event, arrival uint64, held []heldEvent) e
 	return nil
 }
 
-// dropBefore counts and drops the right events below a time.
-func (j *intervalBacklog) dropBefore(at int64) {
-	for _, r := range j.rights.all() {
-		if r.Time >= at {
-			break
+// dropBefore drops the right events below a time, with which no further left one of the backlog can be paired.
+func (j *intervalBacklog) dropBefore(at int64) error {
+	for len(j.rights.all()) > 0 && j.rights.all()[0].Time < at {
+		r := &j.rights.all()[0]
+		if err := j.settleRight(r, r.Time+j.intervals.linger); err != nil {
+			return err
 		}
-		j.countRight(r.matched)
 		j.rights.drop()
 	}
+	return nil
 }
 
 func (j *intervalBacklog) endKey() error {
-	for _, r := range j.rights.all() {
-		j.countRight(r.matched)
+	if err := j.dropBefore(math.MaxInt64); err != nil {
+		return err
 	}
 	j.rights.clear()
+	return nil
+}
+
+// settleRight counts a right event that is done, or keeps it if it is done later.
+func (b *Backlog) settleRight(r *heldEvent, doneAt int64) error {
+	if b.waits(doneAt) {
+		return b.keepWithTimer(Right, &r.Event, doneAt, r.matched)
+	}
+	b.countRight(r.matched)
 	return nil
 }
 
@@ -166,6 +191,10 @@ func (j *tumblingBacklog) next(side Side, e Event, arrival uint64) error {
 		}
 		j.last = last
 	}
+	if j.waits(j.last) {
+		j.to.setTimer(j.last, e.Key, Left, 0, nil)
+		return j.keep(side, &e)
+	}
 	if side == Right {
 		j.rights.add(e, arrival)
 		return nil
@@ -200,11 +229,14 @@ func (j *temporalBacklog) ordinal(_ Side, at int64, _ uint64) (int64, bool) { re
 
 func (j *temporalBacklog) next(side Side, e Event, arrival uint64) error {
 	if side == Right {
-		if err := j.endKey(); err != nil {
+		if err := j.settle(!j.waits(e.Time)); err != nil {
 			return err
 		}
 		j.version.add(e, arrival)
 		return nil
+	}
+	if j.waits(e.Time) {
+		return j.keepWithTimer(Left, &e, e.Time, false)
 	}
 	s := j.begin(e)
 	c := &j.counts
@@ -220,9 +252,24 @@ func (j *temporalBacklog) next(side Side, e Event, arrival uint64) error {
 	return j.emitFired(s, e.Time)
 }
 
-func (j *temporalBacklog) endKey() error {
-	for _, v := range j.version.all() {
-		j.countRight(v.matched)
+func (j *temporalBacklog) endKey() error { return j.settle(false) }
+
+// settle lets go of the version in force: it is counted if another has replaced it, or if it has ended, and
+// kept otherwise.
+func (j *temporalBacklog) settle(replaced bool) error {
+	for i := range j.version.all() {
+		v := &j.version.all()[i]
+		end := (&temporalJoin{ttl: j.ttl}).endOf(v.Time)
+		if replaced || !j.waits(end) {
+			j.countRight(v.matched)
+			continue
+		}
+		if j.waits(v.Time) {
+			j.to.setTimer(v.Time, v.Key, Right, v.Seq, beginsValue)
+		}
+		if err := j.keepWithTimer(Right, &v.Event, end, v.matched); err != nil {
+			return err
+		}
 	}
 	j.version.clear()
 	return nil
@@ -233,7 +280,8 @@ type dedupFirstBacklog struct {
 	*Backlog
 	window int64 // µs; 0 is for ever
 	found  bool
-	kept   int64 // time of the event that was kept last
+	kept   int64  // time of the event that was kept last,
+	seq    uint64 // and its sequence
 }
 
 func (d *dedupFirstBacklog) ordinal(_ Side, _ int64, arrival uint64) (int64, bool) {
@@ -247,14 +295,27 @@ func (d *dedupFirstBacklog) next(_ Side, e Event, arrival uint64) error {
 		c.dropped++
 		return nil
 	}
-	d.found, d.kept = true, e.Time
+	d.found, d.kept, d.seq = true, e.Time, e.Seq
 	c.side[Left].unmatched++
 	c.samples++
 	return d.emitArrived(d.begin(e), arrival)
 }
 
+// endKey leaves the mark that an operator would have, if the key's next event may need it.
 func (d *dedupFirstBacklog) endKey() error {
+	found := d.found
 	d.found = false
+	if o := d.to; o != nil && found {
+		if expireAt := o.logic.expiry(Left, d.kept); d.waits(expireAt - 1) {
+			o.key = appendEventPrefix(o.key[:0], d.keyBuf)
+			o.bound = appendTime(o.bound[:0], d.kept)
+			o.batch.Put(o.key, o.bound, expireAt)
+			if o.deletes && d.window > 0 {
+				o.setTimer(expireAt-1, d.keyBuf, Left, d.seq, nil)
+			}
+			return d.applyIfLarge()
+		}
+	}
 	return nil
 }
 
@@ -268,23 +329,35 @@ type dedupLastBacklog struct {
 func (d *dedupLastBacklog) ordinal(_ Side, at int64, _ uint64) (int64, bool) { return at, false }
 
 func (d *dedupLastBacklog) next(_ Side, e Event, arrival uint64) error {
-	if held := d.last.all(); len(held) > 0 && e.Time < held[0].Time+d.window {
-		d.counts.side[Left].matched++
-		d.counts.dropped++
-		d.last.clear()
-	} else if err := d.endKey(); err != nil {
+	held := d.last.all()
+	if err := d.settle(len(held) > 0 && e.Time < held[0].Time+d.window); err != nil {
 		return err
 	}
 	d.last.add(e, arrival)
 	return nil
 }
 
-func (d *dedupLastBacklog) endKey() error {
+func (d *dedupLastBacklog) endKey() error { return d.settle(false) }
+
+// settle decides the event that is held, or keeps it if its window has not passed.
+func (d *dedupLastBacklog) settle(followed bool) error {
 	for _, e := range d.last.all() {
-		d.counts.side[Left].unmatched++
-		d.counts.samples++
-		if err := d.emitFired(d.begin(e.Event), e.Time+d.window-1); err != nil {
-			return err
+		firesAt := e.Time + d.window - 1
+		c := &d.counts
+		switch {
+		case d.waits(firesAt):
+			if err := d.keepWithTimer(Left, &e.Event, firesAt, false); err != nil {
+				return err
+			}
+		case followed:
+			c.side[Left].matched++
+			c.dropped++
+		default:
+			c.side[Left].unmatched++
+			c.samples++
+			if err := d.emitFired(d.begin(e.Event), firesAt); err != nil {
+				return err
+			}
 		}
 	}
 	d.last.clear()
@@ -316,6 +389,9 @@ func (j *sessionBacklog) endKey() error {
 		return nil
 	}
 	n := int64(len(held))
+	if firesAt := held[n-1].Time + j.gap; j.waits(firesAt) {
+		return j.keepOpen(held)
+	}
 	c := &j.counts
 	c.samples++
 	c.side[Left].unmatched++
@@ -328,4 +404,19 @@ func (j *sessionBacklog) endKey() error {
 	err := j.emitFired(s, held[n-1].Time+j.gap)
 	j.events.clear()
 	return err
+}
+
+// keepOpen keeps a session that may go on. Of events whose timers have fired only those are left.
+func (j *sessionBacklog) keepOpen(held []heldEvent) error {
+	for i := range held {
+		e := &held[i].Event
+		if at := e.Time + j.gap; j.waits(at) {
+			j.to.setTimer(at, e.Key, Left, e.Seq, nil)
+		}
+		if err := j.keep(Left, e); err != nil {
+			return err
+		}
+	}
+	j.events.clear()
+	return nil
 }

@@ -82,6 +82,19 @@ func (in *intake) locate(side Side, seq uint64) (*progress, uint64, error) {
 	return &sources[i], seq & (1<<sourceShift - 1), nil
 }
 
+// pass moves the position of a source up to that of a sequence.
+func (in *intake) pass(side Side, seq uint64) {
+	if from, position, err := in.locate(side, seq); err == nil {
+		from.position = max(from.position, position)
+	}
+}
+
+// advanceSource raises the watermark of a source.
+func (in *intake) advanceSource(side Side, source int, watermark int64) {
+	p := &in.sources[side][source]
+	p.watermark = max(p.watermark, watermark)
+}
+
 // admit counts an event, and says whether it is to be joined: unless it is late, and not retained
 // for corrections, or no store could hold it. It raises the watermark of its source.
 func (in *intake) admit(side Side, from *progress, e *Event, retained bool, late func(Side, *Event) error) (bool, error) {

@@ -254,11 +254,7 @@ func (o *Operator) see(side Side, seq uint64) (*progress, error) {
 
 // Pass takes note that the rows of a side's source below seq, a sequence of that source, that were not added are none
 // of this operator's: they belong to other partitions of the join.
-func (o *Operator) Pass(side Side, seq uint64) {
-	if from, position, err := o.locate(side, seq); err == nil {
-		from.position = max(from.position, position)
-	}
-}
+func (o *Operator) Pass(side Side, seq uint64) { o.pass(side, seq) }
 
 // Advance raises the watermark of a side, which is that of each of its sources: no event below it is expected any
 // more. Less than the watermark that MaxDisorder has brought about changes nothing.
@@ -270,8 +266,7 @@ func (o *Operator) Advance(side Side, watermark int64) {
 
 // AdvanceSource raises the watermark of one source of a side.
 func (o *Operator) AdvanceSource(side Side, source int, watermark int64) {
-	p := &o.sources[side][source]
-	p.watermark = max(p.watermark, watermark)
+	o.advanceSource(side, source, watermark)
 }
 
 // End says that a side has ended: its watermark passes every time.

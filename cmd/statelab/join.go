@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -27,6 +28,8 @@ the join goes on with what is added to its file until it is stopped. examples/ri
 With -mode batch the input, which has an end, is sorted instead, and neither state nor
 timers are kept: the output is the same, sooner. Sorting takes the memory and the
 state dir of FILE, nothing else of its state, and begins anew after an interruption.
+With -mode backlog what sources that are followed hold already is sorted, and the join then
+goes on as a stream with what is added to them: the output is that of a stream all along.
 
 The flags override fields of FILE. The summary counts what became of every
 event and ends with the SHA-256 of the output; it goes to stdout (to stderr if
@@ -39,7 +42,7 @@ named as hot, once there are 10,000. On a terminal, progress is shown on stderr.
 type joinFlags struct {
 	file, summary                     string
 	backend, stateDir, memory, output string
-	mode                              string // stream or batch
+	mode                              string // stream, batch or backlog
 	metrics, log, logLevel            string
 	partitions                        int // 0 overrides nothing
 }
@@ -53,7 +56,7 @@ func runJoin(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.stateDir, "state-dir", "", "`directory` of the state")
 	line.StringVar(&f.memory, "memory", "", "memory `budget` of the backend, such as 64MiB")
 	line.IntVar(&f.partitions, "partitions", 0, "`number` of partitions")
-	line.StringVar(&f.mode, "mode", "stream", "`mode`: stream, or batch, which sorts bounded input instead of keeping state")
+	line.StringVar(&f.mode, "mode", "stream", "`mode`: stream; batch, which sorts bounded input instead of keeping state; or backlog, which sorts what there is and goes on as a stream")
 	line.StringVar(&f.metrics, "metrics", "", "`address`, such as localhost:9108, at which /metrics tells Prometheus how the join is doing")
 	line.StringVar(&f.log, "log", "", "`form` of what is logged to stderr: text or json; nothing is, by default")
 	line.StringVar(&f.logLevel, "log-level", "info", "`level` of what is logged: info, or debug, which has commits and what stores do")
@@ -130,8 +133,8 @@ func (f *joinFlags) definition() (*pipeline.Definition, error) {
 	if f.summary != "text" && f.summary != "json" {
 		return nil, badInput("-summary %q is neither text nor json", f.summary)
 	}
-	if f.mode != "stream" && f.mode != "batch" {
-		return nil, badInput("-mode %q is neither stream nor batch", f.mode)
+	if !slices.Contains([]string{"stream", "batch", "backlog"}, f.mode) {
+		return nil, badInput("-mode %q is neither stream, batch nor backlog", f.mode)
 	}
 	text, err := os.ReadFile(f.file)
 	if err != nil {
@@ -141,7 +144,7 @@ func (f *joinFlags) definition() (*pipeline.Definition, error) {
 	if err != nil {
 		return nil, joinError(err)
 	}
-	def.Batch = f.mode == "batch"
+	def.Batch, def.Backlog = f.mode == "batch", f.mode == "backlog"
 	if f.backend != "" {
 		def.State.Backend = f.backend
 	}

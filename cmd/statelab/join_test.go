@@ -123,7 +123,7 @@ func TestBadJoinsAreAnsweredWithOneLine(t *testing.T) {
 		{views, good, []string{"-f", "p.yaml", "-log", "xml"}, `-log "xml" is neither text nor json`},
 		{views, good, []string{"-f", "p.yaml", "-log", "text", "-log-level", "all"}, `-log-level "all" is neither info nor debug`},
 		{views, good, []string{"-f", "p.yaml", "-metrics", "localhost:port"}, "-metrics localhost:port: listen tcp: "},
-		{views, good, []string{"-f", "p.yaml", "-mode", "fast"}, `-mode "fast" is neither stream nor batch`},
+		{views, good, []string{"-f", "p.yaml", "-mode", "fast"}, `-mode "fast" is neither stream, batch nor backlog`},
 		{strings.Replace(views, "upper: 10m", "upper: 10m, emit: on_match", 1), good, []string{"-f", "p.yaml", "-mode", "batch"},
 			"p.yaml: mode batch: join: kind left_outer emitted on_match: what is emitted depends on when events arrive; use mode stream"},
 		{views, good, []string{"-f", "p.yaml", "-memory", "much"}, `-memory: "much" is not a size such as 512, 64KiB or 1GiB`},

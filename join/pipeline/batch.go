@@ -59,6 +59,9 @@ func (d *Definition) validateBatch() error {
 
 // openBatch opens the sorter and the outputs.
 func (r *run) openBatch() (err error) {
+	if err := r.removeBatch(); err != nil {
+		return err
+	}
 	b := &batch{run: r, dir: filepath.Join(r.dir, batchDir)}
 	r.batch = b
 	if err := r.refuseState(); err != nil {
@@ -147,7 +150,7 @@ func (r *run) removeBatch() error {
 	if err != nil {
 		return err
 	}
-	if err := lock.Close(); err != nil {
+	if err := errors.Join(r.removeHalfHanded(), lock.Close()); err != nil {
 		return err
 	}
 	return removeTree(r.opts.FS, dir)

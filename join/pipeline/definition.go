@@ -25,6 +25,8 @@ type Definition struct {
 	Output string        // file; "-" is standard output
 	Format source.Format // of the output; zero: by its name, or JSON lines
 	Batch  bool          // sort the input instead of keeping state
+	// Backlog sorts what the input holds now, and then goes on as a stream with what is added to it.
+	Backlog bool
 }
 
 // State says where the join keeps its state.
@@ -70,7 +72,7 @@ func (d *Definition) validate() error {
 	if err := d.Spec.Validate(); err != nil {
 		return err
 	}
-	if err := d.validateBatch(); err != nil {
+	if err := errors.Join(d.validateBatch(), d.validateBacklog()); err != nil {
 		return err
 	}
 	if d.State.MiniBatch > 1 {
@@ -185,7 +187,7 @@ func (d *Definition) validateInput(name string, c *Input) error {
 	case c.Follow && len(c.Files) > 0:
 		return fmt.Errorf("%s.follow: only one file can be followed", name)
 	case c.Follow && d.Batch:
-		return fmt.Errorf("%s.follow: a file that is followed has no end, and mode batch is for input that has one; use mode stream", name)
+		return fmt.Errorf("%s.follow: a file that is followed has no end, and mode batch is for input that has one; use mode stream or backlog", name)
 	case c.Follow && (d.partitions() > 1 || d.writesParquet()):
 		return fmt.Errorf("%s.follow: a file that is followed has no end, at which partitions are merged and parquet is written; use one partition and JSON lines", name)
 	case c.Idle < 0:

@@ -32,7 +32,8 @@
 // to join anew.
 //
 // In batch mode the input is sorted instead (join.Backlog): the output is the same, and
-// an interrupted run begins anew.
+// an interrupted run begins anew. In mode backlog that is done with what there is, and the join goes on
+// as a stream (handover.go).
 //
 // Standard input cannot be read again and standard output not be taken back, so
 // neither goes with a state dir.

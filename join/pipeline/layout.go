@@ -30,7 +30,8 @@ import (
 //	DIR/begun-of-2.samples.part
 //
 // The layout is written before the first partition is made, and replaced as a whole.
-// A join of several partitions that is divided anew into one keeps it in 0-of-1.
+// A join of several partitions that is divided anew into one keeps it in 0-of-1, and so does one that began
+// as a backlog.
 const (
 	layoutFile = "partitions.json"
 	layoutLock = "partitions.lock"

@@ -17,6 +17,7 @@ type live struct {
 	ready      chan<- struct{} // told of each chunk
 
 	filling *chunk // the reader's
+	caught  bool   // the reader has said that it is at the end
 
 	current *chunk // the join's
 	at      int    // the next row of it
@@ -26,6 +27,7 @@ type live struct {
 type chunk struct {
 	rows  []source.Row
 	bytes []byte
+	atEnd bool  // of a file that is followed: there was no more
 	err   error // io.EOF at the end of the source
 }
 
@@ -62,6 +64,7 @@ func (l *live) read() {
 			l.push()
 			return
 		}
+		l.caught = false
 		l.filling.add(&row)
 		if len(l.filling.rows) >= liveRows || len(l.filling.bytes) >= liveBytes {
 			if !l.hand() {
@@ -74,8 +77,11 @@ func (l *live) read() {
 // wait hands over what there is before the source waits.
 func (l *live) wait() bool {
 	atEnd := l.source.Follows()
-	if len(l.filling.rows) > 0 && !l.hand() {
-		return false
+	if len(l.filling.rows) > 0 || atEnd && !l.caught {
+		l.filling.atEnd, l.caught = atEnd, atEnd
+		if !l.hand() {
+			return false
+		}
 	}
 	if !atEnd {
 		return true
@@ -115,6 +121,9 @@ func (l *live) next(row *source.Row) (ok bool, err error) {
 			if l.current.err != nil {
 				return false, l.current.err
 			}
+			if l.current.atEnd && len(l.full) == 0 {
+				return false, nil // isCaughtUp looks at it
+			}
 			l.current.clear()
 			l.free <- l.current
 			l.current = nil
@@ -134,6 +143,11 @@ func (l *live) next(row *source.Row) (ok bool, err error) {
 // hasMore says whether next would return a row, or an error.
 func (l *live) hasMore() bool {
 	return len(l.full) > 0 || l.current != nil && (l.at < len(l.current.rows) || l.current.err != nil)
+}
+
+// isCaughtUp says whether the source is followed, and all that was in its file has been read.
+func (l *live) isCaughtUp() bool {
+	return !l.hasMore() && l.current != nil && l.current.atEnd
 }
 
 // end has the reader stop, and returns whether it has. It does so soon if it waits for nothing but a

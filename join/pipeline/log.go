@@ -19,7 +19,10 @@ func runLogger(l *slog.Logger, def *Definition) *slog.Logger {
 // logBegin says where the run begins.
 func (r *run) logBegin() {
 	mode := "stream"
-	if r.batch != nil {
+	switch {
+	case r.batch != nil && r.def.Backlog:
+		mode = "backlog"
+	case r.batch != nil:
 		mode = "batch"
 	}
 	r.log.Info("begins", "kind", r.def.Spec.Kind.String(), "mode", mode, "backend", r.def.State.Backend,

@@ -128,6 +128,8 @@ func (r *run) status() status {
 }
 
 func (r *run) reporters() (all []*reporter) {
+	r.switching.RLock()
+	defer r.switching.RUnlock()
 	if r.batch != nil {
 		return []*reporter{&r.batch.reporter}
 	}

@@ -89,7 +89,8 @@ type run struct {
 	ready      chan struct{} // told when a live input has something
 	count      int           // of partitions
 	partitions []*partition
-	batch      *batch // in batch mode, and then there are no partitions
+	batch      *batch       // in batch mode, and then there are no partitions
+	switching  sync.RWMutex // held while a batch gives way to a partition
 	layout     layout
 	lock       io.Closer // of the layout
 
@@ -185,6 +186,16 @@ func (r *run) open() error {
 	var err error
 	if r.note, err = r.head(); err != nil {
 		return err
+	}
+	if r.def.Backlog {
+		fresh, err := r.isFresh()
+		if err != nil {
+			return err
+		}
+		if fresh {
+			r.resuming = false // until it goes on as a stream
+			return r.openBatch()
+		}
 	}
 	if err := r.openLayout(); err != nil {
 		return err
@@ -330,6 +341,8 @@ func (r *run) report(watermark int64) {
 
 // stats are those of the only store, or the sizes of all.
 func (r *run) stats() statelab.Stats {
+	r.switching.RLock()
+	defer r.switching.RUnlock()
 	if r.batch != nil {
 		return r.batch.stats()
 	}

@@ -6,11 +6,14 @@ import "time"
 // that all others wait for: if it can be idle, they wait no longer than that. With -1 all
 // sources are idle.
 func (r *run) wait(i int) error {
+	if r.batch != nil && r.def.Backlog && r.inputs[i].live.isCaughtUp() {
+		return r.handOver()
+	}
 	if err := r.to.tell(taskShow, r.order.place); err != nil {
 		return err
 	}
 	var idle <-chan time.Time
-	if i >= 0 && r.inputs[i].Idle > 0 {
+	if i >= 0 && r.inputs[i].Idle > 0 && r.batch == nil {
 		timer := time.NewTimer(r.inputs[i].Idle)
 		defer timer.Stop()
 		idle = timer.C

@@ -27,7 +27,7 @@ import (
 // Where the input goes on as a stream, HandOver takes the place of Finish.
 //
 // What depends on how arrivals and timers interleave is refused: corrections, and
-// LeftOuter with OnMatch. A Backlog is not safe for concurrent use.
+// LeftOuter with OnMatch; ThreeWay is, too. A Backlog is not safe for concurrent use.
 type Backlog struct {
 	spec  Spec
 	hooks BacklogHooks
@@ -113,6 +113,8 @@ func (s *Spec) ForBacklog() error {
 		return fmt.Errorf("join: corrections: %w", ErrNeedsStream)
 	case s.Kind == LeftOuter && s.Emit == OnMatch:
 		return fmt.Errorf("join: kind %v emitted %v: %w", s.Kind, s.Emit, ErrNeedsStream)
+	case s.Kind == ThreeWay:
+		return fmt.Errorf("join: kind %v: %w", s.Kind, ErrNeedsStream)
 	}
 	return nil
 }

@@ -46,6 +46,7 @@
 //	Regular    events of a key, each within its TTL      each pair at once                  one per event
 //	Temporal   a left event with the version in force    at the left event's time, J3       one per left event, two per version
 //	Dedup      (repeats are matched)                     first: at once; last: Window on    first: none; last: one per event
+//	ThreeWay   triples, each within its TTL of the others  each triple at once             one per event
 //	Session    (events that follow are matched)          Gap after the last event           one per event
 //
 // A window of Tumbling belongs to both sides, so that its firing time is its last
@@ -57,9 +58,9 @@
 //	J1  A pair's events are both not late, and every such pair is in exactly one sample, corrections aside.
 //	J2  Every left event that is not late and not rejected fires exactly once. (LeftOuter: and is emitted, unless it is a negative that is not kept. Inner: and is emitted if it has pairs.)
 //	J3  Samples are emitted in the order of (firing time, key, left time, left sequence), unless they are emitted at once, the right events in each by (time, sequence); keys order bytewise.
-//	J4  What is emitted depends on each source's own order of events and on nothing else: not on how the sources interleave, nor on when batches, flushes and commits happen, nor on the store. (OnMatch, Correct, Regular, and Dedup with KeepFirst: see Arrival.)
+//	J4  What is emitted depends on each source's own order of events and on nothing else: not on how the sources interleave, nor on when batches, flushes and commits happen, nor on the store. (OnMatch, Correct, Regular, ThreeWay, and Dedup with KeepFirst: see Arrival.)
 //	J5  Per side, events in = matched + unmatched + late + waiting + rejected, at every commit; and none waits after Finish.
-//	J6  Matched + unmatched left events = samples + negatives dropped, at every commit. (Inner, Tumbling and Regular drop all negatives, Dedup its repeats. Session: unmatched = samples, matched = pairs.)
+//	J6  Matched + unmatched left events = samples + negatives dropped, at every commit. (Inner, Tumbling, Regular and ThreeWay drop all negatives, Dedup its repeats. Session: unmatched = samples, matched = pairs.)
 //	J7  Every batch carries the meta record, so that each prefix of the store's history is a join to go on from: positions, counts, timers, events and the caller's note agree.
 //	J8  The store's watermark never passes a timer that the meta record does not yet say has fired.
 //

@@ -6,7 +6,7 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// An intervalJoin is the logic of LeftOuter, Inner and Regular. Each event is one record
+// An intervalJoin is the logic of LeftOuter, Inner and Regular, and what ThreeWay rests on. Each event is one record
 // and has one timer: a left event's at its firing time, where its sample is put
 // together; a right event's when the last left one that it could be paired with has
 // fired, where it is counted.
@@ -26,7 +26,7 @@ const quanta = 64
 
 func newIntervalJoin(o *Operator) *intervalJoin {
 	j := &intervalJoin{Operator: o, lower: micros(o.spec.Lower), upper: micros(o.spec.Upper), emit: o.spec.Emit}
-	if o.spec.Kind == Regular {
+	if o.spec.Kind == Regular || o.spec.Kind == ThreeWay {
 		j.lower, j.upper, j.emit = -micros(o.spec.TTL[Right]), micros(o.spec.TTL[Left]), OnMatch
 	}
 	o.corrects = o.spec.Correct

@@ -31,6 +31,11 @@ const (
 	// in a chain, are a session, which is emitted when the watermark has
 	// passed its last event's time + Gap, in the order of (that time, key).
 	Session
+	// ThreeWay is Regular of three inputs with their state in one store: a left event, and one of each of the
+	// two sources that the right side has (Spec.Sources), are a triple if each left and right event of it
+	// are a pair of Regular, and the right ones lie within TTL[Right] of each other. A triple
+	// is emitted once, as soon as all of it is there, with the right events in the order of their sources.
+	ThreeWay
 )
 
 // Keep says which event a Dedup keeps.
@@ -69,6 +74,7 @@ var kinds = []struct {
 	Temporal:  {"temporal", 2, hasRightTTL},
 	Dedup:     {"dedup", 1, hasWindow | hasKeep},
 	Session:   {"session", 1, hasGap},
+	ThreeWay:  {"three_way", 2, hasLeftTTL | hasRightTTL},
 }
 
 // specFields are fields of a Spec that mean something to some kinds only.
@@ -116,6 +122,8 @@ func newLogic(o *Operator) logic {
 		return &dedupFirst{Operator: o, window: micros(o.spec.Window)}
 	case Session:
 		return &sessions{Operator: o, gap: micros(o.spec.Gap)}
+	case ThreeWay:
+		return &threeWay{intervalJoin: newIntervalJoin(o)}
 	}
 	return newIntervalJoin(o)
 }

@@ -58,6 +58,74 @@ var kindCases = []kindCase{
 		spec.MaxDisorder[join.Left] = randomSpec(r).MaxDisorder[0]
 		return spec
 	}, sessionOracle},
+	{"three-way", func(r *rand.Rand) join.Spec {
+		spec := join.Spec{Kind: join.ThreeWay, TTL: [2]time.Duration{micros(1 + r.IntN(30)), micros(1 + r.IntN(30))}}
+		spec.MaxDisorder[join.Left] = randomSpec(r).MaxDisorder[0]
+		spec.Sources[join.Right] = []time.Duration{micros(r.IntN(30)), randomSpec(r).MaxDisorder[1]}
+		return spec
+	}, threeWayOracle},
+}
+
+// threeWayOracle looks, as each event comes that is not late, at every pair of events that came before.
+func threeWayOracle(spec join.Spec, schedule schedule) (string, join.Summary) {
+	inTime, s := onTime(spec, schedule)
+	var out strings.Builder
+	matched := map[arrivalID]bool{}
+	var seen [3][]join.Event // left, and the two sources of the right side
+	next := [2]int{}
+	for _, a := range schedule {
+		if n := next[a.side]; a.end || n == len(inTime[a.side]) || inTime[a.side][n].Seq != a.Seq {
+			continue // late
+		}
+		next[a.side]++
+		i := 0
+		if a.side == join.Right {
+			i = 1 + int(a.Seq>>48)
+		}
+		all := seen
+		all[i] = []join.Event{a.Event}
+		for _, l := range all[0] {
+			for _, x := range all[1] {
+				for _, y := range all[2] {
+					if string(l.Key) != string(x.Key) || string(l.Key) != string(y.Key) ||
+						!withinTTL(spec, l, x) || !withinTTL(spec, l, y) || max(x.Time-y.Time, y.Time-x.Time) > us(spec.TTL[join.Right]) {
+						continue
+					}
+					s.Pairs++
+					matched[arrivalID{join.Left, l.Seq}], matched[arrivalID{join.Right, x.Seq}], matched[arrivalID{join.Right, y.Seq}] = true, true, true
+					out.WriteString(sampleText(&join.Sample{Left: l, Rights: []join.Event{x, y}}))
+				}
+			}
+		}
+		seen[i] = append(seen[i], a.Event)
+		sortBy(seen[i], ownTime)
+	}
+	for side, events := range inTime {
+		for _, e := range events {
+			switch has := matched[arrivalID{join.Side(side), e.Seq}]; {
+			case has && side == 0:
+				s.MatchedLeft++
+				s.Samples++
+			case has:
+				s.MatchedRight++
+			case side == 0:
+				s.UnmatchedLeft++
+				s.NegativesDropped++
+			default:
+				s.UnmatchedRight++
+			}
+		}
+	}
+	return out.String(), s
+}
+
+type arrivalID struct {
+	side join.Side
+	seq  uint64
+}
+
+func withinTTL(spec join.Spec, l, r join.Event) bool {
+	return r.Time-l.Time <= us(spec.TTL[join.Left]) && l.Time-r.Time <= us(spec.TTL[join.Right])
 }
 
 func micros(n int) time.Duration { return time.Duration(n) * time.Microsecond }

@@ -13,7 +13,7 @@ import (
 // merged has the sides of a join, now and then, be merged of several sources.
 func merged(r *rand.Rand, spec join.Spec) join.Spec {
 	for side := range spec.Kind.Inputs() {
-		if r.IntN(3) > 0 {
+		if r.IntN(3) > 0 || spec.Kind == join.ThreeWay {
 			continue
 		}
 		most := spec.MaxDisorder[side]

@@ -67,7 +67,7 @@ type Spec struct {
 
 	Window time.Duration    // Tumbling: the length of a window. Dedup: how close together events are repeats.
 	Gap    time.Duration    // Session: how far apart its events may be at most.
-	TTL    [2]time.Duration // Regular: how long an event stays, by Side. Temporal: how long a version is in force at most (Right); zero is for ever.
+	TTL    [2]time.Duration // Regular, ThreeWay: how long an event stays, by Side. Temporal: how long a version is in force at most (Right); zero is for ever.
 	Keep   Keep             // Dedup: which event is kept.
 
 	// MaxDisorder says, by Side, how far below the greatest time shown a time
@@ -174,6 +174,9 @@ func (s *Spec) validateFields(fault func(string, ...any)) {
 	}
 	if s.Kind.Inputs() == 1 && (s.MaxDisorder[Right] != 0 || len(s.Sources[Right]) > 0) {
 		fault("kind %v has no right side", s.Kind)
+	}
+	if s.Kind == ThreeWay && len(s.Sources[Right]) != 2 {
+		fault("kind %v needs two sources of the right side, and has %d", s.Kind, len(s.disorders(Right)))
 	}
 	if has&hasNegatives == 0 && !s.Negatives.keepsAll() {
 		fault("kind %v emits no negatives, so none can be kept", s.Kind)

@@ -86,6 +86,9 @@ func (d *Definition) validate() error {
 	if d.Output == "" {
 		return errors.New("output: no file")
 	}
+	if d.Spec.Kind == join.ThreeWay && d.writesParquet() {
+		return fmt.Errorf("output: kind %v writes JSON lines alone", d.Spec.Kind)
+	}
 	if err := d.validatePartitions(); err != nil {
 		return err
 	}

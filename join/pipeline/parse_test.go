@@ -208,7 +208,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{left, "left: *x", "p.yaml:1: no anchor &x stands before *x"},
 		{left, "left: {file: a.csv, file: b.csv}", "p.yaml:1: "},
 		{left, "left: {file: a.csv", "p.yaml:"},
-		{joins, "join: {kind: hopping, upper: 1m}", `p.yaml:3: join.kind: "hopping" is not available; there are [left_outer inner tumbling regular temporal dedup session]`},
+		{joins, "join: {kind: hopping, upper: 1m}", `p.yaml:3: join.kind: "hopping" is not available; there are [left_outer inner tumbling regular temporal dedup session three_way]`},
 		{joins, "join: {upper: 1m}", "p.yaml:3: join: no kind"},
 		{joins, "join: {kind: inner}", "p.yaml:3: join: no upper"},
 		{joins, "join: {kind: inner, uper: 1m}", `p.yaml:3: join: unknown field "uper"`},

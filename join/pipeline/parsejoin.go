@@ -48,6 +48,7 @@ var kindFields = map[join.Kind]struct{ all, required []string }{
 	join.Temporal:  {[]string{"ttl"}, nil},
 	join.Dedup:     {[]string{"keep", "window"}, nil},
 	join.Session:   {[]string{"gap"}, []string{"gap"}},
+	join.ThreeWay:  {[]string{"ttl"}, []string{"ttl"}},
 }
 
 func (p *parse) joinFields() map[string]field {

@@ -19,11 +19,12 @@ left, right     a source, or a list of sources that the side is merged of, each 
                 with to alone, those from 1970-01-01
   max_disorder  how far behind the latest event one may lie without being late, or unbounded; default: 0s
 join
-  kind          left_outer, inner, tumbling, regular, temporal, dedup or session; the last two have left alone
+  kind          left_outer, inner, tumbling, regular, three_way, temporal, dedup or session; the last two have left alone,
+                and three_way has two sources on the right
   lower, upper  (left_outer, inner) a pair has left time + lower <= right time <= left time + upper; default of lower: 0s
   window        (tumbling) the length of windows, which begin at whole multiples of it since 1970;
                 (dedup) events of a key less than this apart are repeats; with keep: first it may be left out: for ever
-  ttl           (regular) how long after its time an event is joined, or {left: DURATION, right: DURATION};
+  ttl           (regular, three_way) how long after its time an event is joined, or {left: DURATION, right: DURATION};
                 (temporal) how long a version, a right event, is in force at most; default: until the next one
   keep          (dedup) first or last; default: first
   gap           (session) how far apart the events of a session may be

@@ -103,7 +103,7 @@ func inOrder(lines []line) []line {
 
 // TestEveryKindMergesSources: for each kind, crashes, partitions and batch mode change no byte.
 func TestEveryKindMergesSources(t *testing.T) {
-	for i, text := range everyJoin {
+	for i, text := range append([]string{"{kind: three_way, ttl: {left: 60us, right: 40us}}"}, everyJoin...) {
 		if testing.Short() && i%3 != 0 {
 			continue
 		}
@@ -124,6 +124,9 @@ func TestEveryKindMergesSources(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := wanted{get(t, undisturbed, "out.jsonl"), summary}
+			if want.output == "" {
+				t.Fatal("nothing is emitted")
+			}
 			checkAfter(t, def, crashes, undisturbed, want, func(crash) {})
 			def.State.Partitions = 3
 			crashes, undisturbed = crashesOf(t, fsys, def)
@@ -192,9 +195,16 @@ func TestWhatSourcesCannotBeIsRefused(t *testing.T) {
 		{"[{file: '-', format: csv, key: id, time: at, time_format: unix_us}, {file: '-', format: csv, key: id, time: at, time_format: unix_us}]", "",
 			"p.yaml: left[0].file and left[1].file: standard input can be only one of them"},
 		{"{file: '*.jsonl', key: id, time: at, time_format: unix_us}", "", "p.yaml: output.file: out.jsonl is the left input"},
+		{one, "right: " + one + "\njoin: {kind: three_way, ttl: 1s}", "p.yaml: join: kind three_way needs two sources of the right side, and has 1"},
+		{one, "right: [" + one + ", " + one + "]\njoin: {kind: three_way, ttl: 1s}\noutput: {file: a.parquet}", "p.yaml: output: kind three_way writes JSON lines alone"},
 		{"[" + one + ", " + one + "]", "state: {batch: 5, partitions: 2}", "p.yaml: state.batch: several sources cannot wait together where outputs are merged"},
 	} {
-		text := "left: " + c.left + "\njoin: {kind: dedup}\noutput: {file: out.jsonl}\n" + c.rest + "\n"
+		text := "left: " + c.left + "\n" + c.rest + "\n"
+		for _, line := range []string{"join: {kind: dedup}\n", "output: {file: out.jsonl}\n"} {
+			if !strings.Contains(text, line[:5]) {
+				text += line
+			}
+		}
 		def, err := pipeline.Parse("p.yaml", []byte(text), nil)
 		if err == nil {
 			err = def.Validate()

@@ -20,6 +20,7 @@ import (
 //
 //	{"key":["k"],"time":1,"left":{...},"right":{...}}
 //
+// a three-way join has one for each triple, with the rows of both sources as "right", in a list;
 // a temporal join has one for each left event, with the version in force or null
 // as "right"; deduplication one for each event that is kept, and sessions one each,
 // with the time of the last event as "end":
@@ -77,6 +78,8 @@ func (p *Printer) AppendSample(dst []byte, s *join.Sample) ([]byte, error) {
 		return p.appendRow(append(dst, '{'), join.Left, &s.Left)
 	case join.Session:
 		return p.appendSession(dst, s)
+	case join.ThreeWay:
+		return p.appendTriple(dst, s)
 	}
 	for i := range s.Rights {
 		var err error
@@ -108,6 +111,18 @@ func (p *Printer) appendSample(dst []byte, s *join.Sample) ([]byte, error) {
 		dst = append(dst, `,"correction":true`...)
 	}
 	return append(dst, '}', '\n'), nil
+}
+
+func (p *Printer) appendTriple(dst []byte, s *join.Sample) ([]byte, error) {
+	dst, err := p.appendKeyTime(append(dst, '{'), &s.Left)
+	if err != nil {
+		return dst, err
+	}
+	if dst, err = p.schema(join.Left, &s.Left).AppendJSON(append(dst, `,"left":`...), s.Left.Value); err != nil {
+		return dst, err
+	}
+	dst, err = p.appendList(append(dst, `,"right":[`...), join.Right, s.Rights)
+	return append(dst, '}', '\n'), err
 }
 
 func (p *Printer) appendSession(dst []byte, s *join.Sample) ([]byte, error) {

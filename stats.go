@@ -32,6 +32,7 @@ type Stats struct {
 	Filter      FilterStats
 
 	Levels []LevelStats // of files merged into one another, newest level first
+	Latest int64        // greatest expiry in the levels but NoExpiry; the watermark if all is dead, or never dies
 	Blobs  BlobStats    // of files that large values are kept in, apart from their keys
 
 	// Gauges, in bytes unless said otherwise.
@@ -59,6 +60,9 @@ func (w Written) Total() int64 {
 	return w.Log + w.Flush + w.Compaction + w.Page + w.Snapshot + w.Checkpoint + w.Meta
 }
 
+// ExpiryParts is into how many parts LevelStats cuts the time that is left to live.
+const ExpiryParts = 16
+
 // LevelStats is what there is in a level of sorted files and, since opening,
 // what came into it. What level 0 has came from write buffers, what the others
 // have from merges.
@@ -69,8 +73,14 @@ type LevelStats struct {
 	Bytes     int64 // of the files
 	Records   int64 // in them
 	DeadBytes int64 // of the files, about, in what has expired
-	Written   int64 // bytes of files that were written into the level
-	Moved     int64 // bytes of files that came into it as they were
+
+	// When the rest dies, in bytes of the files, about: never, or in one of equal
+	// parts of the time from the watermark of the files to Stats.Latest.
+	NeverBytes int64
+	DyingBytes [ExpiryParts]int64
+
+	Written int64 // bytes of files that were written into the level
+	Moved   int64 // bytes of files that came into it as they were
 }
 
 // BlobStats is what there is in files of large values, which merges of sorted files

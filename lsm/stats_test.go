@@ -126,3 +126,54 @@ func TestScansPassByWhatIsDeadWithoutLookingAtIt(t *testing.T) {
 		shut(t, s)
 	}
 }
+
+// What dies when is told by level, and all of it: as an eighth of a table may die
+// late, it is told so at the latest.
+func TestStatsTellWhenTheBytesOfALevelDie(t *testing.T) {
+	o := inline(statelab.DurabilityCheckpoint)
+	o.Memory = 1 << 20
+	s := open(t, vfs.NewMem(), o)
+	defer shut(t, s)
+	const records, window = 800, 1600
+	advance := func(to int64) statelab.LevelStats {
+		t.Helper()
+		if err := s.Advance(to); err != nil {
+			t.Fatal(err)
+		}
+		syncNow(t, s)
+		st := s.Stats()
+		if len(st.Levels) != 1 || st.Latest != window {
+			t.Fatalf("%d levels, the latest expiry is %d", len(st.Levels), st.Latest)
+		}
+		l := st.Levels[0]
+		sum := l.DeadBytes + l.NeverBytes
+		for _, n := range l.DyingBytes {
+			sum += n
+		}
+		if sum > l.Bytes || sum < l.Bytes-8*int64(l.Files) {
+			t.Errorf("of %d bytes %d die at some time: %+v", l.Bytes, sum, l)
+		}
+		return l
+	}
+	if err := s.Advance(0); err != nil {
+		t.Fatal(err)
+	}
+	for i := range records {
+		put(t, s, fmt.Sprintf("%04d", i), "dies", int64(i+1)*window/records)
+	}
+	l := advance(0)
+	for i, n := range l.DyingBytes {
+		if want := l.Bytes / 8 * int64(i%2); n != want { // an octile is at the end of two parts
+			t.Errorf("%d bytes die in part %d, want %d", n, i, want)
+		}
+	}
+	if l = advance(window / 2); l.DeadBytes < l.Bytes*3/8 || l.DeadBytes > l.Bytes/2 {
+		t.Errorf("half of it is dead, it says %d of %d bytes", l.DeadBytes, l.Bytes)
+	}
+	for i := range records {
+		put(t, s, fmt.Sprintf("stays %04d", i), "lives", statelab.NoExpiry)
+	}
+	if l = advance(window / 2); l.NeverBytes < l.Bytes/4 || l.NeverBytes > l.Bytes*3/4 {
+		t.Errorf("about half of it never dies, it says %d of %d bytes", l.NeverBytes, l.Bytes)
+	}
+}

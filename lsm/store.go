@@ -271,6 +271,7 @@ func (s *Store) Stats() statelab.Stats {
 		stats.Records += t.records
 		stats.Files++
 	}
+	stats.Latest = snap.view.version.latest()
 	stats.Blobs = snap.view.version.blobStats()
 	stats.Files += int64(stats.Blobs.Files)
 	stats.Blobs.Written = s.counts.blobWritten.Load()

@@ -19,7 +19,7 @@ type Stats struct {
 	Compactions    int64   // merges of files
 	DroppedDead    int64   // elements that died before they were written
 	DroppedFiles   int64   // files that went unread because all in them was dead
-	Stalls         int64   // times a writer had to wait for maintenance
+	Stalls         int64   // times a writer had to wait for maintenance; with MaintenanceInline it does it, and does not wait
 	StallTime      time.Duration
 	LongestStall   time.Duration
 	SlowTime       time.Duration // writers were slowed down, so that they need not wait

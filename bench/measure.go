@@ -52,8 +52,14 @@ func (r *reading) emitWrites(before *reading, logical int64, m Metrics) {
 	m.set("file_syncs", float64(r.store.Syncs-before.store.Syncs))
 	m.set("stall_count", float64(r.store.Stalls-before.store.Stalls))
 	m.set("stall_us", float64((r.store.StallTime - before.store.StallTime).Microseconds()))
-	if longest := r.store.LongestAdvance; longest > 0 {
-		m.set("advance_longest_us", float64(longest.Nanoseconds())/1e3)
+	for name, took := range map[string]time.Duration{
+		"stall_longest_us":   r.store.LongestStall,
+		"slow_us":            r.store.SlowTime - before.store.SlowTime,
+		"advance_longest_us": r.store.LongestAdvance,
+	} {
+		if took > 0 {
+			m.set(name, float64(took.Nanoseconds())/1e3)
+		}
 	}
 	now, then := r.store.Written, before.store.Written
 	engine := now.Total() - then.Total()

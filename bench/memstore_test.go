@@ -93,6 +93,8 @@ func (s *memStore) Stats() statelab.Stats {
 		Memory:  1 << 21,
 
 		LongestAdvance: 7 * time.Microsecond,
+		LongestStall:   5 * time.Microsecond,
+		SlowTime:       time.Duration(s.written),
 
 		ReadBytes: 9 * s.written,
 		Cache:     cache,

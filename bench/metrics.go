@@ -95,6 +95,8 @@ var mainMetrics = []MetricDoc{
 	{"file_syncs", "calls", Lower, "File syncs the engine asked for."},
 	{"stall_count", "stalls", Lower, "Times a writer had to wait for maintenance."},
 	{"stall_us", "us", Lower, "Time writers waited for maintenance, in all."},
+	{"stall_longest_us", "us", Lower, "Longest time that a writer waited for maintenance, warm-up included. Absent where none did, or the store does not tell."},
+	{"slow_us", "us", Lower, "Time that writers were slowed down for, so that they need not wait. Absent where they were not, or the store does not tell."},
 	{"advance_longest_us", "us", Lower, "Longest single Advance that the store reports, warm-up included: what giving back dead state costs at worst. Absent where it reports none."},
 	{"disk_bytes", "bytes", Lower, "Size of the store's files at the end, after the last Sync."},
 	{"disk_peak_bytes", "bytes", Lower, "Greatest size of the store's files, looked at sixteen times in each checkpoint interval, warm-up included (for reads: at the end)."},

@@ -103,6 +103,17 @@ func (v *version) worn(b *blob) bool {
 	return found && v.blobs[i].worn
 }
 
+// wornBytes returns the bytes of the table's elements that are to be rewritten.
+func (v *version) wornBytes(t *table) int64 {
+	total := int64(0)
+	for _, use := range t.blobs {
+		if v.worn(use.blob) {
+			total += use.bytes
+		}
+	}
+	return total
+}
+
 // refreshBlobs chooses the tables of a run that refer to worn blob files, to be
 // rewritten with what lives there, so that these files go. Merges that are chosen
 // for other reasons do the same with the values that they meet.
@@ -113,7 +124,7 @@ func refreshBlobs(v *version) choice {
 	for i, r := range v.runs {
 		var only []*table
 		for _, t := range r.tables {
-			if slices.ContainsFunc(t.blobs, func(use blobUse) bool { return v.worn(use.blob) }) {
+			if v.wornBytes(t) > 0 {
 				only = append(only, t)
 			}
 		}

@@ -120,6 +120,7 @@ func (w *rewrite) fetchWorn(f *fold) error {
 		if err := f.loadAt(i, fromFile, nil); err != nil {
 			return &readFailure{err}
 		}
+		w.bytes += int64(len(e.data))
 	}
 	return nil
 }

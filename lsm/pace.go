@@ -43,7 +43,7 @@ func (s *Store) newCompactionPace(v *version, c choice) *compactionPace {
 	for _, r := range v.runs[c.begin:c.end] {
 		for _, t := range r.tables {
 			if c.takes(t) {
-				p.total += t.rawBytes
+				p.total += t.rawBytes + v.wornBytes(t)
 			}
 		}
 	}

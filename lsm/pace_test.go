@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/meter"
 	"github.com/statelab/statelab/vfs"
 )
 
@@ -108,5 +109,46 @@ func TestDebtsEndWithThePressure(t *testing.T) {
 	s.brake.debt.Store(int64(time.Hour))
 	if s.slowDown(1); s.brake.debt.Load() != 0 {
 		t.Errorf("a writer still owes %v", time.Duration(s.brake.debt.Load()))
+	}
+}
+
+// However large records are, a merge looks often whether it is too fast.
+func TestMergesOfLargeRecordsKeepToThePace(t *testing.T) {
+	for _, blobs := range []int{BlobsOff, 1} {
+		o := inline(statelab.DurabilityCheckpoint)
+		o.Memory, o.BlobThreshold, o.Compaction = 64<<20, blobs, CompactionLeveled
+		s := open(t, vfs.NewMem(), o)
+		const records, size = 10, resumeBytes / 2
+		for i := range records {
+			put(t, s, fmt.Sprint(i), strings.Repeat("v", size), statelab.NoExpiry)
+		}
+		syncNow(t, s)
+		v := s.acquireVersion()
+		var cursor runCursor
+		cursor.open(v.runs[0].tables, fromFile)
+		m := merger{sources: []source{&cursor}}
+		m.reset()
+		looks, seen := 0, int64(0)
+		w := rewrite{
+			store: s, from: &m, dir: s.path, purpose: meter.Compaction, watermark: v.watermark,
+			older: func([]byte) bool { return false },
+			worn:  func(*blob) bool { return true },
+			resume: func(_ int, bytes int64) error {
+				looks++
+				seen += bytes
+				return nil
+			},
+		}
+		made, err := w.do()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if looks != records/2-1 && looks != records/2 || seen < (records-2)*size {
+			t.Errorf("threshold %d: after %d looks %d of %d bytes were seen", blobs, looks, seen, records*size)
+		}
+		s.undo(made)
+		m.close()
+		v.unref(s.discard)
+		shut(t, s)
 	}
 }

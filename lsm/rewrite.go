@@ -46,8 +46,12 @@ type rewrite struct {
 	refs    []byte // references of scratch
 }
 
-// resumeEvery is after how many records rewrite.resume is called.
-const resumeEvery = 256
+// rewrite.resume is called after so many records, or bytes of keys and elements if
+// these are large.
+const (
+	resumeRecords = 256
+	resumeBytes   = 256 << 10
+)
 
 var errAbandoned = errors.New("given up because the store is closing")
 
@@ -93,11 +97,11 @@ func (w *rewrite) do() (written, error) {
 func (w *rewrite) copy() error {
 	n, before := 0, int64(0)
 	for ok := w.first(); ok && w.within(); ok = w.from.next() {
-		if n++; n%resumeEvery == 0 && w.resume != nil {
-			if err := w.resume(resumeEvery, w.bytes-before); err != nil {
+		if n++; w.resume != nil && (n >= resumeRecords || w.bytes-before >= resumeBytes) {
+			if err := w.resume(n, w.bytes-before); err != nil {
 				return err
 			}
-			before = w.bytes
+			n, before = 0, w.bytes
 		}
 		if err := w.add(w.from.key(), &w.from.fold); err != nil {
 			return err

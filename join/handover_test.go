@@ -58,7 +58,7 @@ func handOver(r *rand.Rand, store statelab.Store, spec join.Spec, s schedule, n 
 func TestABacklogHandsOverToAStream(t *testing.T) {
 	seeds := uint64(120)
 	if testing.Short() {
-		seeds = 30
+		seeds = 12
 	}
 	for _, c := range backlogCases {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,6 +3,8 @@ package bench
 import (
 	"math"
 	"time"
+
+	"github.com/statelab/statelab/internal/draw"
 )
 
 // Arrivals are how the events of an open loop are spaced.
@@ -20,9 +22,9 @@ const (
 // "coordinated": Tene, How NOT to Measure Latency.)
 type arrivals struct {
 	rec    *recorder
-	gap    float64 // ns between intended arrivals, on average; 0 is the closed loop
-	random *random // nil if they are equally spaced
-	next   float64 // intended arrival of the next event, as the recorder's times
+	gap    float64      // ns between intended arrivals, on average; 0 is the closed loop
+	random *draw.Random // nil if they are equally spaced
+	next   float64      // intended arrival of the next event, as the recorder's times
 	open   bool
 	taken  int64 // events of the closed loop
 	start  float64
@@ -34,7 +36,7 @@ func newArrivals(job Job, rec *recorder) arrivals {
 		a.gap = 1e9 / job.Rate
 	}
 	if job.Arrival == ArrivalPoisson {
-		a.random = newRandom(job.Seed, arrivalStream)
+		a.random = draw.New(job.Seed, arrivalStream)
 	}
 	return a
 }
@@ -79,6 +81,6 @@ func (a *arrivals) spacing() float64 {
 	if a.random == nil {
 		return a.gap
 	}
-	uniform := float64(a.random.next()>>11) / (1 << 53) // in [0, 1)
+	uniform := float64(a.random.Next()>>11) / (1 << 53) // in [0, 1)
 	return -math.Log(1-uniform) * a.gap
 }

@@ -1,15 +1,17 @@
 package bench
 
+import "github.com/statelab/statelab/internal/draw"
+
 // behaviourSource shows what users do and, now and then, an impression that is
 // made for one of them. Some users are far more active than others, and are shown
 // more: both laws are the same.
 type behaviourSource struct {
-	random  *random
+	random  *draw.Random
 	payload *payload
 	users   *zipfLaw
 	space   uint64
-	gap     uint64 // mean time between events, in microseconds
-	shown   share  // share of events that are impressions
+	gap     uint64     // mean time between events, in microseconds
+	shown   draw.Share // share of events that are impressions
 
 	impression, behaviour   []byte // buffers of the events' values
 	impressions, behaviours uint64 // how many were shown
@@ -23,12 +25,12 @@ func newBehaviourSource(seed uint64, k Knobs) *behaviourSource {
 	users := newZipfLaw(int(k["users"]), k["skew"])
 	shown := impressionShare(users, k)
 	return &behaviourSource{
-		random:     newRandom(seed, behaviourStream),
+		random:     draw.New(seed, behaviourStream),
 		payload:    newPayload(seed),
 		users:      users,
-		space:      mix(seed) + behaviourStream,
+		space:      draw.Mix(seed) + behaviourStream,
 		gap:        max(1, uint64(k["window_s"]*1e6/k["live"]*(1-shown))),
-		shown:      shareOf(shown),
+		shown:      draw.ShareOf(shown),
 		impression: make([]byte, int(k["impression_bytes"])),
 		behaviour:  make([]byte, int(k["value_bytes"])),
 	}
@@ -44,7 +46,7 @@ func impressionShare(users *zipfLaw, k Knobs) float64 {
 
 func (s *behaviourSource) next(ev *event) {
 	*ev = event{time: s.clock, key: idOf(s.space, s.users.draw(s.random))}
-	if s.random.hits(s.shown) {
+	if s.random.Hits(s.shown) {
 		ev.seq, ev.value = s.impressions, s.impression
 		s.payload.fill(s.impression, s.impressions)
 		s.impressions++

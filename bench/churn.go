@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/draw"
 )
 
 // churnSource shows new records at a constant rate, so that as many die as
 // come, and with each one of those that came before to be looked at.
 type churnSource struct {
-	random  *random
+	random  *draw.Random
 	payload *payload
 	space   uint64
 	gap     int64 // time from record to record, in microseconds
@@ -21,9 +22,9 @@ type churnSource struct {
 
 func newChurnSource(seed uint64, k Knobs) *churnSource {
 	return &churnSource{
-		random:  newRandom(seed, churnStream),
+		random:  draw.New(seed, churnStream),
 		payload: newPayload(seed),
-		space:   mix(seed) + churnStream,
+		space:   draw.Mix(seed) + churnStream,
 		gap:     int64(meanGap(k)),
 		live:    uint64(k["live"]),
 		value:   make([]byte, int(k["value_bytes"])),
@@ -36,7 +37,7 @@ func (s *churnSource) next(ev *event) {
 	*ev = event{seq: n, time: int64(n) * s.gap, key: idOf(s.space, n), value: s.value}
 	if n > 0 {
 		among := min(n, s.live)
-		ev.of = n - among + s.random.below(among)
+		ev.of = n - among + s.random.Below(among)
 	}
 	ev.since = int64(ev.of) * s.gap
 	s.shown++

@@ -6,6 +6,7 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/bench/ftl"
+	"github.com/statelab/statelab/internal/draw"
 	"github.com/statelab/statelab/vfs"
 )
 
@@ -183,7 +184,7 @@ func (d *device) newSimulation(peak int64) (*simulation, error) {
 		return nil, err
 	}
 	sim := &simulation{flash: flash, host: host, pageBytes: int64(d.model.pageBytes), totalPages: blocks * block}
-	sim.used = peak + sim.age(newRandom(d.job.Seed, deviceStream), blocks, d.model)
+	sim.used = peak + sim.age(draw.New(d.job.Seed, deviceStream), blocks, d.model)
 	sim.aged = flash.Counters()
 	return sim, nil
 }
@@ -196,10 +197,10 @@ const deviceStream = 1 << 32
 // before one is measured; then the file system is made, which discards everything but the
 // cold data. That lies in whole blocks' worth of addresses, evenly spaced, and is by then all over
 // it. It returns the pages of cold data.
-func (sim *simulation) age(r *random, blocks int64, model deviceModel) (cold int64) {
+func (sim *simulation) age(r *draw.Random, blocks int64, model deviceModel) (cold int64) {
 	sim.flash.Write(0, sim.totalPages)
 	for range sim.totalPages {
-		sim.flash.Write(int64(r.below(uint64(sim.totalPages))), 1)
+		sim.flash.Write(int64(r.Below(uint64(sim.totalPages))), 1)
 	}
 	block := int64(model.blockPages)
 	for i := range blocks {

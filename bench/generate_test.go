@@ -8,6 +8,8 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/statelab/statelab/internal/draw"
 )
 
 // hashEvents digests every field of the first n events of a source.
@@ -239,7 +241,7 @@ func TestRanksFollowZipfsLaw(t *testing.T) {
 	const n, draws = 1000, 1_000_000
 	for _, skew := range []float64{0, 0.99, 2} {
 		z := newZipfLaw(n, skew)
-		r := newRandom(1, 0)
+		r := draw.New(1, 0)
 		counts := make([]float64, n)
 		for range draws {
 			counts[z.draw(r)]++
@@ -259,33 +261,8 @@ func TestRanksFollowZipfsLaw(t *testing.T) {
 		}
 		near(t, "probability of a repeat", z.repeat, repeat, 1e-6)
 	}
-	if rank := newZipfLaw(1, 0.99).draw(newRandom(1, 0)); rank != 0 {
+	if rank := newZipfLaw(1, 0.99).draw(draw.New(1, 0)); rank != 0 {
 		t.Errorf("the only rank is drawn as %d", rank)
-	}
-}
-
-func TestDelaysFollowTheirLaw(t *testing.T) {
-	law := logNormalDelay(60, 1)
-	r := newRandom(5, 0)
-	const n = 200_000
-	bounds := []float64{10, 30, 60, 120, 600}
-	counts := make([]int, len(bounds))
-	for range n {
-		d := law.draw(r)
-		if d < 0 || d > int64(60e6*math.Exp(tailZ))+1000 {
-			t.Fatalf("delay of %d us", d)
-		}
-		for i, b := range bounds {
-			if float64(d) <= b*1e6 {
-				counts[i]++
-			}
-		}
-	}
-	for i, b := range bounds {
-		want := 0.5 * math.Erfc(-math.Log(b/60)/math.Sqrt2)
-		if got := float64(counts[i]) / n; math.Abs(got-want) > 0.005 {
-			t.Errorf("%.4f of delays are within %v s, not %.4f", got, b, want)
-		}
 	}
 }
 
@@ -324,26 +301,6 @@ func TestNoTwoValuesAreEqual(t *testing.T) {
 			t.Fatalf("value %d is equal to an earlier one", number)
 		}
 		seen[string(value)] = true
-	}
-}
-
-func TestAnAgendaGivesWhatIsDueFirst(t *testing.T) {
-	var a agenda
-	r := newRandom(1, 0)
-	for i := range uint64(1000) {
-		a.add(i, int64(r.below(50)), int64(r.below(50)))
-	}
-	last := due{time: -1}
-	for range 1000 {
-		at, ok := a.next()
-		d := a.take()
-		if !ok || d.time != at || !last.before(d) {
-			t.Fatalf("%+v came after %+v", d, last)
-		}
-		last = d
-	}
-	if _, ok := a.next(); ok {
-		t.Fatal("an empty agenda has something due")
 	}
 }
 

@@ -1,19 +1,21 @@
 package bench
 
+import "github.com/statelab/statelab/internal/draw"
+
 // impressionSource shows the events of a sample join: impressions at a steady
 // rate, and the actions that users take on some of them, merged in order of time.
 type impressionSource struct {
-	random  *random
+	random  *draw.Random
 	payload *payload
-	delay   *delayLaw
+	delay   *draw.DelayLaw
 	space   uint64
 	gap     uint64 // mean time between impressions, in microseconds
-	acted   share
+	acted   draw.Share
 
 	impression, action []byte // buffers of the events' values
 	shown, actions     uint64 // how many impressions and actions were shown
 	clock              int64  // time of the next impression
-	agenda             agenda
+	agenda             draw.Agenda
 }
 
 // Streams of random numbers and spaces of identifiers, one for each source.
@@ -45,12 +47,12 @@ const actionNumber = 1 << 63
 
 func newImpressionSource(seed uint64, k Knobs) *impressionSource {
 	return &impressionSource{
-		random:     newRandom(seed, impressionStream),
+		random:     draw.New(seed, impressionStream),
 		payload:    newPayload(seed),
-		delay:      logNormalDelay(k["delay_median_s"], delaySigma),
-		space:      mix(seed) + impressionStream,
+		delay:      draw.LogNormal(k["delay_median_s"], delaySigma),
+		space:      draw.Mix(seed) + impressionStream,
 		gap:        meanGap(k),
-		acted:      shareOf(k["acted_share"]),
+		acted:      draw.ShareOf(k["acted_share"]),
 		impression: make([]byte, int(k["value_bytes"])),
 		action:     make([]byte, int(k["action_bytes"])),
 	}
@@ -64,10 +66,10 @@ func meanGap(k Knobs) uint64 {
 
 // nextGap draws the time to the next arrival: at least a microsecond, so that
 // no two have the same time, and uniform around the mean.
-func nextGap(r *random, mean uint64) int64 { return 1 + int64(r.below(2*mean-1)) }
+func nextGap(r *draw.Random, mean uint64) int64 { return 1 + int64(r.Below(2*mean-1)) }
 
 func (s *impressionSource) next(ev *event) {
-	if due, ok := s.agenda.next(); ok && due < s.clock {
+	if due, ok := s.agenda.Next(); ok && due < s.clock {
 		s.showAction(ev)
 		return
 	}
@@ -78,7 +80,7 @@ func (s *impressionSource) showImpression(ev *event) {
 	number := s.shown
 	s.payload.fill(s.impression, number)
 	*ev = event{seq: number, time: s.clock, key: idOf(s.space, number), value: s.impression}
-	if s.random.hits(s.acted) {
+	if s.random.Hits(s.acted) {
 		s.planActions(number)
 	}
 	s.shown++
@@ -86,21 +88,21 @@ func (s *impressionSource) showImpression(ev *event) {
 }
 
 func (s *impressionSource) planActions(of uint64) {
-	more := shareOf(anotherAction)
+	more := draw.ShareOf(anotherAction)
 	for range maxActions {
-		s.agenda.add(of, s.clock, s.delay.draw(s.random))
-		if !s.random.hits(more) {
+		s.agenda.Add(of, s.clock, s.delay.Draw(s.random))
+		if !s.random.Hits(more) {
 			return
 		}
 	}
 }
 
 func (s *impressionSource) showAction(ev *event) {
-	due := s.agenda.take()
+	due := s.agenda.Take()
 	s.payload.fill(s.action, actionNumber|s.actions)
 	*ev = event{
-		right: true, seq: s.actions, time: due.time, key: idOf(s.space, due.of), value: s.action,
-		of: due.of, since: due.since,
+		right: true, seq: s.actions, time: due.Time, key: idOf(s.space, due.Of), value: s.action,
+		of: due.Of, since: due.Since,
 	}
 	s.actions++
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/statelab/statelab/internal/draw"
 	"github.com/statelab/statelab/join"
 )
 
@@ -123,6 +124,6 @@ func windowKnob(seconds float64, doc string) Knob {
 }
 
 // logNormalByKnob is the law of delays that the knob delay_median_s says.
-func logNormalByKnob(k Knobs) []*delayLaw {
-	return []*delayLaw{logNormalDelay(k["delay_median_s"], delaySigma)}
+func logNormalByKnob(k Knobs) []*draw.DelayLaw {
+	return []*draw.DelayLaw{draw.LogNormal(k["delay_median_s"], delaySigma)}
 }

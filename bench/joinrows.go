@@ -3,6 +3,7 @@ package bench
 import (
 	"slices"
 
+	"github.com/statelab/statelab/internal/draw"
 	"github.com/statelab/statelab/join"
 )
 
@@ -31,7 +32,7 @@ func sampleJoins() []joinRow {
 		knobs: slices.Concat(streamKnobs(1.5, 10, 10, 62400, 2), sizeKnobs(16, 500, 80), followKnobs(0.2, 0.2, 5, 0),
 			[]Knob{windowKnob(46800, "how long an impression waits"), withDefault(early, 0), withDefault(keep, 1)}),
 		spec:  sample,
-		shape: streamShape{laws: func(Knobs) []*delayLaw { return []*delayLaw{installDelay()} }},
+		shape: streamShape{laws: func(Knobs) []*draw.DelayLaw { return []*draw.DelayLaw{draw.Installations()} }},
 	}}
 }
 
@@ -81,7 +82,7 @@ func intervalJoins() []joinRow {
 		spec: func(k Knobs) join.Spec {
 			return join.Spec{Kind: join.Inner, Lower: -k.duration("before_s"), Upper: k.duration("window_s")}
 		},
-		shape: streamShape{laws: func(Knobs) []*delayLaw { return []*delayLaw{scheduleDelay(), runDelay()} }, chained: true},
+		shape: streamShape{laws: func(Knobs) []*draw.DelayLaw { return []*draw.DelayLaw{draw.JobSchedules(), draw.JobRuns()} }, chained: true},
 	}}
 }
 

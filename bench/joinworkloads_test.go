@@ -126,31 +126,3 @@ func TestStreamsAreAsTheirKnobsSay(t *testing.T) {
 	near(t, "what becomes of jobs", float64(rights)/n, 2./3, 0.1)
 	near(t, "events a second", n/(float64(last)/1e6), 300, 0.2)
 }
-
-// The laws are those of the sources that docs/WORKLOADS.md names.
-func TestDelayLawsHaveTheirQuantiles(t *testing.T) {
-	for _, c := range []struct {
-		what string
-		law  *delayLaw
-		want map[int]float64 // seconds, by 256th
-	}{
-		{"installations", installDelay(), map[int]float64{128: 198, 192: 1.4 * 3600, 256: 12.9 * 3600}},
-		{"scheduling", scheduleDelay(), map[int]float64{128: 2.4}},
-		{"running", runDelay(), map[int]float64{128: 235, 256: 23603}},
-	} {
-		for i, want := range c.want {
-			near(t, c.what, float64(c.law[i])/1e6, want, 0.001)
-		}
-		if !slices.IsSorted(c.law[:]) {
-			t.Errorf("%s: the quantiles do not grow", c.what)
-		}
-	}
-	r, law := newRandom(1, 0), installDelay()
-	var delays []int64
-	for range 100_000 {
-		delays = append(delays, law.draw(r))
-	}
-	slices.Sort(delays)
-	near(t, "p90 of installations", float64(delays[90_000])/1e6, 4.2*3600, 0.03)
-	near(t, "p99 of installations", float64(delays[99_000])/1e6, 10.2*3600, 0.03)
-}

@@ -1,5 +1,7 @@
 package bench
 
+import "github.com/statelab/statelab/internal/draw"
+
 // KeyValueWorkloads returns the workloads by which key-value stores are commonly
 // compared, so that results can be held against everybody else's. They run only
 // where they are named. Records never expire, and no Sync is asked for while they
@@ -146,7 +148,7 @@ type keyValueSource interface{ next() keyValueOp }
 // mixSource draws those of a keyValueMix.
 type mixSource struct {
 	mix     keyValueMix
-	random  *random
+	random  *draw.Random
 	law     *zipfLaw // nil: uniform
 	initial uint64   // records there are at first, or keys to draw
 	records uint64   // initial, and those inserted since
@@ -159,7 +161,7 @@ type mixSource struct {
 func newMixSource(mix keyValueMix, seed uint64, k Knobs) *mixSource {
 	n := uint64(k["records"])
 	s := &mixSource{
-		mix: mix, random: newRandom(seed, keyValueStream), initial: n, records: n,
+		mix: mix, random: draw.New(seed, keyValueStream), initial: n, records: n,
 		stamp: n, // those below are of the records that were loaded
 		nexts: int(k["nexts"]), scan: uint64(k["scan_records"]),
 	}
@@ -171,7 +173,7 @@ func newMixSource(mix keyValueMix, seed uint64, k Knobs) *mixSource {
 
 func (s *mixSource) next() keyValueOp {
 	op := keyValueOp{kind: readOp, number: s.number()}
-	what := s.random.below(100)
+	what := s.random.Below(100)
 	switch {
 	case what < s.mix.inserts:
 		op.kind, op.number = updateOp, s.records
@@ -184,7 +186,7 @@ func (s *mixSource) next() keyValueOp {
 	case s.mix.seeks:
 		op.kind, op.nexts = seekOp, s.nexts
 		if s.scan > 0 {
-			op.nexts = int(s.random.below(s.scan))
+			op.nexts = int(s.random.Below(s.scan))
 		}
 	case s.mix.missing:
 		op.number += s.initial
@@ -203,7 +205,7 @@ func (s *mixSource) number() uint64 {
 		s.drawn++
 		return (s.drawn - 1) % s.initial
 	case s.law == nil:
-		return s.random.below(s.initial)
+		return s.random.Below(s.initial)
 	case s.mix.latest:
 		return s.records - 1 - s.law.draw(s.random)
 	}

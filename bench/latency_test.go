@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/draw"
 )
 
 // Slots double so that a run of any length fits, and lose nothing by it.
@@ -59,10 +60,10 @@ func TestAStallLeavesSlotsEmpty(t *testing.T) {
 
 func TestTheSlowestCallsAreKept(t *testing.T) {
 	var s slowest
-	r := newRandom(3, 3)
+	r := draw.New(3, 3)
 	var all []int64
 	for range 1000 {
-		d := int64(r.below(1e6)) + 1
+		d := int64(r.Below(1e6)) + 1
 		all = append(all, d)
 		if d > s.floor {
 			s.add(call{opGetHit, 0, d})
@@ -323,11 +324,11 @@ func TestEveryCurveIsDocumented(t *testing.T) {
 // The line is that of least squares over all points.
 func TestTheLagTrendIsALeastSquaresLine(t *testing.T) {
 	var l lagTrend
-	r := newRandom(1, 1)
+	r := draw.New(1, 1)
 	var sx, sy, sxx, sxy, n float64
 	for i := range 1000 {
 		x := float64(i)/100 + 50
-		y := 3 + 0.02*x + float64(r.below(1000))/1e5
+		y := 3 + 0.02*x + float64(r.Below(1000))/1e5
 		l.add(x, y)
 		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
 	}

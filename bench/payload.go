@@ -1,6 +1,10 @@
 package bench
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/statelab/statelab/internal/draw"
+)
 
 // A payload makes values of any size that compress about two to one, from a
 // number alone: oracle and driver make the same ones without passing them
@@ -21,11 +25,11 @@ const (
 )
 
 func newPayload(seed uint64) *payload {
-	r := newRandom(seed, poolStream)
+	r := draw.New(seed, poolStream)
 	pool := make([]byte, poolSize)
 	for at := 0; at < len(pool); at += 2 * poolPiece {
 		for i := 0; i < poolPiece; i += 8 {
-			binary.LittleEndian.PutUint64(pool[at+i:], r.next())
+			binary.LittleEndian.PutUint64(pool[at+i:], r.Next())
 		}
 		copy(pool[at+poolPiece:], pool[at:at+poolPiece])
 	}
@@ -39,7 +43,7 @@ func (p *payload) fill(dst []byte, number uint64) {
 	binary.BigEndian.PutUint64(stamp[:], number)
 	rest := dst[copy(dst, stamp[:]):]
 	pairs := uint64(len(p.pool)-len(rest)) / (2 * poolPiece)
-	at := mix(number) % (pairs + 1) * (2 * poolPiece) // whole pairs, or a short value would lose its copies
+	at := draw.Mix(number) % (pairs + 1) * (2 * poolPiece) // whole pairs, or a short value would lose its copies
 	copy(rest, p.pool[at:])
 }
 

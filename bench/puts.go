@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/draw"
 )
 
 // puts is the driver of the workload of that name: callers that put records as
@@ -176,7 +177,7 @@ type storedRecords struct {
 }
 
 func newStoredRecords(seed uint64, k Knobs) *storedRecords {
-	return &storedRecords{space: mix(seed) + recordStream, payload: newPayload(seed), size: int(k["value_bytes"])}
+	return &storedRecords{space: draw.Mix(seed) + recordStream, payload: newPayload(seed), size: int(k["value_bytes"])}
 }
 
 // bytes returns the length of a record, key and value.

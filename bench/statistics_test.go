@@ -3,6 +3,8 @@ package bench
 import (
 	"math"
 	"testing"
+
+	"github.com/statelab/statelab/internal/draw"
 )
 
 // The critical values of the U test at 0.05, two-sided, as tables in textbooks
@@ -79,16 +81,16 @@ func TestWhatIsTakenForMoreThanChance(t *testing.T) {
 // The interval holds the factors that the test would not tell from the truth, so
 // that it leaves out 1 exactly where the test finds a difference.
 func TestTheIntervalOfARatioAgreesWithTheTest(t *testing.T) {
-	r := newRandom(11, 1)
-	float := func() float64 { return float64(r.next()>>11) / (1 << 53) }
+	r := draw.New(11, 1)
+	float := func() float64 { return float64(r.Next()>>11) / (1 << 53) }
 	apart := 0
 	for range 2000 {
 		var a, b []float64
 		factor := 1 + float()
-		for range 4 + r.below(5) {
+		for range 4 + r.Below(5) {
 			a = append(a, 1+float())
 		}
-		for range 4 + r.below(5) {
+		for range 4 + r.Below(5) {
 			b = append(b, factor*(1+float()))
 		}
 		sideA, sideB := sideOf(t, a...), sideOf(t, b...)

@@ -1,6 +1,10 @@
 package bench
 
-import "math"
+import (
+	"math"
+
+	"github.com/statelab/statelab/internal/draw"
+)
 
 // A zipfLaw draws ranks from 0 to n-1, rank i with a probability in proportion
 // to (i+1)^-skew: Zipf's law, which the activity of users and the popularity of
@@ -70,9 +74,9 @@ func (z *zipfLaw) fill(weights []uint64) {
 	}
 }
 
-func (z *zipfLaw) draw(r *random) uint64 {
-	i := r.below(uint64(len(z.columns)))
-	if c := z.columns[i]; r.below(z.height) >= c.cut {
+func (z *zipfLaw) draw(r *draw.Random) uint64 {
+	i := r.Below(uint64(len(z.columns)))
+	if c := z.columns[i]; r.Below(z.height) >= c.cut {
 		return uint64(c.other)
 	}
 	return i

@@ -194,7 +194,7 @@ func TestBadInputToBenchAndItsResultsIsAnsweredWithOneLine(t *testing.T) {
 		"report bad bad":                             "statelab report: several results need -o, the file to write",
 		"report bad":                                 "statelab report: bad:1: result without a backend",
 		"list x":                                     "statelab list: 1 arguments",
-		"explain nosuch":                             `statelab explain: "nosuch" is no metric, curve, workload, backend or instrument`,
+		"explain nosuch":                             `statelab explain: "nosuch" is no metric, curve, workload, backend, instrument or generator`,
 	} {
 		code, stdout, stderr := runs(strings.Fields(line)...)
 		if code != exitUsage || stdout != "" || !strings.HasPrefix(stderr, want) || strings.Count(stderr, "\n") != 1 {

@@ -3,14 +3,16 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/statelab/statelab/backends"
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/join/source"
 )
 
-const explainDoc = `Says what a metric, a workload, a backend or an instrument is. Without a name it explains all
+const explainDoc = `Says what a metric, a workload, a backend, an instrument or a generator is. Without a name it explains all
 metrics.`
 
 func runExplain(args []string, stdout, stderr io.Writer) int {
@@ -29,7 +31,7 @@ func explain(w io.Writer, names []string) error {
 			explainMetric(&b, m)
 		}
 	} else if !explainName(&b, names[0]) {
-		return badInput("%q is no metric, curve, workload, backend or instrument; \"statelab list\" names them", names[0])
+		return badInput("%q is no metric, curve, workload, backend, instrument or generator; \"statelab list\" names them", names[0])
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -63,7 +65,20 @@ func explainName(b *strings.Builder, name string) bool {
 			return true
 		}
 	}
+	if slices.Contains(source.Generators(), name) {
+		explainGenerator(b, name)
+		return true
+	}
 	return false
+}
+
+func explainGenerator(b *strings.Builder, name string) {
+	fmt.Fprintf(b, "%s: a generator, for the file of a join's source\n%s", name, paragraph("  ",
+		"Draws rows from a seed: impressions at a steady rate, and the actions that follow some of them up. With equal parameters the two belong together."))
+	fmt.Fprintf(b, "  columns: id, at (the time), text\n  parameters, as in generate:%s?NAME=VALUE&NAME=VALUE:\n", name)
+	for _, p := range source.GeneratorParams() {
+		b.WriteString(paragraph("    ", fmt.Sprintf("%s=%s: %s. Allowed: %s.", p.Name, p.Default, p.Doc, p.Values)))
+	}
 }
 
 func explainMetric(b *strings.Builder, m bench.MetricDoc) {

@@ -6,10 +6,11 @@ import (
 	"strings"
 
 	"github.com/statelab/statelab/bench"
+	"github.com/statelab/statelab/join/source"
 )
 
 const listDoc = `Lists the backends with their parameters, the workloads with their knobs, the
-instruments and the metrics. "statelab explain NAME" says what each means.`
+instruments, the generators and the metrics. "statelab explain NAME" says what each means.`
 
 func runList(args []string, stdout, stderr io.Writer) int {
 	line := newCommandLine(stdout, "list", listDoc)
@@ -40,6 +41,10 @@ func listing() string {
 	b.WriteString("\ninstruments, for bench -watch\n")
 	for _, i := range bench.Instruments() {
 		fmt.Fprintf(&b, "  %s\n", i.Name)
+	}
+	b.WriteString("\ngenerators, for a join's file: generate:NAME\n")
+	for _, name := range source.Generators() {
+		fmt.Fprintf(&b, "  %s\n", name)
 	}
 	b.WriteString("\nmetrics\n")
 	for _, m := range bench.MetricDocs() {

@@ -204,7 +204,7 @@ func (d *Definition) validateInput(name string, c *Input) error {
 	if c.From > c.To {
 		return fmt.Errorf("%s: from is after to, or to is missing", name)
 	}
-	if c.TimeFormat == "" && format != source.Parquet && format != "" {
+	if c.TimeFormat == "" && format != source.Parquet && format != source.Generated && format != "" {
 		return fmt.Errorf("%s: no time_format", name)
 	}
 	return nil

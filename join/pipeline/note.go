@@ -122,6 +122,10 @@ func appendFingerprint(dst []byte, fsys vfs.FS, name string, follow bool) ([]byt
 	if name == "-" {
 		return append(dst, make([]byte, fingerprints)...), nil
 	}
+	if source.IsGenerated(name) { // it is what its name says
+		dst = binary.LittleEndian.AppendUint64(dst, 0)
+		return binary.LittleEndian.AppendUint64(dst, xxhash.Sum64String(name)), nil
+	}
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("fingerprint %s: %w", name, err)

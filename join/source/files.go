@@ -14,7 +14,7 @@ import (
 
 // IsPattern says whether a name stands for the files that it matches, as filepath.Match
 // has it, and not for one.
-func IsPattern(name string) bool { return strings.ContainsAny(name, `*?[`) }
+func IsPattern(name string) bool { return !IsGenerated(name) && strings.ContainsAny(name, `*?[`) }
 
 // Expand returns the names of the files that a source reads, in their order: those of
 // Files, where a pattern in the last element of a name stands for what it matches, in the order of

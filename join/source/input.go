@@ -35,6 +35,9 @@ var errEmpty = errors.New("is empty")
 
 func openInput(fsys vfs.FS, stdin io.Reader, file string, follow bool) (*input, error) {
 	in := &input{}
+	if IsGenerated(file) {
+		return in, nil
+	}
 	var raw io.Reader
 	if file != "-" {
 		info, err := fsys.Stat(file)

@@ -82,6 +82,9 @@ func Formats() []Format { return []Format{CSV, JSONL, Parquet} }
 // FormatOf returns the format that a file's name ends in, disregarding .gz and
 // .zst, or "".
 func FormatOf(file string) Format {
+	if IsGenerated(file) {
+		return Generated
+	}
 	name := strings.ToLower(file)
 	for _, suffix := range []string{".gz", ".zst"} {
 		name = strings.TrimSuffix(name, suffix)
@@ -191,6 +194,10 @@ func (f *file) open(c *Config) error {
 	}
 	var err error
 	switch {
+	case IsGenerated(f.name) && (c.Follow || format != Generated):
+		err = errors.New("what is generated has no format, and cannot be followed")
+	case IsGenerated(f.name):
+		f.r, err = openGenerated(f.name)
 	case format == Parquet && c.Follow:
 		err = errors.New("a parquet file cannot be followed")
 	case format == CSV:

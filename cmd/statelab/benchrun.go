@@ -10,8 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"time"
 
@@ -40,12 +38,6 @@ func measureJob(args []string, stdin io.Reader, stdout io.Writer) error {
 		if err := (&host.Group{Dir: job.Group}).Join(); err != nil {
 			return err
 		}
-	}
-	if pp := os.Getenv("CPUPROF"); pp != "" {
-		f, _ := os.Create(fmt.Sprintf("%s.%d", pp, os.Getpid()))
-		runtime.SetCPUProfileRate(500)
-		pprof.StartCPUProfile(f)
-		defer func() { pprof.StopCPUProfile(); f.Close() }()
 	}
 	m, err := bench.Execute(context.Background(), job, openBackend)
 	if err != nil {

@@ -85,10 +85,10 @@
 // which hold a join key's records, and in which block, if they are in one, from a
 // few hash tables that they share (extents.go, directory.go). So a probe goes to
 // those blocks without a look at other tables, at filters or at indexes, and a Get
-// asks filters only of the tables before the last. All blocks, those of indexes and
-// filters too, are read through one cache. MultiGet does so for many keys side by
-// side: it touches memory for all of them before it looks at any, and reads the
-// blocks that they want at the same time (multiget.go).
+// asks filters only of the tables before the last. Blocks are read through one
+// cache, but for indexes and filters that are resident (resident.go). MultiGet does
+// so for many keys side by side: it touches memory for all of them before it looks
+// at any, and reads the blocks that they want at the same time (multiget.go).
 //
 // # Why nothing shadowed reappears
 //

@@ -35,6 +35,10 @@ type Stats struct {
 	Latest int64        // greatest expiry in the levels but NoExpiry; the watermark if all is dead, or never dies
 	Blobs  BlobStats    // of files that large values are kept in, apart from their keys
 
+	// How a tree in pages stood in its file at the last commit since it was opened.
+	Leaves         int64
+	AdjacentLeaves int64 // that stand behind the one before them in the order of keys
+
 	// Gauges, in bytes unless said otherwise.
 	Memory   int64 // held in caches, buffers and memory-resident state
 	Resident int64 // of it, held as long as its files: indexes and filters that are not cached

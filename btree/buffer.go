@@ -234,6 +234,9 @@ func (t *tree) summaryFor(key []byte, enough int64) (summary, error) {
 // removeRange takes all records from from up to until (nil is the end) out of
 // the buffer, in an open transaction. All there are it takes out without a new page.
 func (b *buffer) removeRange(from, until []byte) error {
+	if b.height == 0 { // Defragment merges where nothing is buffered, too
+		return nil
+	}
 	if len(from) == 0 && until == nil {
 		return b.removeAll(b.root, b.height-1)
 	}

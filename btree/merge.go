@@ -30,6 +30,9 @@ type merge struct {
 	firstKey []byte
 	upper    [][]byte // separators behind the child that is gone through, by level
 
+	tidy  tidier
+	added int64 // records of the source that were taken over
+
 	lost      int64 // elements of the source that are dead
 	newRoot   ref
 	newHeight int
@@ -37,7 +40,7 @@ type merge struct {
 
 // reset makes m a merge into a tree, with the memory that it has.
 func (m *merge) reset(t *tree) {
-	m.tree, m.lost = t, 0
+	m.tree, m.lost, t.lastLeaf = t, 0, 0
 	for i := range m.levels {
 		m.levels[i].reset()
 	}
@@ -83,7 +86,7 @@ func (m *merge) subtree(r ref, level int, sep keyField, upper []byte) error {
 			}
 			behind = m.upper[level]
 		}
-		if m.in.before(behind) || m.hungry(level) {
+		if m.in.before(behind) || m.hungry(level) || m.tidy.takes(sep, behind) {
 			err = m.subtree(e.child, level-1, sep, behind)
 		} else {
 			err = m.keep(level, e, sep)
@@ -130,6 +133,10 @@ func (m *merge) keep(level int, e entry, sep keyField) error {
 			return err
 		}
 	}
+	m.lastLeaf = 0
+	if level == 1 {
+		m.lastLeaf = e.child.id
+	}
 	e.keyField = sep
 	m.cells = e.appendCell(m.cells[:0])
 	return m.push(level, nil, m.cells)
@@ -145,6 +152,7 @@ func (m *merge) leaf(r ref, sep keyField, upper []byte) error {
 	if err := m.mark(sep); err != nil {
 		return err
 	}
+	added := m.added
 	for i := range n.count() {
 		old := n.record(i)
 		if m.mainKey, err = m.appendKey(m.mainKey[:0], old.keyField); err != nil {
@@ -171,6 +179,9 @@ func (m *merge) leaf(r ref, sep keyField, upper []byte) error {
 	}
 	n.release()
 	m.free(r)
+	if m.added == added && m.tidy.active {
+		m.tidy.moved++
+	}
 	return nil
 }
 

@@ -47,7 +47,9 @@ func (m *merge) write(level, cells int) error {
 	if err != nil {
 		return err
 	}
+	m.inOrder = level == 0
 	n, err := m.newPage(kind, level)
+	m.inOrder = false
 	if err != nil {
 		return err
 	}
@@ -57,6 +59,8 @@ func (m *merge) write(level, cells int) error {
 	}
 	if level == 0 {
 		n.summarizeLeaf()
+		m.lastLeaf = n.ref().id
+		m.tidy.made++
 		if m.last, err = m.appendKey(m.last[:0], n.field(cells-1)); err != nil {
 			n.release()
 			return err

@@ -19,6 +19,7 @@ func (m *merge) old(r record, cell []byte) error {
 // add takes over the source's record, and goes to the next one. old is what the
 // tree has of the key, nil if nothing.
 func (m *merge) add(old *record) error {
+	m.added++
 	m.lost += countDead(m.in.record, m.watermark)
 	r := record{}
 	if old != nil {

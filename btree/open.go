@@ -85,6 +85,7 @@ func (s *Store) openTrees() error {
 	if err := s.tree.open(o, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
 		return err
 	}
+	s.merge.tidy.share = o.Defrag
 	s.buffer.open(&s.tree)
 	if buffered {
 		s.buffer.enable(o.WriteBuffer, undo)

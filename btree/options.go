@@ -33,6 +33,11 @@ type Options struct {
 	// is none: every change then goes to its leaf at once. So it is with a Memory
 	// of fewer than 32 pages. It is of IndexPaged only.
 	WriteBuffer int64
+
+	// Defrag is how many leaves merges may write for no other reason than that
+	// neighbours stand side by side in the file again, in hundredths of the leaves
+	// that are written because something came to them. It is of IndexPaged only.
+	Defrag int
 }
 
 // WriteBufferOff is the Options.WriteBuffer of a tree that has none.
@@ -65,6 +70,7 @@ const (
 	MinPageSize     = 4 << 10
 	MaxPageSize     = 64 << 10 // offsets in a page have 16 bits
 	MinLogLimit     = 64 << 10
+	MaxDefrag       = 1000 // hundredths
 
 	maxAutoSize = 1 << 40 // of LogLimit and WriteBuffer
 
@@ -88,6 +94,8 @@ func Params() []spec.Param[Options] {
 			[]string{"auto"}, MinLogLimit, maxAutoSize, func(o *Options) *int64 { return &o.LogLimit }),
 		spec.AutoSize("write_buffer", "How much of the memory may hold changes that have yet to be merged into leaves, many into each; auto is three quarters.",
 			[]string{"auto", "off"}, MinPageSize, maxAutoSize, func(o *Options) *int64 { return &o.WriteBuffer }),
+		spec.Int("defrag", "Leaves that may be written so that neighbours stand side by side in the file, in hundredths of those that must be.",
+			"0", 0, MaxDefrag, func(o *Options) *int { return &o.Defrag }),
 	}
 }
 
@@ -107,8 +115,8 @@ func (o *Options) resolve() (Options, error) {
 	switch {
 	case r.Index == IndexPaged:
 		faults = append(faults, r.resolvePaged())
-	case r.PageSize != 0 || r.LogLimit != 0 || r.WriteBuffer != 0:
-		faults = append(faults, fmt.Errorf("PageSize, LogLimit and WriteBuffer are of index paged, not %s", r.Index))
+	case r.PageSize != 0 || r.LogLimit != 0 || r.WriteBuffer != 0 || r.Defrag != 0:
+		faults = append(faults, fmt.Errorf("PageSize, LogLimit, WriteBuffer and Defrag are of index paged, not %s", r.Index))
 	}
 	return r, errors.Join(faults...)
 }
@@ -126,6 +134,9 @@ func (r *Options) resolvePaged() error {
 	}
 	if r.WriteBuffer < WriteBufferOff || r.WriteBuffer > r.Memory {
 		faults = append(faults, fmt.Errorf("WriteBuffer is %d bytes, not up to the %d of Memory", r.WriteBuffer, r.Memory))
+	}
+	if r.Defrag < 0 || r.Defrag > MaxDefrag {
+		faults = append(faults, fmt.Errorf("Defrag is %d hundredths, not up to %d", r.Defrag, MaxDefrag))
 	}
 	if r.LogLimit < MinLogLimit {
 		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))

@@ -75,7 +75,10 @@ func (s *Store) mergeLocked() error {
 func (s *Store) prepareMerge(from, until []byte) (some bool, err error) {
 	m := &s.merge
 	m.reset(&s.tree)
-	if err := m.in.open(s.buffer.pager, s.buffer.position, from, until); err != nil || !m.in.ok {
+	if err := m.in.open(s.buffer.pager, s.buffer.position, from, until); err != nil || !m.in.ok && !m.tidy.force {
+		return false, err
+	}
+	if err := m.tidy.prepare(&s.tree, from, until); err != nil || !m.in.ok && !m.tidy.active {
 		return false, err
 	}
 	s.tree.beginBeside()
@@ -98,6 +101,7 @@ func (s *Store) finishMerge(from, until []byte) error {
 		return err
 	}
 	s.merge.plant()
+	s.merge.tidy.settle()
 	s.tree.commit()
 	b.commit()
 	return nil

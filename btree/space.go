@@ -27,10 +27,13 @@ import (
 // writes for its free space depends on what has changed, not on how much is free.
 //
 // Pages are taken lowest first, so that the file's end falls free in time and can be cut off.
+// Leaves that a merge makes one after the other take runs of pages, the lowest first too,
+// while there are any.
 type space struct {
 	used, busy []uint64
 	full       []uint64 // bit w is set if all of busy[w] is
 	hint       int      // no word of full before it has a zero bit with a free page below
+	runHint    int      // no word of busy before it has a run
 	end        atomic.Uint32
 	limit      uint32 // pages that the root slot's maps can describe
 	mapBits    int    // pages that one map page describes
@@ -70,6 +73,53 @@ func (s *space) alloc() (uint32, error) {
 	s.grow(id + 1)
 	s.mark(id)
 	return id, nil
+}
+
+// runPages is how many free pages in a row are a run.
+const runPages = 8
+
+// runIn returns the first run in a word of busy, as the bit it begins with; 64 if there is none.
+func runIn(word uint64) int {
+	free := ^word
+	for n := 1; n < runPages; n *= 2 {
+		free &= free >> n // bits with as many more free ones before them
+	}
+	return bits.TrailingZeros64(free)
+}
+
+// hasRun says whether there is a run of free pages, and where the next one is sought.
+func (s *space) hasRun() bool {
+	for ; s.runHint < len(s.busy) && uint32(s.runHint+1)*64 <= s.end.Load(); s.runHint++ {
+		if runIn(s.busy[s.runHint]) < 64 {
+			return true
+		}
+	}
+	return false
+}
+
+// allocBehind returns a free page, which is used from now on: the one behind
+// before if it can, else one that begins a run, or if there is none and the file
+// may grow for that the one at its end.
+func (s *space) allocBehind(before uint32, grow bool) (uint32, error) {
+	id := before + 1
+	switch end := s.end.Load(); {
+	case id < end && !getBit(s.busy, id):
+	case s.hasRun():
+		id = uint32(s.runHint*64 + runIn(s.busy[s.runHint]))
+	case grow && end < s.limit:
+		id = end
+		s.grow(end + 1)
+	default:
+		return s.alloc()
+	}
+	s.mark(id)
+	return id, nil
+}
+
+// mayGrow says whether so little of the file is free that it may grow rather than fill holes.
+func (s *space) mayGrow() bool {
+	end := int64(s.end.Load())
+	return end-s.usedCount.Load() < end/8
 }
 
 // grow makes the file one of end pages, the new ones free.
@@ -112,6 +162,9 @@ func (s *space) release(id uint32) {
 	clearBit(s.busy, id)
 	clearBit(s.full, id/64)
 	s.hint = min(s.hint, int(id/4096))
+	if w := int(id / 64); runIn(s.busy[w]) < 64 {
+		s.runHint = min(s.runHint, w)
+	}
 }
 
 // trim cuts off free pages at the end and returns how many pages are left.

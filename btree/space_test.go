@@ -64,6 +64,34 @@ func TestSpaceAgreesWithASet(t *testing.T) {
 	}
 }
 
+// TestNeighboursTakeRuns allocates leaf after leaf in a file with holes.
+func TestNeighboursTakeRuns(t *testing.T) {
+	s := newSpace(MinPageSize)
+	s.grow(firstPage)
+	for range 300 {
+		_, err := s.alloc()
+		mustDo(t, err)
+	}
+	for _, id := range []uint32{5, 40, 41, 42, 43, 44, 45, 46, 100, 101, 102, 103, 104, 105, 106, 107, 108} {
+		s.unuse(id)
+		s.release(id)
+	}
+	last := uint32(0)
+	for i, want := range []uint32{100, 101, 102, 103, 104, 105, 106, 107, 108, 5, 40} {
+		id, err := s.allocBehind(last, false)
+		if mustDo(t, err); id != want {
+			t.Errorf("leaf %d has page %d, want %d", i, id, want)
+		}
+		last = id
+	}
+	if id, err := s.allocBehind(last, true); id != 41 || err != nil {
+		t.Errorf("the one behind 40 is %d, %v", id, err)
+	}
+	if id, err := s.allocBehind(60, true); id != 300 || err != nil {
+		t.Errorf("a file that may grow has no run, and page %d is taken, %v", id, err)
+	}
+}
+
 func TestAMapThatUsesPagesBeyondTheEndIsRefused(t *testing.T) {
 	s := newSpace(MinPageSize)
 	s.grow(10)

@@ -22,6 +22,7 @@ func (s *Store) Stats() statelab.Stats {
 		Files:          1,
 	}
 	s.meter.Fill(&st)
+	s.layout.fill(&st)
 	if s.closed {
 		return st
 	}

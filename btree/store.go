@@ -46,7 +46,8 @@ type Store struct {
 	merge  merge    // of the one into the other
 	beside int      // batches to come that are prepared beside readers
 	log    *wal.Log // nil under DurabilityCheckpoint
-	dirty  bool     // something was applied or advanced since the last commit
+	layout layout
+	dirty  bool // something was applied or advanced since the last commit
 
 	views     views
 	iterators sync.Pool // of *overlay
@@ -275,6 +276,7 @@ func (s *Store) commit() error {
 	}
 	s.dirty = false
 	s.commits.Add(1)
+	s.layout.measure(&s.tree)
 	s.options.ReportMaintenance(statelab.EventCommit, start, s.pageBytes()-before)
 	if s.log != nil {
 		// The next opening removes what could not be removed.

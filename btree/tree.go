@@ -41,6 +41,10 @@ type tree struct {
 	durable root         // of the last commit
 	txn     txn
 
+	inOrder  bool   // the next page is to stand behind lastLeaf, if it can
+	mayGrow  bool   // the file, for that
+	lastLeaf uint32 // before the next one that a merge makes; 0 if it is not known
+
 	path    [maxHeight]step // of the last descent, by level
 	scratch page            // for putting cells together and for splits
 	cells   []byte          // the cell being made

@@ -127,7 +127,7 @@ func (t *tree) takePage(kind byte, from page) (uint32, pool.Page, error) {
 		copy(h.Bytes(), from)
 		return h.Frame() + firstPage, h, nil
 	}
-	id, err := t.space.alloc()
+	id, err := t.allocPage()
 	if err != nil {
 		return 0, pool.Page{}, err
 	}
@@ -138,6 +138,15 @@ func (t *tree) takePage(kind byte, from page) (uint32, pool.Page, error) {
 		return 0, h, t.failed.Set(err)
 	}
 	return id, h, nil
+}
+
+// allocPage returns a free page of the file: if leaves are made in their order
+// the one behind the last.
+func (t *tree) allocPage() (uint32, error) {
+	if t.inOrder {
+		return t.space.allocBehind(t.lastLeaf, t.mayGrow)
+	}
+	return t.space.alloc()
 }
 
 // newPage returns a new page, pinned.

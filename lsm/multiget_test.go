@@ -195,3 +195,24 @@ func TestMultiGetReturnsDamage(t *testing.T) {
 		t.Errorf("of the block made good: %d of %d keys, %v", n, len(keys), err)
 	}
 }
+
+// A key that lies between the last of a block and the first of the next, and which the
+// filter lets pass, is looked for in one block: should it need two, and the cache keep
+// neither, they would be read in turns for ever.
+func TestMultiGetNeedsOneBlockOfATableAtATime(t *testing.T) {
+	const records = 3000
+	s := plainStore(t, Options{Options: statelab.Options{Memory: 512 << 10}, BloomBits: 1}, records)
+	s.env.cache.Resize(0)
+	var keys [][]byte
+	for i := range records {
+		keys = append(keys, append(plainKey(i), 0))
+	}
+	if err := s.MultiGet(keys, func(int, []byte) { t.Error("a key is found that is not there") }); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.Stats().Cache {
+		if c.Kind == blockKinds[dataBlock] && (c.Misses < records/4 || c.Hits > 0) {
+			t.Errorf("%d blocks are read and %d found for keys that filters let pass", c.Misses, c.Hits)
+		}
+	}
+}

@@ -91,9 +91,13 @@ func (c *tableCursor) seekLT(key []byte) bool {
 func (c *tableCursor) next() bool { return c.forwards(c.data.moveNext()) }
 func (c *tableCursor) prev() bool { return c.backwards(c.data.movePrev()) }
 
-// find moves to the record of exactly this key.
+// find moves to the record of exactly this key. It looks into one block, that which
+// the key would be in.
 func (c *tableCursor) find(key []byte) bool {
-	return c.seekGE(key) && bytes.Equal(c.key(), key)
+	if !c.single && !(c.ok(c.failure == nil && c.index.seekGE(key)) && c.load()) {
+		return false
+	}
+	return c.ok(c.failure == nil && c.data.seekGE(key)) && bytes.Equal(c.key(), key)
 }
 
 // gather adds the record that the cursor stands on to f, which aliases it until

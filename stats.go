@@ -28,7 +28,7 @@ type Stats struct {
 	// Reads.
 	Cache       []CacheStats // by kind of block or page
 	CacheBytes  int64        // memory that blocks or pages may take in the cache
-	CachePolicy string       // what the cache gives up first: "lru", "clock", "s3fifo"
+	CachePolicy string       // what the cache gives up first: "lru", "clock", "s3fifo", "2q"
 	Filter      FilterStats
 
 	Levels []LevelStats // of files merged into one another, newest level first

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/pool"
 	"github.com/statelab/statelab/internal/spec"
 )
 
@@ -28,6 +29,10 @@ type Options struct {
 	// DurabilityCheckpoint. It is of IndexPaged only.
 	LogLimit int64
 
+	// Pool chooses which page of the buffer pool is given up for another; zero is
+	// PoolClock. It is of IndexPaged only.
+	Pool PoolPolicy
+
 	// WriteBuffer is how much of Memory, in bytes, the write buffer may take of
 	// the pool's pages when it has something to hold; zero is three quarters, and WriteBufferOff
 	// is none: every change then goes to its leaf at once. So it is with a Memory
@@ -39,6 +44,23 @@ type Options struct {
 	// that are written because something came to them. It is of IndexPaged only.
 	Defrag int
 }
+
+// PoolPolicy names a policy of the buffer pool.
+type PoolPolicy = pool.Kind
+
+const (
+	// PoolClock gives up the first page, going round, that was not used since it was last
+	// considered. A use costs a load, and takes no lock.
+	PoolClock = pool.KindClock
+	// PoolLRU gives up the page that was not used for longest. A use takes a lock.
+	PoolLRU = pool.KindLRU
+	// Pool2Q keeps what comes back soon after it was given up apart from what is used
+	// once, lately. A use takes a lock.
+	Pool2Q = pool.Kind2Q
+	// PoolS3FIFO keeps what was used more than once since it came, or comes back
+	// soon. A use costs a load or two, and takes no lock.
+	PoolS3FIFO = pool.KindS3FIFO
+)
 
 // WriteBufferOff is the Options.WriteBuffer of a tree that has none.
 const WriteBufferOff = -1
@@ -90,6 +112,8 @@ func Params() []spec.Param[Options] {
 		spec.Size("page_size", "Size of a page, a power of two, fixed when the store is made.",
 			spec.FormatSize(DefaultPageSize), MinPageSize, MaxPageSize,
 			func(o *Options) *int { return &o.PageSize }),
+		spec.Enum("pool", "Which page of the buffer pool is given up for another: clock and s3fifo take no lock for a page that is there, lru and 2q do.",
+			"clock", pool.KindNames(), func(o *Options) *PoolPolicy { return &o.Pool }),
 		spec.AutoSize("log_limit", "Length of the log at which the tree is committed and the log begun anew; auto is as much as memory.",
 			[]string{"auto"}, MinLogLimit, maxAutoSize, func(o *Options) *int64 { return &o.LogLimit }),
 		spec.AutoSize("write_buffer", "How much of the memory may hold changes that have yet to be merged into leaves, many into each; auto is three quarters.",
@@ -115,8 +139,8 @@ func (o *Options) resolve() (Options, error) {
 	switch {
 	case r.Index == IndexPaged:
 		faults = append(faults, r.resolvePaged())
-	case r.PageSize != 0 || r.LogLimit != 0 || r.WriteBuffer != 0 || r.Defrag != 0:
-		faults = append(faults, fmt.Errorf("PageSize, LogLimit, WriteBuffer and Defrag are of index paged, not %s", r.Index))
+	case r.PageSize != 0 || r.LogLimit != 0 || r.WriteBuffer != 0 || r.Defrag != 0 || r.Pool != 0:
+		faults = append(faults, fmt.Errorf("PageSize, LogLimit, WriteBuffer, Defrag and Pool are of index paged, not %s", r.Index))
 	}
 	return r, errors.Join(faults...)
 }
@@ -137,6 +161,9 @@ func (r *Options) resolvePaged() error {
 	}
 	if r.Defrag < 0 || r.Defrag > MaxDefrag {
 		faults = append(faults, fmt.Errorf("Defrag is %d hundredths, not up to %d", r.Defrag, MaxDefrag))
+	}
+	if int(r.Pool) >= len(pool.KindNames()) {
+		faults = append(faults, fmt.Errorf("Pool %d is unknown", r.Pool))
 	}
 	if r.LogLimit < MinLogLimit {
 		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))

@@ -31,7 +31,7 @@ func (s *Store) Stats() statelab.Stats {
 	for kind, name := range countNames[:countOverflow+1] {
 		st.Cache = append(st.Cache, statelab.CacheStats{Kind: name, Hits: counts[kind].Hits, Misses: counts[kind].Misses})
 	}
-	st.CacheBytes, st.CachePolicy = int64(t.pool.Frames()*t.pool.Charge()), "clock"
+	st.CacheBytes, st.CachePolicy = int64(t.pool.Frames()*t.pool.Charge()), s.options.Pool.String()
 	st.Memory = t.pool.Memory() + t.ownMemory() + s.buffer.ownMemory() + t.space.memory.Load()
 	st.Pinned = s.pinned()
 	st.Disk = t.size.Load()

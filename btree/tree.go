@@ -77,7 +77,7 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 	t.txn.undo.setLimit(images*size, images)
 	t.scratch = make(page, size)
 	t.pager = &pager{file: m.File(file, pages), roots: m.File(file, roots), name: name, pageSize: size, space: newSpace(size)}
-	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size), func(n int) pool.Policy { return pool.NewClock(n) })
+	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size), o.Pool)
 	if err != nil {
 		t.close()
 		return err

@@ -80,6 +80,7 @@ type Pool struct {
 	backing  Backing
 	pageSize int
 	stride   int    // from page to page in memory
+	overhead int    // of a frame, beside that
 	memory   []byte // the frames
 	staging  []byte // where runs of pages are put together for writing
 
@@ -101,8 +102,8 @@ type Pool struct {
 }
 
 // frameOverhead is what a frame costs beside its page: its entry in frames,
-// order and unused, up to four slots of the table and the policy's share.
-const frameOverhead = int(unsafe.Sizeof(frame{})) + 4 + 4 + 32 + policyOverhead
+// order and unused, and up to four slots of the table. What the policy takes comes on top.
+const frameOverhead = int(unsafe.Sizeof(frame{})) + 4 + 4 + 32
 
 // cacheLine is by how much the places of neighbouring pages differ from multiples
 // of the page size. If they did not, the headers of all pages, which are looked at most,
@@ -115,10 +116,11 @@ const stagingSize = 64 << 10
 
 // New returns a pool that takes at most memory bytes in all. It refuses one
 // that could not hold MinFrames pages.
-func New(backing Backing, pageSize int, memory int64, policy func(frames int) Policy) (*Pool, error) {
+func New(backing Backing, pageSize int, memory int64, kind Kind) (*Pool, error) {
 	staging := max(pageSize, min(stagingSize, int(memory/32)/pageSize*pageSize))
 	stride := pageSize + cacheLine
-	frames := int((memory - int64(staging)) / int64(stride+frameOverhead))
+	overhead := frameOverhead + kind.overhead()
+	frames := int((memory - int64(staging)) / int64(stride+overhead))
 	if frames < MinFrames {
 		return nil, fmt.Errorf("buffer pool: %d bytes hold %d pages of %d bytes, fewer than the least of %d", memory, frames, pageSize, MinFrames)
 	}
@@ -128,9 +130,9 @@ func New(backing Backing, pageSize int, memory int64, policy func(frames int) Po
 	}
 	offheap.PreferHugePages(block)
 	p := &Pool{
-		backing: backing, pageSize: pageSize, stride: stride,
+		backing: backing, pageSize: pageSize, stride: stride, overhead: overhead,
 		memory: block, staging: block[frames*stride:],
-		policy: policy(frames), table: newTable(frames),
+		policy: kind.New(frames), table: newTable(frames),
 		frames: make([]frame, frames), unused: make([]int32, frames),
 		order: make([]int32, 0, frames),
 	}
@@ -145,7 +147,7 @@ func New(backing Backing, pageSize int, memory int64, policy func(frames int) Po
 }
 
 // Charge returns the bytes that a page takes in the pool.
-func (p *Pool) Charge() int { return p.stride + frameOverhead }
+func (p *Pool) Charge() int { return p.stride + p.overhead }
 
 // Close gives the memory back. No handle may be out.
 func (p *Pool) Close() {
@@ -155,7 +157,7 @@ func (p *Pool) Close() {
 
 // Memory returns the bytes that the pool takes.
 func (p *Pool) Memory() int64 {
-	return int64(len(p.memory) + len(p.frames)*frameOverhead)
+	return int64(len(p.memory) + len(p.frames)*p.overhead)
 }
 
 // Frames returns the number of frames.

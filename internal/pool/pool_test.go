@@ -49,7 +49,7 @@ func (d *disk) WritePages(id uint32, buf []byte) error {
 func newTestPool(t *testing.T, d *disk, memory int64) *Pool {
 	t.Helper()
 	before := offheap.InUse()
-	p, err := New(d, testPage, memory, func(n int) Policy { return NewClock(n) })
+	p, err := New(d, testPage, memory, KindClock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestReadersShareFewFrames(t *testing.T) {
 	for id := range uint32(200) {
 		d.pages[id] = binary.LittleEndian.AppendUint32(nil, id)
 	}
-	p := newTestPool(t, d, int64(testPage+MinFrames*(testPage+cacheLine+frameOverhead)))
+	p := newTestPool(t, d, int64(testPage+MinFrames*(testPage+cacheLine+frameOverhead+KindClock.overhead())))
 	var wg sync.WaitGroup
 	for g := range uint64(3 * MinFrames) {
 		wg.Go(func() {
@@ -215,7 +215,7 @@ func TestNeighboursAreWrittenTogether(t *testing.T) {
 }
 
 func TestTooLittleMemoryIsRefused(t *testing.T) {
-	if _, err := New(newDisk(), 4096, 40_000, func(n int) Policy { return NewClock(n) }); err == nil {
+	if _, err := New(newDisk(), 4096, 40_000, KindClock); err == nil {
 		t.Fatal("a pool of 40,000 bytes for pages of 4096 was made")
 	}
 }

@@ -40,8 +40,10 @@
 // # Life of a write
 //
 // Apply changes the write buffer. It finds the leaf there, makes it writable (in
-// its place if it was born after the newest snapshot, else as a copy), changes it,
-// and tells its parent about the copy, and so on up until nothing changes. The
+// its place if it was born after the newest snapshot, having noted in an undo log
+// (undo.go) what it takes back if the batch fails, else as a copy), changes it,
+// and tells its parent about the copy, and so on up until nothing changes. Where
+// readers are about, all of it goes on beside them in copies (beside.go). The
 // main tree is not asked, but for expiries in its inner pages. With a log the
 // batch is appended to it, then made durable as the durability says.
 //

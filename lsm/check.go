@@ -8,6 +8,7 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/wal"
+	"github.com/statelab/statelab/vfs"
 )
 
 // Check implements statelab.CheckStore. It reads every block of every table
@@ -92,7 +93,13 @@ func (s *Store) checkFiles(v *version) error {
 	there := map[string]bool{}
 	for _, name := range names {
 		there[name] = true
-		if ownFile(name) && !s.files.has(name) {
+		if !ownFile(name) || s.files.has(name) {
+			continue
+		}
+		// A reader that has ended since may have been the last to hold it: it is gone then.
+		if exists, err := vfs.Exists(s.fs, filepath.Join(s.path, name)); err != nil {
+			return err
+		} else if exists {
 			return fmt.Errorf("L6: nothing holds the file %s", name)
 		}
 	}

@@ -45,17 +45,21 @@ func (p *player) iterate(s step) (*failure, error) {
 
 func (p *player) move(it *openIter, s step) (*failure, error) {
 	got, want := doMove(it.Iterator, s), doMove(&it.cursor, s)
+	tooOld := it.failed != nil
 	if err := it.Err(); err != nil {
 		if !errors.Is(err, statelab.ErrSnapshotTooOld) || !p.mayBeOld(it) {
 			return nil, fmt.Errorf("iterator %d: %w", s.iter, err)
 		}
 		it.failed = err
+		// Maintenance in the background may have taken the snapshot away after the
+		// move, whose bytes live until the next one.
+		tooOld = tooOld || !got
 	}
 	clause := "I2"
 	if it.model != p.journal.now() {
 		clause = "I1"
 	}
-	if it.failed != nil {
+	if tooOld {
 		if got || it.Key() != nil || it.Value() != nil {
 			return failed("I8", "iterator %d, which is too old, stands on %s", s.iter, quote(it.Key())), nil
 		}

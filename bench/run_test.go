@@ -59,27 +59,37 @@ func TestTheOracleAgreesWithEveryWorkload(t *testing.T) {
 // A store that changes one byte of one value must not get numbers.
 func TestAStoreThatAnswersWronglyIsFoundOut(t *testing.T) {
 	for _, w := range Workloads() {
-		job, w := smallJob(t, w.Name)
-		values := 0
-		spoilt := func(string, string, *statelab.Options) (statelab.Store, error) {
-			s := newMemStore()
-			s.spoil = func(value []byte) {
-				if len(value) < stampSize {
-					return // the mark of a timer, of which only one bit is looked at
-				}
-				if values++; values == 400 {
-					value[0] ^= 0x80
-				}
+		mustDisagree(t, w.Name, func(value []byte, n int) {
+			if n == 400 {
+				value[0] ^= 0x80
 			}
-			return s, nil
+		})
+	}
+}
+
+// mustDisagree runs a workload on a store that spoils values, the n-th of which it
+// reads is given to spoil, and fails if the oracle does not find it out.
+func mustDisagree(t *testing.T, workload string, spoil func(value []byte, n int)) {
+	t.Helper()
+	job, w := smallJob(t, workload)
+	values := 0
+	spoilt := func(string, string, *statelab.Options) (statelab.Store, error) {
+		s := newMemStore()
+		s.spoil = func(value []byte) {
+			if len(value) < stampSize {
+				return // the mark of a timer, of which only one bit is looked at
+			}
+			values++
+			spoil(value, values)
 		}
-		m, err := Execute(context.Background(), job, spoilt)
-		if err == nil {
-			err = m.judge(w.truth(job.Seed, job.Knobs))
-		}
-		if err == nil || !strings.Contains(err.Error(), "disagrees") {
-			t.Errorf("%s with one byte changed after %d values: %v", w.Name, values, err)
-		}
+		return s, nil
+	}
+	m, err := Execute(context.Background(), job, spoilt)
+	if err == nil {
+		err = m.judge(w.truth(job.Seed, job.Knobs))
+	}
+	if err == nil || !strings.Contains(err.Error(), "disagrees") {
+		t.Errorf("%s with a change after %d values: %v", workload, values, err)
 	}
 }
 

@@ -20,15 +20,14 @@ func recordKey(joinKey, i int) []byte {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(joinKey)*0x9e3779b97f4a7c15), byte(i))
 }
 
-// filled returns a store of join keys with a few records each, in tables and
-// in a memtable.
-func filled(t testing.TB, o Options, joinKeys int) *Store {
+// openInline opens a store, in memory if o names no file system, that is checked
+// and closed when the test ends.
+func openInline(t testing.TB, o Options) *Store {
 	t.Helper()
 	if o.FS == nil {
 		o.FS = vfs.NewMem()
 	}
 	o.Maintenance = statelab.MaintenanceInline
-	o.Prefix = joinPrefix
 	s, err := Open("/store", &o)
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +40,15 @@ func filled(t testing.TB, o Options, joinKeys int) *Store {
 			t.Error(err)
 		}
 	})
+	return s
+}
+
+// filled returns a store of join keys with a few records each, in tables and
+// in a memtable.
+func filled(t testing.TB, o Options, joinKeys int) *Store {
+	t.Helper()
+	o.Prefix = joinPrefix
+	s := openInline(t, o)
 	var b statelab.Batch
 	for i := range joinKeys {
 		for j := range 4 {

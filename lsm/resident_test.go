@@ -6,26 +6,13 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/vfs"
 )
 
 // plainStore returns a store without a prefix that holds so many records in tables,
 // which die at 1.
 func plainStore(t *testing.T, o Options, records int) *Store {
 	t.Helper()
-	o.FS, o.Maintenance = vfs.NewMem(), statelab.MaintenanceInline
-	s, err := Open("/store", &o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Check(); err != nil {
-			t.Error(err)
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := openInline(t, o)
 	var b statelab.Batch
 	for i := range records {
 		b.Reset()

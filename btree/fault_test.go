@@ -105,3 +105,36 @@ func TestAFailedWriteLeavesReadersWhole(t *testing.T) {
 		t.Fatalf("only %d runs failed", struck)
 	}
 }
+
+// TestAFailedWriteAmidAStreamPinsNothing fails writes, most of the first ones, that long records
+// need while they are appended to, on a pool that has to write pages of data and of their
+// index meanwhile: to undo the batch all of them are dropped, so none may be pinned still.
+func TestAFailedWriteAmidAStreamPinsNothing(t *testing.T) {
+	struck := 0
+	for n := int64(1); ; n += 1 + n/8 {
+		faulty := vfs.NewFaulty(vfs.NewMem())
+		s := mustOpen(t, faulty, Options{WriteBuffer: WriteBufferOff, Options: statelab.Options{Memory: minMemoryPages * DefaultPageSize}})
+		faulty.Fail(vfs.Fault{Op: vfs.OpWrite, N: n})
+		var b statelab.Batch
+		for i := range 40 {
+			b.Append([]byte{'a' + byte(i%4)}, make([]byte, 10_000), statelab.NoExpiry)
+		}
+		err := s.Apply(&b)
+		if err != nil {
+			struck++
+			if !errors.Is(err, syscall.EIO) {
+				t.Fatalf("write %d: %v", n, err)
+			}
+			if _, err := s.Get(nil, []byte("a")); !errors.Is(err, statelab.ErrNotFound) {
+				t.Fatalf("write %d: after the failure the record is there: %v", n, err)
+			}
+		}
+		s.Close()
+		if err == nil {
+			break
+		}
+	}
+	if struck < 10 {
+		t.Fatalf("only %d writes failed", struck)
+	}
+}

@@ -194,10 +194,11 @@ func (w *streamWriter) turn(at int64) error {
 			return err
 		}
 		old := n.ref()
-		if err := t.writable(&n); err != nil {
+		err = t.writable(&n)
+		w.tail = n
+		if err != nil {
 			return err
 		}
-		w.tail = n
 		if n.ref() == old {
 			return nil
 		}
@@ -260,6 +261,7 @@ func (w *streamWriter) place(at ref, level int, i int64, r ref) (ref, error) {
 		err = t.writable(&n)
 	}
 	if err != nil {
+		n.release()
 		return at, err
 	}
 	putRef(n.page[pageHeader+refSize*slot:], now)

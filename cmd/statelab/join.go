@@ -86,11 +86,13 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer server.close()
-	temp, err := os.MkdirTemp("", "statelab-join-")
-	if err != nil {
-		return err
+	temp := ""
+	if def.State.Dir == "" { // or all of the state lies there, and a restart finds what a killed run left
+		if temp, err = os.MkdirTemp("", "statelab-join-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(temp)
 	}
-	defer os.RemoveAll(temp)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second signal ends the program at once.

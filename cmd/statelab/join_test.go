@@ -94,6 +94,29 @@ func TestJoinToStandardOutput(t *testing.T) {
 	}
 }
 
+// TestOnlyAJoinWithoutAStateDirMakesATemporaryOne, which a kill would leave behind.
+func TestOnlyAJoinWithoutAStateDirMakesATemporaryOne(t *testing.T) {
+	files := map[string]string{"p.yaml": views, "in.csv": "id,kind,at\n1,view,1\n"}
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
+	for _, mode := range []string{"stream", "batch", "backlog"} {
+		if code, _, stderr := joinIn(t, files, "-f", "p.yaml", "-mode", mode); code != exitDone {
+			t.Errorf("mode %s: exit code %d, %s", mode, code, stderr)
+		}
+	}
+	files["p.yaml"] = strings.Replace(views, ", dir: state", "", 1)
+	if code, _, stderr := joinIn(t, files, "-f", "p.yaml"); code != exitFailed || !strings.Contains(stderr, "missing") {
+		t.Errorf("without a state dir: exit code %d, %s", code, stderr)
+	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	if code, _, stderr := joinIn(t, files, "-f", "p.yaml"); code != exitDone {
+		t.Errorf("without a state dir: exit code %d, %s", code, stderr)
+	}
+	if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+		t.Errorf("%v are left, %v", left, err)
+	}
+}
+
 func TestAKindOfOneInputHasOneSideInItsSummary(t *testing.T) {
 	const sessions = `left:   {file: in.csv, key: id, time: at, time_format: unix_s}
 join:   {kind: session, gap: 10s}

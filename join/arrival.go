@@ -170,7 +170,7 @@ func (j *intervalJoin) fireMatched(t timer, value []byte) error {
 // kept for partners, in the order of time and sequence.
 func (j *intervalJoin) partners(events []Event, side Side, key []byte, from, to int64) ([]Event, error) {
 	if j.fired != statelab.MinWatermark {
-		from = max(from, j.fired-j.retention[side]) // or it would depend on how far the store has been advanced
+		from = max(from, j.fired-j.retention[side&1]) // or it would depend on how far the store has been advanced
 	}
 	n, kept := len(events), len(j.arena)
 	for lost := 0; ; lost++ {

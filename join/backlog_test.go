@@ -3,6 +3,7 @@ package join_test
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,7 +78,7 @@ func TestABacklogEqualsTheOracleOfItsKind(t *testing.T) {
 					t.Fatalf("seed %d, %+v: %+v, the oracle says\n%+v", seed, spec, summary, wantSummary)
 				}
 			}
-			if refused == int(seeds) && c.name != "corrections" && c.name != "on match with corrections" && c.name != "three-way" {
+			if refused == int(seeds) && c.name != "corrections" && c.name != "on match with corrections" && !strings.HasPrefix(c.name, "three-way") {
 				t.Error("nothing was joined")
 			}
 		})

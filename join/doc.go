@@ -46,7 +46,7 @@
 //	Regular    events of a key, each within its TTL      each pair at once                  one per event
 //	Temporal   a left event with the version in force    at the left event's time, J3       one per left event, two per version
 //	Dedup      (repeats are matched)                     first: at once; last: Window on    first: none; last: one per event
-//	ThreeWay   triples, each within its TTL of the others  each triple at once             one per event
+//	ThreeWay   triples, each within its TTL of the others  each triple at once             one per event (Plan says how)
 //	Session    (events that follow are matched)          Gap after the last event           one per event
 //
 // A window of Tumbling belongs to both sides, so that its firing time is its last

@@ -58,19 +58,29 @@ func (j *intervalJoin) take(side Side, e Event) error {
 func (j *intervalJoin) expiry(side Side, at int64) int64 { return at + j.retention[side] + 1 }
 
 func (j *intervalJoin) fire(t timer, value []byte) error {
-	at := t.time - j.linger
-	if t.side == Left {
-		at = t.time - j.hold
-		if err := j.fireLeft(t, value); err != nil {
-			return err
-		}
-	} else {
-		j.fireRight(t, value)
+	if err := j.fireEvent(t, value); err != nil {
+		return err
 	}
 	if j.deletes {
 		// No timer needs the event any more: a right event's is the last of those that could.
-		j.deleteEvent(t.escaped, t.side, at, t.seq)
+		j.deleteEvent(t.escaped, t.side, j.timeOf(t), t.seq)
 	}
+	return nil
+}
+
+// timeOf is that of the event which a timer is of.
+func (j *intervalJoin) timeOf(t timer) int64 {
+	if t.side == Left {
+		return t.time - j.hold
+	}
+	return t.time - j.linger
+}
+
+func (j *intervalJoin) fireEvent(t timer, value []byte) error {
+	if t.side == Left {
+		return j.fireLeft(t, value)
+	}
+	j.fireRight(t, value)
 	return nil
 }
 

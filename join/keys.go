@@ -16,6 +16,7 @@ import (
 //	timer  0x01 time(8) joinkey side(1) seq(8)    empty; 1 if the event has a pair; 2 if a version begins (Temporal)
 //	event  0x02 group(2) joinkey side(1) time(8) seq(8)    the event's value
 //	mark   0x02 group(2) joinkey                           the time(8) of the event that Dedup kept
+//	second 0x03 group(2) joinkey side(1) ...               what the second join of a chain keeps (see chained.go)
 //
 // Numbers are big-endian; times have their sign flipped, so that bytewise order
 // is numeric order. group is the high half-word of the join key's xxh64. joinkey
@@ -30,9 +31,10 @@ import (
 //
 //	01 8000000000000009 61 00ff 0001 00 0000000000000007
 const (
-	tagMeta  = 0x00
-	tagTimer = 0x01
-	tagEvent = 0x02
+	tagMeta   = 0x00
+	tagTimer  = 0x01
+	tagEvent  = 0x02
+	tagSecond = 0x03
 )
 
 const (
@@ -57,7 +59,7 @@ func Prefix() statelab.Prefix {
 
 // prefixLen depends on the prefix alone for every key of the layout above.
 func prefixLen(key []byte) int {
-	if len(key) == 0 || key[0] != tagEvent {
+	if len(key) == 0 || key[0] != tagEvent && key[0] != tagSecond {
 		return min(len(key), 1)
 	}
 	if n := escapedLen(key[min(len(key), eventHead):]); n > 0 {
@@ -156,15 +158,25 @@ func decodeTimer(key []byte) (timer, bool) {
 }
 
 // appendEventPrefix appends what the keys of all events of a join key begin with.
-func appendEventPrefix(dst, key []byte) []byte {
-	dst = binary.BigEndian.AppendUint16(append(dst, tagEvent), Group(key))
+func appendEventPrefix(dst, key []byte) []byte { return appendPrefix(dst, tagEvent, key) }
+
+func appendPrefix(dst []byte, tag byte, key []byte) []byte {
+	dst = binary.BigEndian.AppendUint16(append(dst, tag), Group(key))
 	return appendEscaped(dst, key)
+}
+
+// appendSidePrefix appends what the keys of events of a side begin with, which may be one of the second join of a chain.
+func appendSidePrefix(dst []byte, side Side, key []byte) []byte {
+	if side > Right {
+		return appendPrefix(dst, tagSecond, key)
+	}
+	return appendPrefix(dst, tagEvent, key)
 }
 
 // appendEventBound appends, after a prefix, the least rest of an event of this
 // side and time.
 func appendEventBound(dst []byte, side Side, t int64) []byte {
-	return appendTime(append(dst, byte(side)), t)
+	return appendTime(append(dst, byte(side&1)), t)
 }
 
 func appendEventTail(dst []byte, side Side, t int64, seq uint64) []byte {

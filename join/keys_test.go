@@ -10,11 +10,13 @@ import (
 func TestKeysAreLaidOutAsDocumented(t *testing.T) {
 	event := appendEventTail(appendEventPrefix(nil, []byte("a\x00")), Left, 5, 7)
 	timer := appendTimer(nil, 9, []byte("a\x00"), Left, 7)
+	secondKey := appendEventTail(appendSidePrefix(nil, secondSide, []byte("a\x00")), secondSide, 5, 7)
 	for _, c := range []struct {
 		got  []byte
 		want string
 	}{
 		{event, "02 e513 61 00ff 0001 00 8000000000000005 0000000000000007"},
+		{secondKey, "03 e513 61 00ff 0001 01 8000000000000005 0000000000000007"},
 		{timer, "01 8000000000000009 61 00ff 0001 00 0000000000000007"},
 	} {
 		if got := hex.EncodeToString(c.got); got != strings.ReplaceAll(c.want, " ", "") {

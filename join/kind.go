@@ -31,7 +31,7 @@ const (
 	// in a chain, are a session, which is emitted when the watermark has
 	// passed its last event's time + Gap, in the order of (that time, key).
 	Session
-	// ThreeWay is Regular of three inputs with their state in one store: a left event, and one of each of the
+	// ThreeWay is Regular of three inputs, done as Plan says: a left event, and one of each of the
 	// two sources that the right side has (Spec.Sources), are a triple if each left and right event of it
 	// are a pair of Regular, and the right ones lie within TTL[Right] of each other. A triple
 	// is emitted once, as soon as all of it is there, with the right events in the order of their sources.
@@ -123,6 +123,9 @@ func newLogic(o *Operator) logic {
 	case Session:
 		return &sessions{Operator: o, gap: micros(o.spec.Gap)}
 	case ThreeWay:
+		if o.spec.Plan == Chained {
+			return &chainedJoin{intervalJoin: newIntervalJoin(o)}
+		}
 		return &threeWay{intervalJoin: newIntervalJoin(o)}
 	}
 	return newIntervalJoin(o)

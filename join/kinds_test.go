@@ -58,12 +58,19 @@ var kindCases = []kindCase{
 		spec.MaxDisorder[join.Left] = randomSpec(r).MaxDisorder[0]
 		return spec
 	}, sessionOracle},
-	{"three-way", func(r *rand.Rand) join.Spec {
-		spec := join.Spec{Kind: join.ThreeWay, TTL: [2]time.Duration{micros(1 + r.IntN(30)), micros(1 + r.IntN(30))}}
-		spec.MaxDisorder[join.Left] = randomSpec(r).MaxDisorder[0]
-		spec.Sources[join.Right] = []time.Duration{micros(r.IntN(30)), randomSpec(r).MaxDisorder[1]}
+	{"three-way", randomThreeWay, threeWayOracle},
+	{"three-way chained", func(r *rand.Rand) join.Spec {
+		spec := randomThreeWay(r)
+		spec.Plan = join.Chained
 		return spec
 	}, threeWayOracle},
+}
+
+func randomThreeWay(r *rand.Rand) join.Spec {
+	spec := join.Spec{Kind: join.ThreeWay, TTL: [2]time.Duration{micros(1 + r.IntN(30)), micros(1 + r.IntN(30))}}
+	spec.MaxDisorder[join.Left] = randomSpec(r).MaxDisorder[0]
+	spec.Sources[join.Right] = []time.Duration{micros(r.IntN(30)), randomSpec(r).MaxDisorder[1]}
+	return spec
 }
 
 // threeWayOracle looks, as each event comes that is not late, at every pair of events that came before.

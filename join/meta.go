@@ -16,7 +16,7 @@ import (
 // little-endian.
 //
 //	SIZE  FIELD
-//	1     format version, 4
+//	1     format version, 5
 //	1     kind
 //	8     lower, ns
 //	8     upper, ns
@@ -38,12 +38,13 @@ import (
 //	4     how many sources left and right name, 0 if it is the one that each has (since version 4)
 //	8     max disorder of each of them, ns: left, then right
 //	16    position and watermark of each but for the first of a side: left, then right
+//	1     plan (since version 5)
 //	2     length of the cursor
 //	      cursor: the least timer key that has not fired
 //	      the caller's note
 //
-// A record of an older version is read as one of version 3 whose further fields are zero.
-const metaVersion = 4
+// A record of an older version is read as one whose further fields are zero.
+const metaVersion = 5
 
 func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 	dst = appendSpec(append(dst, metaVersion), &o.spec)
@@ -61,7 +62,7 @@ func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 		dst = appendInt(dst, v)
 	}
 	dst = append(dst, boolByte(o.counts.moved))
-	dst = o.appendSources(dst)
+	dst = append(o.appendSources(dst), byte(o.spec.Plan))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(o.cursor)))
 	dst = append(dst, o.cursor...)
 	if o.hooks.Note == nil {
@@ -99,6 +100,9 @@ func (o *Operator) restore(b []byte) error {
 	}
 	if version >= 4 {
 		o.restoreSources(&r, &was)
+	}
+	if version >= 5 {
+		was.Plan = Plan(r.byte())
 	}
 	cursor := r.take(int(r.byte()) | int(r.byte())<<8)
 	if r.short {
@@ -188,6 +192,7 @@ func sameSpec(was, is Spec) error {
 		{"ttl of the left side", was.TTL[Left], is.TTL[Left]},
 		{"ttl of the right side", was.TTL[Right], is.TTL[Right]},
 		{"which event is kept", was.Keep, is.Keep},
+		{"plan", was.Plan, is.Plan},
 	} {
 		if f.was != f.is {
 			return fmt.Errorf("%w: %s was %v and is %v now", ErrSpecChanged, f.name, f.was, f.is)

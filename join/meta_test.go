@@ -10,7 +10,7 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// Records of versions 1 to 3 are those of version 4 without the fields that came since.
+// Records of versions 1 to 4 are those of version 5 without the fields that came since.
 func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 	o := &Operator{
 		spec:   Spec{Kind: Inner, Lower: -time.Second, Upper: time.Minute, MaxDisorder: [2]time.Duration{1000, Unbounded}},
@@ -28,16 +28,18 @@ func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 	old[0] = 1
 	since2 := spec + 1 + 1 + 8 + 32 + 1
 	old = append(old, b[since2:since2+rest]...)
-	const since3, since4 = 1, 4
-	old = append(old, b[since2+rest+8+since3+since4:]...)
-	second := append(bytes.Clone(b[:since2+rest+8]), b[since2+rest+8+since3+since4:]...)
+	const since3, since4, since5 = 1, 4, 1
+	old = append(old, b[since2+rest+8+since3+since4+since5:]...)
+	second := append(bytes.Clone(b[:since2+rest+8]), b[since2+rest+8+since3+since4+since5:]...)
 	second[0] = 2
-	third := append(bytes.Clone(b[:since2+rest+8+since3]), b[since2+rest+8+since3+since4:]...)
+	third := append(bytes.Clone(b[:since2+rest+8+since3]), b[since2+rest+8+since3+since4+since5:]...)
 	third[0] = 3
+	fourth := append(bytes.Clone(b[:since2+rest+8+since3+since4]), b[since2+rest+8+since3+since4+since5:]...)
+	fourth[0] = 4
 	if want := 221 + len(o.cursor) + len("note"); len(old) != want {
 		t.Fatalf("a record of %d bytes, want %d", len(old), want)
 	}
-	for _, record := range [][]byte{b, third, second, old} {
+	for _, record := range [][]byte{b, fourth, third, second, old} {
 		got := &Operator{spec: o.spec, intake: newIntake(&o.spec)}
 		if err := got.restore(record); err != nil {
 			t.Fatalf("version %d: %v", record[0], err)
@@ -47,7 +49,7 @@ func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 			t.Errorf("version %d is read as %+v", record[0], got)
 		}
 	}
-	for _, version := range []byte{0, 5} {
+	for _, version := range []byte{0, 6} {
 		b[0] = version
 		if err := o.restore(b); !errors.Is(err, statelab.ErrMismatch) {
 			t.Errorf("version %d: %v", version, err)

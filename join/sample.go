@@ -60,7 +60,7 @@ func (o *Operator) readEvents(events []Event, side Side, key []byte, from, to in
 	if from > to {
 		return events, nil
 	}
-	prefix := appendEventPrefix(o.seekKey[:0], key)
+	prefix := appendSidePrefix(o.seekKey[:0], side, key)
 	o.upperKey = appendEventBound(append(o.upperKey[:0], prefix...), side, to+1)
 	o.seekKey = appendEventBound(prefix, side, from)
 	it, err := o.store.Iter(statelab.Range{Lower: o.seekKey, Upper: o.upperKey})
@@ -69,11 +69,17 @@ func (o *Operator) readEvents(events []Event, side Side, key []byte, from, to in
 	}
 	defer it.Close()
 	for it.Next() {
-		_, at, seq, ok := decodeEventTail(it.Key())
+		tail, n := it.Key(), len(o.arena)
+		if side == pairSide && len(tail) > pairTail { // what a pair's key ends with goes before its value
+			o.arena = append(o.arena, tail[len(tail)-pairTail:]...)
+			tail = tail[:len(tail)-pairTail]
+		}
+		_, at, seq, ok := decodeEventTail(tail)
 		if !ok {
 			return events, alarm("key %x is not an event", it.Key())
 		}
-		events = append(events, Event{Key: key, Time: at, Seq: seq, Value: o.keep(it.Value())})
+		o.arena = append(o.arena, it.Value()...)
+		events = append(events, Event{Key: key, Time: at, Seq: seq, Value: o.arena[n:len(o.arena):len(o.arena)]})
 	}
 	if err := it.Close(); err != nil {
 		return events, readError("probe", err)

@@ -30,6 +30,26 @@ func (e Emit) String() string {
 	return fmt.Sprintf("emit(%d)", uint8(e))
 }
 
+// Plan says how three inputs are joined. The samples are the same.
+type Plan uint8
+
+const (
+	// Shared keeps all three under one key, and looks for both partners of an event as it arrives.
+	Shared Plan = iota
+	// Chained joins the left side with the first source of the right one, and each pair of theirs, which it keeps
+	// again, with the second source.
+	Chained
+)
+
+var planNames = []string{"shared", "chained"}
+
+func (p Plan) String() string {
+	if int(p) < len(planNames) {
+		return planNames[p]
+	}
+	return fmt.Sprintf("plan(%d)", uint8(p))
+}
+
 // Side is the input that an event comes from.
 type Side uint8
 
@@ -69,6 +89,7 @@ type Spec struct {
 	Gap    time.Duration    // Session: how far apart its events may be at most.
 	TTL    [2]time.Duration // Regular, ThreeWay: how long an event stays, by Side. Temporal: how long a version is in force at most (Right); zero is for ever.
 	Keep   Keep             // Dedup: which event is kept.
+	Plan   Plan             // ThreeWay: how it is done.
 
 	// MaxDisorder says, by Side, how far below the greatest time shown a time
 	// may lie without being late; it may be Unbounded.
@@ -127,6 +148,9 @@ func (s *Spec) Validate() error {
 	if int(s.Keep) >= len(keepNames) {
 		fault("keep %d is unknown", uint8(s.Keep))
 	}
+	if int(s.Plan) >= len(planNames) {
+		fault("plan %d is unknown", uint8(s.Plan))
+	}
 	if k := s.Negatives.Keep; !(k >= 0 && k <= 1) {
 		fault("share of negatives to keep is %v, not in (0, 1]", k)
 	}
@@ -171,6 +195,9 @@ func (s *Spec) validateFields(fault func(string, ...any)) {
 	}
 	if has&hasKeep == 0 && s.Keep != KeepFirst {
 		fault("kind %v does not choose what to keep", s.Kind)
+	}
+	if s.Kind != ThreeWay && s.Plan != Shared {
+		fault("kind %v has no choice of plans", s.Kind)
 	}
 	if s.Kind.Inputs() == 1 && (s.MaxDisorder[Right] != 0 || len(s.Sources[Right]) > 0) {
 		fault("kind %v has no right side", s.Kind)

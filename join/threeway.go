@@ -1,6 +1,6 @@
 package join
 
-// A threeWay is the logic of ThreeWay. It keeps all three inputs under one key in one
+// A threeWay is the logic of ThreeWay, planned Shared. It keeps all three inputs under one key in one
 // store, where a chain of two joins would keep the pairs of the first a second time; what is
 // kept, for how long, and how it is counted is as in Regular. As an event arrives its partners of the two
 // other inputs are looked for.
@@ -10,7 +10,7 @@ type threeWay struct {
 }
 
 // sameSide says whether two events of the right side are within its TTL of each other.
-func (j *threeWay) sameSide(a, b *Event) bool {
+func (j *intervalJoin) sameSide(a, b *Event) bool {
 	apart := a.Time - b.Time
 	return apart >= j.lower && -apart >= j.lower
 }
@@ -32,14 +32,19 @@ func (j *threeWay) take(side Side, e Event) error {
 		return err
 	}
 	j.keepEvent(side, e)
+	j.await(side, e, matched)
+	return nil
+}
+
+// await has an event wait for its timer.
+func (j *intervalJoin) await(side Side, e Event, matched bool) {
 	j.counts.side[side].waiting++
 	if !matched {
 		j.setTimer(e.Time+j.retention[side], e.Key, side, e.Seq, nil)
-		return nil
+		return
 	}
 	j.setTimer(e.Time+j.retention[side], e.Key, side, e.Seq, markedValue)
 	j.marks.add(side, e.Seq)
-	return nil
 }
 
 func (j *threeWay) leftArrives(e Event) (matched bool, err error) {
@@ -93,10 +98,10 @@ func (j *threeWay) rightArrives(e Event) (matched bool, err error) {
 	return matched, nil
 }
 
-func (j *threeWay) markRight(r *Event) { j.mark(r.Time+j.linger, r.Key, Right, r.Seq) }
+func (j *intervalJoin) markRight(r *Event) { j.mark(r.Time+j.linger, r.Key, Right, r.Seq) }
 
 // emitTriple emits a left event with one of each source of the right side.
-func (j *threeWay) emitTriple(l, a, b *Event) error {
+func (j *intervalJoin) emitTriple(l, a, b *Event) error {
 	j.counts.pairs++
 	s := &j.sample
 	*s = Sample{Left: *l, Rights: append(s.Rights[:0], *a, *b)}

@@ -17,7 +17,7 @@ func (o *Operator) setTimer(at int64, key []byte, side Side, seq uint64, value [
 // deleteEvent deletes the record of an event of an escaped join key.
 func (o *Operator) deleteEvent(escaped []byte, side Side, at int64, seq uint64) {
 	o.bound = appendUnescaped(o.bound[:0], escaped)
-	o.seekKey = appendEventTail(appendEventPrefix(o.seekKey[:0], o.bound), side, at, seq)
+	o.seekKey = appendEventTail(appendSidePrefix(o.seekKey[:0], side, o.bound), side, at, seq)
 	o.batch.Delete(o.seekKey)
 }
 

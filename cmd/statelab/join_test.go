@@ -59,6 +59,26 @@ right  33 in: 16 matched, 17 unmatched, 0 late, 0 waiting
 	}
 }
 
+// TestAJoinOfThreeInputsIsTheSameHoweverItIsPlanned: the example is of a chain.
+func TestAJoinOfThreeInputsIsTheSameHoweverItIsPlanned(t *testing.T) {
+	t.Chdir("../..")
+	chained, err := os.ReadFile("examples/orders.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := filepath.Join(t.TempDir(), "shared.yaml")
+	if err := os.WriteFile(shared, bytes.Replace(chained, []byte("plan: chained, "), nil, 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"examples/orders.yaml", shared} {
+		code, stdout, stderr := runs("join", "-f", file, "-output", filepath.Join(t.TempDir(), "samples.jsonl"))
+		if code != exitDone || !strings.Contains(stdout, "2 pairs, 1 samples, 2 negatives dropped") ||
+			!strings.HasSuffix(stdout, "sha256:fd5dc33b38d00f2ec6451b786e93949e1b589943eeda6c942de0dd6d2274333f\n") {
+			t.Errorf("%s: exit code %d, %s%s", file, code, stdout, stderr)
+		}
+	}
+}
+
 func TestJoinSummaryAsJSON(t *testing.T) {
 	code, stdout, stderr := joinIn(t, map[string]string{"p.yaml": views, "in.csv": "id,kind,at\n1,view,1\n1,click,2\n2,view,30\n2,click,5\n"},
 		"-f", "p.yaml", "-summary", "json")

@@ -48,7 +48,7 @@ var kindFields = map[join.Kind]struct{ all, required []string }{
 	join.Temporal:  {[]string{"ttl"}, nil},
 	join.Dedup:     {[]string{"keep", "window"}, nil},
 	join.Session:   {[]string{"gap"}, []string{"gap"}},
-	join.ThreeWay:  {[]string{"ttl"}, []string{"ttl"}},
+	join.ThreeWay:  {[]string{"ttl", "plan"}, []string{"ttl"}},
 }
 
 func (p *parse) joinFields() map[string]field {
@@ -65,6 +65,7 @@ func (p *parse) joinFields() map[string]field {
 		"gap":       p.duration(&s.Gap),
 		"ttl":       p.ttl,
 		"keep":      p.keep,
+		"plan":      p.plan,
 	}
 }
 
@@ -99,6 +100,20 @@ func (p *parse) keep(n ast.Node, path string) error {
 		}
 	}
 	return p.fault(n, path, "%q is not available; there are %v and %v", text, join.KeepFirst, join.KeepLast)
+}
+
+func (p *parse) plan(n ast.Node, path string) error {
+	text, err := p.scalar(n, path)
+	if err != nil {
+		return err
+	}
+	for _, plan := range []join.Plan{join.Shared, join.Chained} {
+		if plan.String() == text {
+			p.def.Spec.Plan = plan
+			return nil
+		}
+	}
+	return p.fault(n, path, "%q is not available; there are %v and %v", text, join.Shared, join.Chained)
 }
 
 func (p *parse) kind(n ast.Node, path string) error {

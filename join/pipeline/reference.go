@@ -27,6 +27,8 @@ join
   ttl           (regular, three_way) how long after its time an event is joined, or {left: DURATION, right: DURATION};
                 (temporal) how long a version, a right event, is in force at most; default: until the next one
   keep          (dedup) first or last; default: first
+  plan          (three_way) shared: all three are kept once, under one key; chained: left is joined with the first source, and their
+                pairs, which are kept again, with the second; the output is the same; default: shared
   gap           (session) how far apart the events of a session may be
   late          drop; {side: FILE}, where late events are then written; (left_outer, inner) {corrections: DURATION}, and
                 events are joined whose windows have passed by less, side for the others; corrections: as long as the

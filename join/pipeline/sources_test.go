@@ -103,7 +103,10 @@ func inOrder(lines []line) []line {
 
 // TestEveryKindMergesSources: for each kind, crashes, partitions and batch mode change no byte.
 func TestEveryKindMergesSources(t *testing.T) {
-	for i, text := range append([]string{"{kind: three_way, ttl: {left: 60us, right: 40us}}"}, everyJoin...) {
+	for i, text := range append([]string{
+		"{kind: three_way, ttl: {left: 60us, right: 40us}}",
+		"{kind: three_way, plan: chained, ttl: {left: 60us, right: 40us}}",
+	}, everyJoin...) {
 		if testing.Short() && i%3 != 0 {
 			continue
 		}

@@ -92,8 +92,11 @@ func (r *run) newPartition(i, of int) *partition {
 	return p
 }
 
-// merges says whether the outputs of so many partitions have to be merged.
-func (r *run) merges(partitions int) bool { return partitions > 1 || r.def.writesParquet() }
+// merges says whether the outputs of so many partitions have to be merged: those of several,
+// and samples that are to be a parquet file after commits, which cannot be gone on with.
+func (r *run) merges(partitions int) bool {
+	return partitions > 1 || r.def.writesParquet() && r.resuming
+}
 
 // begunName is where samples lie that are to be a parquet file and were emitted before
 // the join was divided among so many partitions.

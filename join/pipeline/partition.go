@@ -16,7 +16,7 @@ import (
 // outputs of its own, and commits by itself. It belongs to one goroutine at a time.
 //
 // The only partition of a join writes the outputs as they are to be. One of several, and
-// the only one if samples are to be parquet, writes records with ranks, to be merged.
+// the only one if samples are to be parquet and there are commits, writes records with ranks, to be merged.
 type partition struct {
 	run     *run
 	dir     string   // of the store
@@ -26,10 +26,11 @@ type partition struct {
 	store   statelab.Store
 	op      *join.Operator
 	printer *sink.Printer
-	outputs []*sink.Part // the output, and the late events if they are kept
-	emitted int64        // samples, by this run
-	begun   uint64       // rows before the place that it goes on from
-	steps   bool         // timers fire in steps, so that samples have arrivals
+	outputs []*sink.Part  // the output, and the late events if they are kept
+	parquet *sink.Parquet // writes the output, if that is a parquet file from the beginning
+	emitted int64         // samples, by this run
+	begun   uint64        // rows before the place that it goes on from
+	steps   bool          // timers fire in steps, so that samples have arrivals
 
 	reporter reporter
 	delays   delays
@@ -115,6 +116,9 @@ func (p *partition) openOutputs() error {
 		}
 		p.outputs = append(p.outputs, part)
 	}
+	if p.run.def.writesParquet() && !p.ranked {
+		p.parquet = p.run.newParquet(p.outputs[0])
+	}
 	return nil
 }
 
@@ -150,6 +154,9 @@ func (p *partition) emit(s *join.Sample) error {
 		}
 	}
 	p.delays.sample(s)
+	if p.parquet != nil {
+		return p.parquet.AddSample(s)
+	}
 	buf := p.outputs[0].Buffer()
 	begin := len(buf)
 	if p.ranked {

@@ -27,7 +27,12 @@ func (r *run) publish() (s Summary, err error) {
 	case r.merges(len(r.partitions)):
 		s.Checksum, err = r.publishMerged()
 	case p.outputs != nil:
-		s.Checksum, err = publishAll(p.outputs)
+		if p.parquet != nil {
+			err = p.parquet.Close()
+		}
+		if err == nil {
+			s.Checksum, err = publishAll(p.outputs)
+		}
 	default:
 		s.Checksum, err = r.completeOutputs(func(i int) []byte { return r.partState(p.op.Note(), i) })
 	}

@@ -220,6 +220,10 @@ func (r *run) newAdder(i int, part *sink.Part) sink.Adder {
 	if i > 0 || !r.def.writesParquet() {
 		return sink.Lines{Part: part}
 	}
+	return r.newParquet(part)
+}
+
+func (r *run) newParquet(part *sink.Part) *sink.Parquet {
 	var schemas [2]*row.Schema
 	for side, list := range r.schemas {
 		if len(list) > 0 {

@@ -44,7 +44,7 @@ type Parquet struct {
 	row      parquet.Row
 	values   [][]parquet.Value // by column
 	sample   join.Sample
-	buffered int // bytes of samples since the last row group
+	buffered int // bytes of keys and values since the last row group
 }
 
 // rowColumns are the leaves that an event's row is written to.
@@ -55,8 +55,8 @@ type rowColumns struct {
 	objects bool
 }
 
-// rowGroupBytes is how many bytes of packed samples make a row group, which is in memory
-// until it is written.
+// rowGroupBytes is how many bytes of keys and values make a row group, whose pages are in
+// memory, compressed, until it is written.
 const rowGroupBytes = 16 << 20
 
 // NewParquet begins a file in a part.
@@ -91,7 +91,7 @@ func NewParquet(part *Part, spec join.Spec, keyParts int, schemas [2]*row.Schema
 	schema := parquet.NewSchema("sample", root)
 	p.bind(schema, schemas)
 	p.w = parquet.NewGenericWriter[any](partWriter{part}, schema,
-		parquet.Compression(&parquet.Snappy), parquet.CreatedBy("statelab", "", ""))
+		parquet.Compression(snappyCodec{}), parquet.CreatedBy("statelab", "", ""))
 	p.values = make([][]parquet.Value, len(schema.Columns()))
 	return p
 }
@@ -174,10 +174,19 @@ func (p *Parquet) Add(packed []byte) error {
 	if err := unpack(packed, &p.sample); err != nil {
 		return err
 	}
-	if err := p.addSample(&p.sample); err != nil {
+	return p.AddSample(&p.sample)
+}
+
+// AddSample adds a sample, of which it keeps nothing.
+func (p *Parquet) AddSample(s *join.Sample) error {
+	if err := p.addSample(s); err != nil {
 		return err
 	}
-	if p.buffered += len(packed); p.buffered < rowGroupBytes {
+	p.buffered += len(s.Left.Key) + len(s.Left.Value)
+	for i := range s.Rights {
+		p.buffered += len(s.Rights[i].Value)
+	}
+	if p.buffered < rowGroupBytes {
 		return nil
 	}
 	p.buffered = 0

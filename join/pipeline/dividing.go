@@ -32,10 +32,6 @@ func (r *run) divide(was int) (err error) {
 	if err != nil {
 		return err
 	}
-	if old[0].op.Finished() { // it is of no use to divide what is done
-		r.count = was
-		return nil
-	}
 	next := layout{Version: layoutVersion, Partitions: r.count}
 	if next.Begun, err = r.beginWith(old); err != nil {
 		return err
@@ -56,29 +52,15 @@ func (r *run) divide(was int) (err error) {
 
 // openOld opens the partitions there are, and returns them even if it fails.
 func (r *run) openOld(was int) (old []*partition, err error) {
-	var ops []*join.Operator
 	for i := range was {
 		p := r.newPartition(i, was)
+		p.printer = r.newPrinter()
 		old = append(old, p)
 		if err := p.open(); err != nil {
 			return old, err
 		}
-		if p.op.Note() == nil {
-			return old, r.apart(was) // has not committed once
-		}
-		ops = append(ops, p.op)
-	}
-	for _, op := range ops {
-		if op.Finished() != ops[0].Finished() {
-			return old, r.apart(was)
-		}
 	}
 	return old, nil
-}
-
-func (r *run) apart(was int) error {
-	return badInput("%s: state.partitions: the state in %s has %d, not %d, and they are not all at one commit, as after a crash; "+
-		"stop a run with %d partitions by SIGTERM, or remove that directory to join anew", r.def.Name, r.dir, was, r.count, was)
 }
 
 // beginWith returns the states of outputs that hold all that was emitted so far.
@@ -186,9 +168,6 @@ func (r *run) fillPartitions(old []*partition) (err error) {
 		ops = append(ops, p.op)
 	}
 	err = join.Move(stores, ops, func(i int) []byte { return notes[i] })
-	if errors.Is(err, join.ErrApart) {
-		return r.apart(len(old))
-	}
 	for _, s := range stores {
 		if err == nil {
 			err = s.Sync()

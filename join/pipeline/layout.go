@@ -141,6 +141,9 @@ func (r *run) openLayout() (err error) {
 		r.layout = layout{Version: layoutVersion, Partitions: r.count}
 		return r.writeLayout()
 	}
+	if level, err := r.level(was); err != nil || !level {
+		return err
+	}
 	if err := r.divide(was); err != nil {
 		return err
 	}

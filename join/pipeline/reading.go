@@ -31,15 +31,18 @@ func (a alone) finish(err error) error      { return err }
 // join reads all sources to their ends, and has every partition finish.
 func (r *run) join() error {
 	r.startLive()
-	switch {
-	case r.batch != nil:
+	if r.batch != nil {
 		r.to = r.batch
-	case len(r.partitions) == 1:
-		r.to = alone{r.partitions[0]}
-	default:
-		r.to = startCrew(r.partitions)
+	} else {
+		r.to = r.newFeed()
 	}
-	err := r.read()
+	return r.readAll(func() bool { return false })
+}
+
+// readAll reads all sources to their ends, and has every partition finish; or until enough says
+// so, and has them commit.
+func (r *run) readAll(enough func() bool) error {
+	err := r.read(enough)
 	if errors.Is(err, ErrStopped) && r.resuming {
 		if ferr := r.to.finish(nil); ferr != nil { // not before all have committed
 			return ferr
@@ -49,8 +52,8 @@ func (r *run) join() error {
 	return r.to.finish(err)
 }
 
-// read reads all sources to their ends.
-func (r *run) read() error {
+// read tells the partitions what they are to do in readAll.
+func (r *run) read(enough func() bool) error {
 	fired, steps := r.due()
 	if steps {
 		// A step may have been reached by the last row of an earlier run.
@@ -59,7 +62,7 @@ func (r *run) read() error {
 		}
 	}
 	var row source.Row
-	for {
+	for !enough() {
 		if err := r.wake(); err != nil {
 			return err
 		}
@@ -77,6 +80,7 @@ func (r *run) read() error {
 			}
 		}
 	}
+	return r.to.tell(taskCommit, r.order.place)
 }
 
 // readFrom takes the next row of a source, or its end, or waits; with -1 it waits for any.

@@ -49,7 +49,8 @@ type input struct {
 	several bool     // the side has others
 	names   []string // of its files
 	source  *source.Source
-	live    *live // nil if it is read when it is asked for
+	resume  *source.Generation // which file it goes on with, if it is followed and an earlier run has read it
+	live    *live              // nil if it is read when it is asked for
 }
 
 // seq returns the sequence of the row of that number.

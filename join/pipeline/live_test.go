@@ -153,9 +153,59 @@ func TestFilesAreFollowed(t *testing.T) {
 		}
 		put(t, fsys, "left.csv", strings.Replace(texts["left.csv"], "n1\n", "m1\n", 1))
 		_, err := run(fsys, def)
-		if err == nil || !strings.Contains(err.Error(), "left.csv has changed since the state") {
+		if err == nil || !strings.Contains(err.Error(), "left.csv: is not the file of which rows") {
 			t.Fatalf("%s: another file: %v", backend, err)
 		}
+	}
+}
+
+// TestRotatedFilesAreFollowed: a file is renamed, and another begun under its name, while a run goes on and while there is none; the
+// run before was stopped, or killed at some commit.
+func TestRotatedFilesAreFollowed(t *testing.T) {
+	def, texts, want := followedPair(t, "{backend: skiplist, dir: state, checkpoint_every: 1ms}")
+	fsys := vfs.NewMem()
+	put(t, fsys, "right.csv", texts["right.csv"])
+	lines := strings.SplitAfter(texts["left.csv"], "\n")
+	header, lines := lines[0], lines[1:]
+	put(t, fsys, "left.csv", header)
+	add := func(part int) { // one of four
+		appendTo(t, fsys, "left.csv", strings.Join(lines[part*len(lines)/4:(part+1)*len(lines)/4], ""))
+	}
+	rotate := func(to string) {
+		if err := fsys.Rename("left.csv", to); err != nil {
+			t.Fatal(err)
+		}
+		put(t, fsys, "left.csv", header)
+	}
+	more := func(run *liveRun, part int) {
+		run.until("more than before", func() bool { return len(partOf(fsys, "out.jsonl")) > part*len(want)/5 })
+	}
+	first := startRun(t, fsys, def, nil)
+	add(0)
+	more(first, 0)
+	rotate("left.csv.2")
+	add(1)
+	more(first, 1)
+	killed := fsys.Kill()
+	first.stop()
+	for _, fsys = range []*vfs.Mem{fsys, killed} {
+		rotate("left.csv.1")
+		add(2)
+		rotate("left.csv.0")
+		add(3)
+		second := startRun(t, fsys, def, nil)
+		second.until("all that is decided", func() bool { return len(partOf(fsys, "out.jsonl")) >= len(want) })
+		if got := partOf(fsys, "out.jsonl"); got != want {
+			t.Fatal(firstDifference(got, want))
+		}
+		second.stop()
+	}
+	if err := errors.Join(fsys.Remove("left.csv.2"), fsys.Remove("left.csv.1"), fsys.Remove("left.csv.0")); err != nil {
+		t.Fatal(err)
+	}
+	put(t, fsys, "left.csv", header+"z,1,z\n")
+	if _, err := run(fsys, def); err == nil || !strings.Contains(err.Error(), "left.csv: is not the file of which rows") {
+		t.Errorf("a file that is gone: %v", err)
 	}
 }
 

@@ -27,16 +27,20 @@ import (
 //	        40    output: length and SHA-256 so far
 //	        40    file of late events, if there is one: the same
 //	        40    file of bad rows, if there is one: the same
+//	        24    each file that is followed: rows of the source before its first one; of how many bytes, 4096 at most, at its
+//	              beginning there follows; the xxh64
 //
 // A side that the kind does not have is an empty definition, and a file of zeros. Of a file that is
 // followed, which grows, the first 64 KiB at most are looked at, and the size is of those: as many as there
-// were when the state was made.
+// were when the run began. That counts only where the note ends before the last field, which says more: a file that is
+// followed may be rotated.
 const (
 	noteVersion  = 1
 	noteSides    = 1
 	noteOutputs  = 17
 	noteFiles    = 25
 	fingerprints = 16
+	generations  = 24
 )
 
 // head returns the part of the note that stays the same.
@@ -194,10 +198,15 @@ func (r *run) compareNote(note, head []byte) error {
 		}
 	}
 	at := noteFiles
+	rotates := len(note) > states
 	for _, in := range r.inputs {
 		for _, name := range in.names {
 			if len(note) < at+fingerprints {
 				return r.outputChanged()
+			}
+			if in.Follow && rotates {
+				at += fingerprints
+				continue
 			}
 			same, err := r.sameFile(in, name, note[at:at+fingerprints], head[at:at+fingerprints])
 			if err != nil {
@@ -209,10 +218,45 @@ func (r *run) compareNote(note, head []byte) error {
 			at += fingerprints
 		}
 	}
-	if string(note[noteOutputs:noteFiles]) != string(head[noteOutputs:noteFiles]) || len(note) != states {
+	if string(note[noteOutputs:noteFiles]) != string(head[noteOutputs:noteFiles]) || len(note) < states {
+		return r.outputChanged()
+	}
+	if left := r.takeGenerations(note[states:]); left > 0 && rotates {
 		return r.outputChanged()
 	}
 	return nil
+}
+
+// appendGenerations appends which files the rows at a partition's place are of, where sources are followed.
+func (p *partition) appendGenerations(dst []byte) []byte {
+	for _, in := range p.run.inputs {
+		if !in.Follow {
+			continue
+		}
+		position := p.run.order.place[in.index].position
+		if p.op != nil { // it is, but where a backlog is handed over
+			position, _ = p.op.SourceProgress(in.side, in.number)
+		}
+		g := in.source.Generation(position)
+		dst = binary.LittleEndian.AppendUint64(dst, g.Rows)
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(g.Size))
+		dst = binary.LittleEndian.AppendUint64(dst, g.Sum)
+	}
+	return dst
+}
+
+// takeGenerations has the sources that are followed know with which files they go on, and returns how many bytes are not of
+// that.
+func (r *run) takeGenerations(b []byte) (left int) {
+	for _, in := range r.inputs {
+		if in.Follow && len(b) >= generations {
+			in.resume = &source.Generation{
+				Rows: binary.LittleEndian.Uint64(b), Size: int64(binary.LittleEndian.Uint64(b[8:])), Sum: binary.LittleEndian.Uint64(b[16:]),
+			}
+			b = b[generations:]
+		}
+	}
+	return len(b)
 }
 
 func (r *run) outputChanged() error {

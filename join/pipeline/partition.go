@@ -231,7 +231,7 @@ func (p *partition) appendNote(dst []byte, commit bool) ([]byte, error) {
 		}
 		dst = part.AppendState(dst)
 	}
-	return dst, nil
+	return p.appendGenerations(dst), nil
 }
 
 // add takes a row.

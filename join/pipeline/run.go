@@ -276,6 +276,11 @@ func (r *run) begin() error {
 		return nil
 	}
 	for i, in := range r.inputs {
+		if in.resume != nil {
+			if err := in.source.Resume(*in.resume); err != nil {
+				return inputFault(err)
+			}
+		}
 		if err := in.source.Skip(least[i].position); err != nil {
 			return inputFault(err)
 		}

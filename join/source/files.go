@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +93,8 @@ type file struct {
 
 // openFile opens a file and finds its columns.
 func (s *Source) openFile(name string) (*file, error) {
-	in, err := openInput(s.fsys, s.stdin, name, s.config.Follow)
+	// Of the files of a source that is followed, the last one is: those before it were rotated.
+	in, err := openInput(s.fsys, s.stdin, name, s.config.Follow && name == s.files[len(s.files)-1])
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +108,11 @@ func (s *Source) openFile(name string) (*file, error) {
 // openFirst opens the first file, and the others to see whether they have the same columns: a mistake
 // in the last one is found before anything is joined.
 func (s *Source) openFirst() (err error) {
-	if s.file, err = s.openFile(s.files[0]); err != nil {
+	first, err := s.openFile(s.files[0])
+	if err != nil {
+		return err
+	}
+	if err := s.use(first); err != nil {
 		return err
 	}
 	for _, name := range s.files[1:] {
@@ -125,8 +131,35 @@ func (s *Source) openFirst() (err error) {
 	return nil
 }
 
+// use makes a file the current one.
+func (s *Source) use(f *file) (err error) {
+	s.file = f
+	if !s.config.Follow {
+		return nil
+	}
+	t := f.input.tail
+	if t == nil {
+		head, err := appendHead(nil, f.input, headBytes)
+		s.past.begin(s.seq, head)
+		return err
+	}
+	s.past.begin(s.seq, bytes.Clone(t.head))
+	t.grow, t.onWait = s.past.grow, s.onWait
+	return nil
+}
+
 // nextFile goes on with the next file, or returns io.EOF.
 func (s *Source) nextFile() error {
+	if t := s.input.tail; t != nil && t.rotated {
+		files := []string{t.name}
+		if !t.emptied {
+			var err error
+			if files, err = afterRotation(s.fsys, t.name, t.head); err != nil {
+				return err
+			}
+		}
+		s.files, s.at = files, -1
+	}
 	if s.at++; s.at >= len(s.files) {
 		return io.EOF
 	}
@@ -134,11 +167,14 @@ func (s *Source) nextFile() error {
 	if err != nil {
 		return err
 	}
+	if s.config.Follow && !next.r.schema().Same(s.r.schema()) {
+		err := &Error{File: next.name, Err: errors.New("its columns are not those of the file that it came in place of")}
+		return errors.Join(err, next.close())
+	}
 	if err := s.file.close(); err != nil {
 		return errors.Join(err, next.close())
 	}
-	s.file = next
-	return nil
+	return s.use(next)
 }
 
 func (f *file) close() error {

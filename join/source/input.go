@@ -60,7 +60,7 @@ func openInput(fsys vfs.FS, stdin io.Reader, file string, follow bool) (*input, 
 	}
 	var err error
 	if follow {
-		err = in.follow()
+		err = in.follow(fsys, file)
 	} else {
 		err = in.decompress(raw)
 	}

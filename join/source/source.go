@@ -53,7 +53,7 @@ import (
 type Config struct {
 	File       string   // "-" is Stdin
 	Files      []string // in place of File: names and patterns (Expand) of files of the same columns, read one after the other
-	Follow     bool     // go on with what is appended to File, a csv or JSON lines file, line by line (OnWait)
+	Follow     bool     // go on with what is appended to File, a csv or JSON lines file, line by line (OnWait), and with the file that has its name next
 	Format     Format   // zero: by the file's name
 	Columns    []string
 	Where      []Condition
@@ -170,6 +170,8 @@ type Source struct {
 	at     int // the current one of files
 	*file
 	seq      uint64
+	onWait   func() bool // see OnWait
+	past     generations // of the rows read, if it is followed
 	keyBuf   []byte
 	valueBuf []byte
 }
@@ -191,6 +193,9 @@ func (f *file) open(c *Config) error {
 	format := c.Format
 	if format == "" {
 		format = FormatOf(f.name)
+		if c.Follow {
+			format = FormatOf(c.File) // of which it may be a rotated one, with a name that ends otherwise
+		}
 	}
 	var err error
 	switch {

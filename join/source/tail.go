@@ -5,18 +5,33 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
+
+	"github.com/statelab/statelab/vfs"
 )
 
 // A tail reads a file that grows, up to the end of its last whole line: what is being
-// written is not there yet.
+// written is not there yet. It ends when another file has its name, and this one has been read to its end.
 type tail struct {
 	in     *input
+	fsys   vfs.FS
+	name   string
 	next   int64 // offset of what is read next
 	whole  int64 // end of the last line that is known to be whole
 	seen   int64 // how long the file was then
 	chunk  []byte
 	onWait func() bool
+
+	grow      func(head []byte)
+	head, now []byte // what it began with, up to headBytes, and begins with now
+	quiet     int    // looks since its name was found to be another's, at which it had not grown
+	rotated   bool   // there will be no more
+	emptied   bool   // since it was cut to nothing and begun anew
 }
+
+// quietLooks is how often a file that has lost its name is looked at without its having grown, before the one that has it now is
+// gone on with: whoever writes may have it open for a while.
+const quietLooks = 10
 
 // tailChunk is how much is looked at for the end of a line at a time.
 const tailChunk = 32 << 10
@@ -30,23 +45,29 @@ var ErrStopped = errors.New("stopped")
 // may take any time.
 func (s *Source) OnWait(wait func() bool) {
 	switch in := s.input; {
-	case in.tail != nil:
-		in.tail.onWait = wait
+	case in.tail != nil || s.config.Follow:
+		s.onWait = wait
+		if in.tail != nil {
+			in.tail.onWait = wait
+		}
 	case in.file == nil:
 		in.onRead = wait
 	}
 }
 
 // Follows says whether a source has no end: there can be more to read later.
-func (s *Source) Follows() bool { return s.input.tail != nil }
+func (s *Source) Follows() bool { return s.config.Follow }
 
 func (t *tail) Read(b []byte) (int, error) {
 	for t.next == t.whole {
+		if t.rotated {
+			return 0, io.EOF
+		}
 		if err := t.look(); err != nil {
 			return 0, err
 		}
-		if t.next < t.whole {
-			break
+		if t.next < t.whole || t.rotated {
+			continue
 		}
 		if t.onWait == nil {
 			return 0, io.EOF
@@ -66,7 +87,7 @@ func (t *tail) Read(b []byte) (int, error) {
 	return n, err
 }
 
-var errShrunk = errors.New("has become shorter while it was followed")
+var errShrunk = errors.New("has become shorter before all of it was read")
 
 // look finds the end of the last whole line in what the file has grown by.
 func (t *tail) look() error {
@@ -77,9 +98,17 @@ func (t *tail) look() error {
 		}
 		return err
 	}
-	if size < t.seen {
-		return errShrunk
+	begins, err := t.begins(size)
+	if err != nil {
+		return err
 	}
+	if size < t.seen || !begins {
+		return t.cut()
+	}
+	if size == t.seen {
+		return t.lookForAnother()
+	}
+	t.quiet = 0
 	for end := size; end > t.seen; {
 		begin := max(t.seen, end-int64(len(t.chunk)))
 		chunk := t.chunk[:end-begin]
@@ -99,15 +128,78 @@ func (t *tail) look() error {
 	return nil
 }
 
+// begins says whether the file begins as it did, and takes note of how.
+func (t *tail) begins(size int64) (bool, error) {
+	if size == t.seen && len(t.head) == headBytes {
+		return true, nil // it would take a cut and as many new bytes between two looks
+	}
+	var err error
+	if t.now, err = appendHead(t.now, t.in, min(size, headBytes)); err != nil {
+		return false, err
+	}
+	if !bytes.HasPrefix(t.now, t.head) {
+		return false, nil
+	}
+	if len(t.now) > len(t.head) {
+		t.head = append(t.head[:0], t.now...)
+		if t.grow != nil {
+			t.grow(t.head)
+		}
+	}
+	return true, nil
+}
+
+// cut takes note that the file has become shorter, or another. If all of it was read, it is begun anew once it
+// holds a line again.
+func (t *tail) cut() error {
+	if t.whole < t.seen {
+		return errShrunk // what was there of a line is gone
+	}
+	t.rotated = bytes.IndexByte(t.now, '\n') >= 0
+	t.emptied = true
+	return nil
+}
+
+// lookForAnother finds out whether the name is that of another file by now, which holds a line. It is if that begins
+// otherwise, or is longer than this one.
+func (t *tail) lookForAnother() error {
+	f, err := t.fsys.Open(t.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it will be back
+	}
+	if err != nil {
+		return err
+	}
+	size, err := f.Size()
+	if err == nil {
+		t.now, err = appendHead(t.now, f, min(size, headBytes))
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	own, err := t.in.file.Size() // after the other: a file is no longer than itself, later
+	if err != nil {
+		return err
+	}
+	same := size <= own && bytes.HasPrefix(t.head, t.now[:min(len(t.now), len(t.head))]) && (size == own || own > t.seen)
+	if same || bytes.IndexByte(t.now, '\n') < 0 {
+		return nil
+	}
+	if t.quiet++; t.quiet == quietLooks {
+		t.whole, t.rotated = t.seen, true // its last line is whole, too
+	}
+	return nil
+}
+
 // follow has in read its file as a tail.
-func (in *input) follow() error {
+func (in *input) follow(fsys vfs.FS, name string) error {
 	if in.file == nil {
 		return errors.New("standard input is read live anyway; leave follow out")
 	}
 	if in.compressed() {
 		return errors.New("a compressed file cannot be followed")
 	}
-	in.tail = &tail{in: in, chunk: make([]byte, tailChunk)}
+	in.tail = &tail{in: in, fsys: fsys, name: name, chunk: make([]byte, tailChunk)}
 	in.stream = bufio.NewReaderSize(in.tail, bufferSize)
 	return nil
 }

@@ -79,6 +79,100 @@ func mustOpen(t *testing.T, fsys vfs.FS, c Config) *Source {
 	return s
 }
 
+func rename(t *testing.T, fsys vfs.FS, from, to string) {
+	t.Helper()
+	if err := fsys.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAFollowedFileIsRotated: the old file is read to its end, also what is written to it after it was renamed, and then
+// the new one; a file that was emptied is read from its beginning. The rows are those of one source, and a source that goes on
+// at any of them, with the generation it is of, reads the rest.
+func TestAFollowedFileIsRotated(t *testing.T) {
+	c := Config{File: "logs/a.csv", Key: []string{"id"}, Time: "at", TimeFormat: UnixUS}
+	header := "id,at\n"
+	fsys := vfs.NewMem()
+	if err := fsys.MkdirAll("logs"); err != nil {
+		t.Fatal(err)
+	}
+	putFile(t, fsys, "logs/a.csv", header+"a,1\n")
+	step, waits := 0, 0
+	s := followed(t, fsys, c, func() bool {
+		switch step {
+		case 0:
+			rename(t, fsys, "logs/a.csv", "logs/a.csv.1")
+		case 1: // there is none of the name
+		case 2:
+			putFile(t, fsys, "logs/a.csv", header[:3])
+			putFile(t, fsys, "logs/a.csv.1", header+"a,1\nb,2\n")
+		case 3:
+			putFile(t, fsys, "logs/a.csv", header)
+		case 4:
+			putFile(t, fsys, "logs/a.csv.1", header+"a,1\nb,2\nc,3") // to the end of the file
+		case 5:
+			if waits++; waits < 3*quietLooks {
+				return true
+			}
+			putFile(t, fsys, "logs/a.csv", header+"d,4\n")
+		case 6: // twice at once
+			rename(t, fsys, "logs/a.csv.1", "logs/a.csv.3")
+			rename(t, fsys, "logs/a.csv", "logs/a.csv.2")
+			putFile(t, fsys, "logs/a.csv.1", header+"e,5\n")
+			putFile(t, fsys, "logs/a.csv", header+"f,6\n")
+			waits = 0
+		case 7:
+			if waits++; waits < 3*quietLooks {
+				return true
+			}
+			putFile(t, fsys, "logs/a.csv", "") // emptied
+		case 8:
+			putFile(t, fsys, "logs/a.csv", header+"g,7\n")
+		default:
+			return false
+		}
+		step++
+		return true
+	})
+	defer s.Close()
+	var want []string
+	var of []Generation
+	for i, id := range []string{"a", "b", "c", "d", "e", "f", "g"} {
+		var row Row
+		of = append(of, s.Generation(uint64(i)))
+		if err := s.Next(&row); err != nil || string(row.Key) != id || row.Seq != uint64(i) || row.Time != int64(i+1) {
+			t.Fatalf("row %d: %q %d, %v", i, row.Key, row.Seq, err)
+		}
+		of[i] = s.Generation(uint64(i))
+		want = append(want, id)
+	}
+	if rows := of[3].Rows*100 + of[4].Rows*10 + of[5].Rows; of[2].Rows != 0 || rows != 345 {
+		t.Errorf("generations begin at %v", of)
+	}
+	c.Follow = true
+	putFile(t, fsys, "logs/a.csv", header+"f,6\n")
+	for i := range 5 { // f is in the file that was emptied
+		again := mustOpen(t, fsys, c)
+		if err := again.Resume(of[i]); err != nil {
+			t.Fatal(i, err)
+		}
+		if err := again.Skip(uint64(i)); err != nil {
+			t.Fatal(i, err)
+		}
+		var row Row
+		for j := i; j < 6; j++ {
+			if err := again.Next(&row); err != nil || string(row.Key) != want[j] || row.Seq != uint64(j) {
+				t.Fatalf("from row %d: row %d: %q %d, %v", i, j, row.Key, row.Seq, err)
+			}
+		}
+	}
+	again := mustOpen(t, fsys, c)
+	err := again.Resume(of[6])
+	if err == nil || !strings.HasPrefix(err.Error(), "logs/a.csv: is not the file of which rows up to 6 and more were read before, and no file a.csv* is") {
+		t.Errorf("of a file that is gone: %v", err)
+	}
+}
+
 func TestAFollowedFileMayBeEmptyAndMustNotShrink(t *testing.T) {
 	c := Config{File: "a.csv", Columns: []string{"id", "at"}, Key: []string{"id"}, Time: "at", TimeFormat: UnixUS}
 	fsys := vfs.NewMem()
@@ -92,7 +186,7 @@ func TestAFollowedFileMayBeEmptyAndMustNotShrink(t *testing.T) {
 	defer s.Close()
 	got, err := readAll(s, 0)
 	if want := "0 \"a\" at 1: {\"id\":\"a\",\"at\":\"1\"}\n"; got != want || err == nil ||
-		err.Error() != "a.csv: after line 1: has become shorter while it was followed" {
+		err.Error() != "a.csv: after line 1: has become shorter before all of it was read" {
 		t.Errorf("%v\n%s", err, got)
 	}
 	c.Columns, c.Follow = nil, true

@@ -1,0 +1,195 @@
+package source
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/statelab/statelab/vfs"
+)
+
+// A file that is followed may be rotated: renamed, with a new one in its place, or copied and emptied. The rows of its
+// generations, one after the other, are those of one source. Which generation a file is shows in what it begins with,
+// which a file that is only added to keeps. So it can be found again, under whatever name it has by then.
+
+// A Generation is one of the files that a followed source has read. Two of a source are told apart by their first bytes.
+type Generation struct {
+	Rows uint64 // of the source that lie before its first one
+	Size int64  // how many of its first bytes Sum is of, up to headBytes
+	Sum  uint64 // xxh64
+}
+
+// headBytes is how much of what a file begins with is looked at: it has a time of its first rows in it, at the least.
+const headBytes = 4 << 10
+
+// generations are those of the rows that a source has read and not been asked about. It is safe for concurrent use.
+type generations struct {
+	mu  sync.Mutex
+	all []generation
+}
+
+type generation struct {
+	rows uint64
+	head []byte // grows up to headBytes
+}
+
+// begin takes note of another generation.
+func (g *generations) begin(rows uint64, head []byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.all = append(g.all, generation{rows, head})
+}
+
+// grow takes note of how the last one begins, if more of that is known.
+func (g *generations) grow(head []byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if last := &g.all[len(g.all)-1]; len(head) > len(last.head) {
+		last.head = bytes.Clone(head)
+	}
+}
+
+// Generation returns the one that the row at a position is of, or, at the end of one, is to be of. The source must
+// be followed, and positions grow from call to call. It may be called while another goroutine reads.
+func (s *Source) Generation(position uint64) Generation {
+	g := &s.past
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.all) > 1 && g.all[1].rows <= position {
+		g.all = slices.Delete(g.all, 0, 1)
+	}
+	first := &g.all[0]
+	return Generation{Rows: first.rows, Size: int64(len(first.head)), Sum: xxhash.Sum64(first.head)}
+}
+
+// Resume has a followed source that has not been read go on in a generation that was read before. That is found
+// under the name of the source or beside it, under a name that begins so, and then those that were rotated
+// after it are read too. Skip comes next.
+func (s *Source) Resume(g Generation) error {
+	name := s.files[len(s.files)-1]
+	begins := func(file string) (bool, error) {
+		head, err := readHead(s.fsys, file, g.Size)
+		return int64(len(head)) == g.Size && xxhash.Sum64(head) == g.Sum, err
+	}
+	if g.Size < 0 || g.Size > headBytes {
+		return &Error{File: name, Err: fmt.Errorf("%d bytes cannot tell it apart", g.Size)}
+	}
+	same, err := begins(name)
+	if err != nil {
+		return err
+	}
+	if !same {
+		rotated, err := rotatedFiles(s.fsys, name)
+		if err != nil {
+			return err
+		}
+		i := 0
+		for ; i < len(rotated) && !same; i++ {
+			if same, err = begins(rotated[i]); err != nil {
+				return err
+			}
+		}
+		if !same {
+			return &Error{File: name, Err: fmt.Errorf("is not the file of which rows up to %d and more were read before, and no file %s* is: put that back, uncompressed, or join anew", g.Rows, filepath.Base(name))}
+		}
+		if err := s.readFirst(append(rotated[i-1:], name)); err != nil {
+			return err
+		}
+	}
+	s.seq = g.Rows
+	s.past.all[0].rows = g.Rows
+	return nil
+}
+
+// readFirst has the source read other files, from the beginning.
+func (s *Source) readFirst(files []string) error {
+	err := s.file.close()
+	s.file, s.files, s.at, s.past.all = nil, files, 0, nil
+	if err != nil {
+		return err
+	}
+	return s.openFirst()
+}
+
+// afterRotation returns what is to be read after a file of this head, which is no longer the one of that name: the
+// files that were rotated after it, and that one.
+func afterRotation(fsys vfs.FS, name string, head []byte) ([]string, error) {
+	rotated, err := rotatedFiles(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	for i, file := range rotated {
+		same, err := readHead(fsys, file, int64(len(head)))
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Equal(same, head) {
+			return append(rotated[i+1:], name), nil
+		}
+	}
+	return []string{name}, nil
+}
+
+// rotatedFiles returns the files beside one whose names begin with its name and a dot or a hyphen, the oldest first: numbers count
+// backwards, such as log.2, log.1, and come before all else, such as dates.
+func rotatedFiles(fsys vfs.FS, name string) ([]string, error) {
+	names, err := fsys.List(filepath.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	base := filepath.Base(name)
+	names = slices.DeleteFunc(names, func(other string) bool {
+		rest, ok := strings.CutPrefix(other, base)
+		return !ok || rest == "" || rest[0] != '.' && rest[0] != '-'
+	})
+	number := func(file string) int {
+		n, err := strconv.Atoi(file[len(base)+1:])
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(number(b), number(a)), strings.Compare(a, b))
+	})
+	var files []string
+	for _, file := range names {
+		file = filepath.Join(filepath.Dir(name), file)
+		info, err := fsys.Stat(file)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir {
+			files = append(files, file)
+		}
+	}
+	return files, nil
+}
+
+// readHead returns the first bytes of a file, as many as there are up to size.
+func readHead(fsys vfs.FS, name string, size int64) ([]byte, error) {
+	f, err := fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	head, err := appendHead(nil, f, size)
+	return head, errors.Join(err, f.Close())
+}
+
+func appendHead(dst []byte, r io.ReaderAt, size int64) ([]byte, error) {
+	dst = slices.Grow(dst[:0], int(size))[:size]
+	n, err := r.ReadAt(dst, 0)
+	if err == io.EOF {
+		err = nil
+	}
+	return dst[:n], err
+}

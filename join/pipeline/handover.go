@@ -85,6 +85,9 @@ func (r *run) handOver() (err error) {
 	p := r.newPartition(0, 1)
 	p.printer, p.delays, p.outputs = b.printer, b.delays, b.outputs
 	b.outputs = nil
+	for _, part := range p.outputs {
+		p.to = append(p.to, part)
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())

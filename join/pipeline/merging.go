@@ -12,8 +12,8 @@ import (
 // anew, or a layout that says what the merged ones are.
 func (r *run) publishMerged() (checksum string, err error) {
 	if r.layout.Merged == nil {
-		if checksum, err = r.mergeAll(); err != nil || !r.resuming {
-			return checksum, err
+		if err := r.mergeAll(); err != nil {
+			return "", err
 		}
 	}
 	checksum, err = r.completeMerged()
@@ -23,38 +23,16 @@ func (r *run) publishMerged() (checksum string, err error) {
 	return checksum, r.removeParts()
 }
 
-// mergeAll merges the outputs of all partitions. With a state dir it says so in the
-// layout; without, it publishes them.
-func (r *run) mergeAll() (checksum string, err error) {
-	if r.resuming {
-		for i := range r.outputNames() {
-			state, err := r.mergeOutput(i, r.partitions)
-			if err != nil {
-				return "", err
-			}
-			r.layout.Merged = append(r.layout.Merged, newOutputState(state))
-		}
-		return "", r.writeLayout()
-	}
-	var merged []*sink.Part
-	defer func() {
-		for _, part := range merged {
-			if cerr := part.Close(); err == nil {
-				err = cerr
-			}
-		}
-	}()
+// mergeAll merges the outputs of all partitions, and says so in the layout.
+func (r *run) mergeAll() error {
 	for i := range r.outputNames() {
-		part, err := r.beginMerged(i)
+		state, err := r.mergeOutput(i, r.partitions)
 		if err != nil {
-			return "", err
+			return err
 		}
-		merged = append(merged, part)
-		if err := r.mergeInto(part, i, r.partitions); err != nil {
-			return "", err
-		}
+		r.layout.Merged = append(r.layout.Merged, newOutputState(state))
 	}
-	return publishAll(merged)
+	return r.writeLayout()
 }
 
 // mergeOutput merges output i of partitions into the file that is to have its name,

@@ -16,7 +16,8 @@ import (
 // outputs of its own, and commits by itself. It belongs to one goroutine at a time.
 //
 // The only partition of a join writes the outputs as they are to be. One of several, and
-// the only one if samples are to be parquet and there are commits, writes records with ranks, to be merged.
+// the only one if samples are to be parquet and there are commits, writes records with ranks, to be merged: into
+// files, or if there are no commits into spools (epochs.go).
 type partition struct {
 	run     *run
 	dir     string   // of the store
@@ -26,15 +27,25 @@ type partition struct {
 	store   statelab.Store
 	op      *join.Operator
 	printer *sink.Printer
-	outputs []*sink.Part  // the output, and the late events if they are kept
+	outputs []*sink.Part  // the output, and the late events if they are kept; nil if they are spooled
+	to      []appender    // the outputs or spools
 	parquet *sink.Parquet // writes the output, if that is a parquet file from the beginning
 	emitted int64         // samples, by this run
 	begun   uint64        // rows before the place that it goes on from
 	steps   bool          // timers fire in steps, so that samples have arrivals
 
+	handler *handler // of the spools; nil if there are none
+	tasking bool     // a task is done that all partitions are told
+
 	reporter reporter
 	delays   delays
 	added    int64 // rows, by this run
+}
+
+// An appender is a file or spool that a partition appends what it emits to.
+type appender interface {
+	Buffer() []byte
+	Extend([]byte) error
 }
 
 // sideWatermarks are the smallest of the sources of each side, at a place.
@@ -109,12 +120,15 @@ func (p *partition) openOutputs() error {
 			return nil
 		}
 	}
+	if p.spooled() {
+		return nil // by whoever merges
+	}
 	for i, name := range p.names {
 		part, err := p.openOutput(name, note, i)
 		if err != nil {
 			return err
 		}
-		p.outputs = append(p.outputs, part)
+		p.outputs, p.to = append(p.outputs, part), append(p.to, part)
 	}
 	if p.run.def.writesParquet() && !p.ranked {
 		p.parquet = p.run.newParquet(p.outputs[0])
@@ -157,7 +171,7 @@ func (p *partition) emit(s *join.Sample) error {
 	if p.parquet != nil {
 		return p.parquet.AddSample(s)
 	}
-	buf := p.outputs[0].Buffer()
+	buf := p.to[0].Buffer()
 	begin := len(buf)
 	if p.ranked {
 		buf = sink.AppendRank(buf, p.rank(s))
@@ -169,7 +183,10 @@ func (p *partition) emit(s *join.Sample) error {
 	if err != nil {
 		return err
 	}
-	return p.outputs[0].Extend(buf)
+	if err := p.to[0].Extend(buf); err != nil || p.handler == nil || !p.tasking {
+		return err
+	}
+	return p.handler.handOnIfFull()
 }
 
 // rank says where a sample stands in the output of all partitions. Samples that are
@@ -193,7 +210,7 @@ func (p *partition) emitLate(side join.Side, e *join.Event) error {
 
 // emitRow adds to output i what there is to say of the row that has just arrived.
 func (p *partition) emitRow(i int, appendTo func([]byte) ([]byte, error)) error {
-	buf := p.outputs[i].Buffer()
+	buf := p.to[i].Buffer()
 	begin := len(buf)
 	if p.ranked {
 		buf = sink.AppendRank(buf, &sink.Rank{Arrival: p.rows()})
@@ -205,7 +222,7 @@ func (p *partition) emitRow(i int, appendTo func([]byte) ([]byte, error)) error 
 	if err != nil {
 		return err
 	}
-	return p.outputs[i].Extend(buf)
+	return p.to[i].Extend(buf)
 }
 
 // reject takes a bad row.
@@ -263,6 +280,8 @@ const (
 
 // do does what is not taking a row.
 func (p *partition) do(t task, at place) (err error) {
+	p.tasking = true
+	defer func() { p.tasking = false }()
 	p.reach(at)
 	switch t {
 	case taskShow:

@@ -24,6 +24,8 @@ func (r *run) publish() (s Summary, err error) {
 		return s, fmt.Errorf("all have finished, but %d left and %d right events wait: %w", s.WaitingLeft, s.WaitingRight, join.ErrInconsistent)
 	}
 	switch p := r.partitions[0]; {
+	case r.merger != nil:
+		s.Checksum, err = r.merger.publish()
 	case r.merges(len(r.partitions)):
 		s.Checksum, err = r.publishMerged()
 	case p.outputs != nil:

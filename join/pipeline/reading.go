@@ -122,8 +122,7 @@ func (r *run) take(i int, row *source.Row) error {
 		}
 	}
 	rows := r.rows.Add(1)
-	if n := int64(len(r.partitions)); n > 1 && rows%(n*progressRows) == 0 {
-		// Partitions with few rows emit what is due, too.
+	if r.isEpoch(rows, row) {
 		if err := r.to.tell(taskFlush, r.order.place); err != nil {
 			return err
 		}
@@ -132,6 +131,20 @@ func (r *run) take(i int, row *source.Row) error {
 		return r.pause()
 	}
 	return nil
+}
+
+// isEpoch says whether several partitions are to emit what is due once they have taken a row, those with
+// few rows too: so that there is not much in which they are ahead of each other.
+func (r *run) isEpoch(rows int64, row *source.Row) bool {
+	n := int64(len(r.partitions))
+	if n <= 1 {
+		return false
+	}
+	if r.unflushed += int64(len(row.Key) + len(row.Value)); r.unflushed < n*epochBytes && rows%(n*progressRows) != 0 {
+		return false
+	}
+	r.unflushed = 0
+	return true
 }
 
 // end ends a source. All that was read is committed first: with unbounded

@@ -89,15 +89,17 @@ type run struct {
 	ready      chan struct{} // told when a live input has something
 	count      int           // of partitions
 	partitions []*partition
+	merger     *merger      // of partitions without commits; nil if there is one, or there are
 	batch      *batch       // in batch mode, and then there are no partitions
 	switching  sync.RWMutex // held while a batch gives way to a partition
 	layout     layout
 	lock       io.Closer // of the layout
 
-	order   readingOrder
-	commits commits
-	to      feed
-	hot     *hotKeys // nil if nobody asks
+	order     readingOrder
+	unflushed int64 // bytes of rows since all partitions were last told to emit what is due
+	commits   commits
+	to        feed
+	hot       *hotKeys // nil if nobody asks
 
 	reporting sync.Mutex
 	rows      atomic.Int64 // read by this run
@@ -205,6 +207,11 @@ func (r *run) open() error {
 		p.printer = r.newPrinter()
 		r.partitions = append(r.partitions, p)
 		if err := p.open(); err != nil {
+			return err
+		}
+	}
+	if r.partitions[0].spooled() {
+		if err := r.openMerger(); err != nil {
 			return err
 		}
 	}
@@ -373,6 +380,9 @@ func (r *run) close() error {
 	}
 	for _, p := range r.partitions {
 		keep(p.close())
+	}
+	if r.merger != nil {
+		keep(r.merger.close())
 	}
 	if r.batch != nil {
 		keep(r.batch.close())

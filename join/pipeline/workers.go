@@ -76,28 +76,42 @@ type crew struct {
 	err     error // the first failure of a worker
 }
 
-// startCrew starts a worker for each partition.
-func startCrew(partitions []*partition) *crew {
+// startCrew starts a worker for each partition, and the merger if there is one.
+func startCrew(partitions []*partition, m *merger) *crew {
 	c := &crew{}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	for _, p := range partitions {
+	for i, p := range partitions {
 		w := &worker{partition: p, full: make(chan *rowBatch, queuedBatches), free: make(chan *rowBatch, queuedBatches)}
 		for range queuedBatches {
 			w.free <- &rowBatch{}
 		}
+		if m != nil {
+			p.handler = &handler{partition: p, streams: m.streams[i], ctx: c.ctx}
+		}
 		c.workers = append(c.workers, w)
-		c.done.Go(func() {
-			if err := w.work(c.ctx); err != nil {
-				c.once.Do(func() { c.err = err })
-				c.cancel()
-			}
-		})
+		c.start(w.work)
+	}
+	if m != nil {
+		c.start(m.work)
 	}
 	return c
 }
 
+// start has work done on a goroutine of its own.
+func (c *crew) start(work func(context.Context) error) {
+	c.done.Go(func() {
+		if err := work(c.ctx); err != nil && !errors.Is(err, errFailedElsewhere) {
+			c.once.Do(func() { c.err = err })
+			c.cancel()
+		}
+	})
+}
+
 // work does what comes until there is no more, or another worker has failed.
 func (w *worker) work(ctx context.Context) error {
+	if h := w.partition.handler; h != nil {
+		defer h.end()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -124,7 +138,10 @@ func (w *worker) do(b *rowBatch, m *message) error {
 		return nil // done by an earlier run
 	}
 	if m.task != taskRow {
-		return p.do(m.task, at)
+		if err := p.do(m.task, at); err != nil || p.handler == nil {
+			return err
+		}
+		return p.handler.endEpoch(m.task)
 	}
 	p.reach(at)
 	return p.add(p.run.inputs[m.input], &source.Row{ // which is passed over, if an earlier run has seen it
@@ -187,7 +204,7 @@ func (c *crew) send(w *worker) error {
 	}
 }
 
-// errFailedElsewhere stops the reader when a worker has failed.
+// errFailedElsewhere stops the reader, and workers that wait, when a worker has failed.
 var errFailedElsewhere = errors.New("a partition has failed")
 
 // finish waits until all that was told is done, or all have stopped because of err,

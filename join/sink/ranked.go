@@ -84,16 +84,21 @@ func CloseRank(b []byte, begin int) error {
 	return nil
 }
 
-// A RankedReader reads the records of a part, which must be what its state says.
+// A RankedReader reads the records of a part, which must be what its state says, or of
+// spools.
 type RankedReader struct {
-	name  string
-	file  vfs.File
-	r     *bufio.Reader
-	left  int64 // bytes that have not been read
-	sum   hash.Hash
-	want  []byte // its checksum at the end
-	rank  Rank
-	bytes []byte // the record's key and lines
+	name      string
+	file      vfs.File
+	r         *bufio.Reader
+	left      int64                  // bytes that have not been read from r
+	sum       hash.Hash              // of the part; nil of spools
+	want      []byte                 // its checksum at the end
+	memory    []byte                 // records that follow those of r
+	nextSpool func() (*Spool, error) // nil of a part
+	rank      Rank
+	keyLen    int64
+	bytes     []byte // the record's key and lines
+	buf       []byte // what bytes lies in, if it was read from r
 }
 
 // OpenRanked opens the part of a name as it was when AppendState appended state.
@@ -113,38 +118,64 @@ func OpenRanked(fsys vfs.FS, name string, state []byte) (*RankedReader, error) {
 // what had been written.
 func (r *RankedReader) next() error {
 	if r.left == 0 {
-		if !bytes.Equal(r.sum.Sum(nil), r.want) {
-			return fmt.Errorf("%s %w", r.name, ErrNotResumable)
-		}
-		return io.EOF
+		return r.nextInMemory()
 	}
 	var head [rankHead]byte
 	if err := r.fill(head[:]); err != nil {
 		return err
 	}
-	keyLen := int64(binary.LittleEndian.Uint32(head[rankKeyLen:]))
-	n := keyLen + int64(binary.LittleEndian.Uint32(head[rankLinesLen:]))
+	n := r.decode(&head)
 	if n > r.left {
 		return fmt.Errorf("%s %w", r.name, ErrNotResumable)
 	}
-	if int64(cap(r.bytes)) < n {
-		r.bytes = make([]byte, n)
+	if int64(cap(r.buf)) < n {
+		r.buf = make([]byte, n)
 	}
-	r.bytes = r.bytes[:n]
+	r.bytes = r.buf[:n]
 	if err := r.fill(r.bytes); err != nil {
 		return err
 	}
+	r.rank.Key = r.bytes[:r.keyLen]
+	return nil
+}
+
+// nextInMemory is next when all has been read from r.
+func (r *RankedReader) nextInMemory() error {
+	switch {
+	case r.sum != nil && !bytes.Equal(r.sum.Sum(nil), r.want):
+		return fmt.Errorf("%s %w", r.name, ErrNotResumable)
+	case len(r.memory) == 0 && r.nextSpool != nil:
+		spool, err := r.nextSpool()
+		if err != nil {
+			return err
+		}
+		if spool == nil {
+			return io.EOF
+		}
+		r.read(spool)
+		return r.next()
+	case len(r.memory) == 0:
+		return io.EOF
+	}
+	n := r.decode((*[rankHead]byte)(r.memory))
+	r.bytes, r.memory = r.memory[rankHead:][:n:n], r.memory[rankHead+n:]
+	r.rank.Key = r.bytes[:r.keyLen]
+	return nil
+}
+
+// decode reads the head of a record, and returns the length of what follows it.
+func (r *RankedReader) decode(head *[rankHead]byte) int64 {
 	r.rank = Rank{
 		Arrival: binary.LittleEndian.Uint64(head[0:]),
 		FiredAt: int64(binary.LittleEndian.Uint64(head[8:])),
 		Time:    int64(binary.LittleEndian.Uint64(head[16:])),
 		Seq:     binary.LittleEndian.Uint64(head[24:]),
-		Key:     r.bytes[:keyLen],
 	}
-	return nil
+	r.keyLen = int64(binary.LittleEndian.Uint32(head[rankKeyLen:]))
+	return r.keyLen + int64(binary.LittleEndian.Uint32(head[rankLinesLen:]))
 }
 
-func (r *RankedReader) lines() []byte { return r.bytes[len(r.rank.Key):] }
+func (r *RankedReader) lines() []byte { return r.bytes[r.keyLen:] }
 
 func (r *RankedReader) fill(b []byte) error {
 	if int64(len(b)) > r.left {
@@ -156,7 +187,9 @@ func (r *RankedReader) fill(b []byte) error {
 		}
 		return fmt.Errorf("read %s: %w", r.name, err)
 	}
-	r.sum.Write(b)
+	if r.sum != nil {
+		r.sum.Write(b)
+	}
 	r.left -= int64(len(b))
 	return nil
 }

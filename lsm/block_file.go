@@ -160,7 +160,7 @@ func (bf *blockFile) restore(b storedBlock, h blockHandle, kind cache.Kind, how 
 	} else {
 		ref.data = resize(&ref.own, b.length)
 	}
-	damage := bf.env.compressor.restore(ref.data, b)
+	damage := bf.env.codec.Decode(ref.data, b.how, b.payload)
 	if damage == "" && kind == filterBlock {
 		damage = filterDamage(ref.data)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/codec"
 	"github.com/statelab/statelab/vfs"
 )
 
@@ -13,7 +14,7 @@ type tableFormat struct {
 	bufferSize int // what is gathered before it is written, in bytes
 	bloomBits  int // per key in each filter
 	prefix     statelab.Prefix
-	compressor *compressor
+	codec      *codec.Codec
 }
 
 // blockWriter writes blocks to a file, one after the other. After a failure every
@@ -38,10 +39,10 @@ func (w *blockWriter) writeBlock(block []byte, compress bool) blockHandle {
 		w.fail(fmt.Errorf("a block of %d bytes is larger than the format can hold", len(block)))
 		return blockHandle{}
 	}
-	how, stored := byte(storedRaw), block
+	how, stored := byte(codec.Raw), block
 	if compress {
-		how, stored = w.format.compressor.compress(w.compressed, block)
-		if how != storedRaw {
+		how, stored = w.format.codec.Encode(w.compressed, block)
+		if how != codec.Raw {
 			w.compressed = keepSmall(stored)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/codec"
 )
 
 func FuzzBlock(f *testing.F) {
@@ -84,18 +85,18 @@ func FuzzTableEnd(f *testing.F) {
 
 // FuzzStoredBlock decompresses whatever claims to be compressed.
 func FuzzStoredBlock(f *testing.F) {
-	c, err := newCompressor(statelab.CompressionZstd)
+	c, err := newCodec(statelab.CompressionZstd)
 	if err != nil {
 		f.Fatal(err)
 	}
-	defer c.close()
+	defer c.Close()
 	plain := bytes.Repeat([]byte("state"), 100)
-	_, stored := c.compress(nil, plain)
-	f.Add(byte(storedZstd), stored, uint16(len(plain)))
-	f.Add(byte(storedRaw), plain, uint16(len(plain)))
-	f.Add(byte(storedS2), []byte{5, 16, 'a', 'b', 'c', 'd', 'e'}, uint16(5))
+	_, stored := c.Encode(nil, plain)
+	f.Add(byte(codec.Zstd), stored, uint16(len(plain)))
+	f.Add(byte(codec.Raw), plain, uint16(len(plain)))
+	f.Add(byte(codec.S2), []byte{5, 16, 'a', 'b', 'c', 'd', 'e'}, uint16(5))
 	f.Fuzz(func(t *testing.T, how byte, payload []byte, length uint16) {
-		c.restore(make([]byte, length), storedBlock{payload, how, int(length)})
+		c.Decode(make([]byte, length), how, payload)
 		b, damage := splitBlock(payload, uint64(length))
 		if damage == "" && len(b.payload) != len(payload)-blockTrailerSize {
 			t.Fatal("payload of another length")

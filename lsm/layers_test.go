@@ -104,7 +104,7 @@ type bench struct {
 
 func newBench(t *testing.T, compression statelab.Compression) *bench {
 	t.Helper()
-	c, err := newCompressor(compression)
+	c, err := newCodec(compression)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,15 +112,15 @@ func newBench(t *testing.T, compression statelab.Compression) *bench {
 	blocks := cache.New(cache.Options{Budget: 64 << 10, Kinds: blockKinds})
 	b := &bench{
 		fs:  mem,
-		env: &tableEnv{files: newFilePool(mem, "/", new(meter.Meter)), cache: blocks, cacheLimit: 8 << 10, compressor: c},
-		format: &tableFormat{blockSize: 512, bufferSize: 700, bloomBits: 10, compressor: c,
+		env: &tableEnv{files: newFilePool(mem, "/", new(meter.Meter)), cache: blocks, cacheLimit: 8 << 10, codec: c},
+		format: &tableFormat{blockSize: 512, bufferSize: 700, bloomBits: 10, codec: c,
 			prefix: statelab.Prefix{Name: "two", Len: func(key []byte) int { return min(2, len(key)) }}},
 	}
 	b.env.prefix = b.format.prefix
 	t.Cleanup(func() {
 		blocks.Close()
 		b.env.files.closeAll()
-		c.close()
+		c.Close()
 	})
 	return b
 }

@@ -52,7 +52,7 @@ func Open(dir string, o *Options) (*Store, error) {
 
 // begin makes a locked directory an open store.
 func (s *Store) begin() error {
-	compressor, err := newCompressor(s.options.Compression)
+	codec, err := newCodec(s.options.Compression)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (s *Store) begin() error {
 		cache:      cache.New(cache.Options{Budget: s.budget.readers, Policy: s.options.CachePolicy, Kinds: blockKinds}),
 		memory:     readerMemory{budget: s.budget.readers},
 		cacheLimit: int(min(s.budget.readers/6, math.MaxInt32)),
-		compressor: compressor,
+		codec:      codec,
 		prefix:     s.options.Prefix,
 		told:       s.options.OnBlockAccess,
 		index:      s.options.Index,
@@ -72,7 +72,7 @@ func (s *Store) begin() error {
 		bufferSize: int(max(4<<10, min(s.options.Memory/64, 256<<10))),
 		bloomBits:  s.options.BloomBits,
 		prefix:     s.options.Prefix,
-		compressor: compressor,
+		codec:      codec,
 	}
 	s.pages = memtablePages(s.budget.memtable)
 	s.worker.prepare()
@@ -349,7 +349,7 @@ func (s *Store) shut() error {
 	if s.env != nil {
 		keep(s.env.files.closeAll())
 		s.env.cache.Close()
-		s.env.compressor.close()
+		s.env.codec.Close()
 	}
 	keep(s.dir.Close())
 	return first

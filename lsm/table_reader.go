@@ -6,6 +6,7 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/cache"
+	"github.com/statelab/statelab/internal/codec"
 )
 
 // tableEnv is what the tables of a store share.
@@ -13,7 +14,7 @@ type tableEnv struct {
 	files      *filePool
 	cache      *cache.Cache
 	cacheLimit int // blocks that are longer are not cached, in bytes
-	compressor *compressor
+	codec      *codec.Codec
 	prefix     statelab.Prefix
 	told       func(statelab.BlockAccess) // may be nil
 	memory     readerMemory

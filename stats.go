@@ -39,6 +39,10 @@ type Stats struct {
 	Leaves         int64
 	AdjacentLeaves int64 // that stand behind the one before them in the order of keys
 
+	// Pages of a tree that were compressed since it was opened.
+	PlainBytes      int64 // of them before
+	CompressedBytes int64 // of the places that they took in the file
+
 	// Gauges, in bytes unless said otherwise.
 	Memory   int64 // held in caches, buffers and memory-resident state
 	Resident int64 // of it, held as long as its files: indexes and filters that are not cached

@@ -53,7 +53,7 @@ func undoLimit(memory int64, pageSize int) int { return max(2*pageSize, int(memo
 // open makes an empty buffer over a main tree that is open.
 func (b *buffer) open(main *tree) {
 	b.main, b.failed, b.logger = main, main.failed, main.logger
-	b.pager = &pager{name: main.name, pageSize: main.pageSize, pool: main.pool}
+	b.pager = &pager{name: main.name, pageSize: main.pageSize, perPage: 1, pool: main.pool}
 	b.snaps.epoch = 1
 }
 
@@ -146,7 +146,7 @@ func (b *buffer) bury(key []byte) error {
 // (K4). It reads them only if the two trees are large enough to hold too many.
 func (b *buffer) weigh(op statelab.Op) error {
 	b.beneath = 0
-	most := (b.main.space.usedCount.Load() + int64(b.pages)) * int64(b.pageSize)
+	most := b.main.space.usedCount.Load()*int64(b.main.unit) + int64(b.pages)*int64(b.pageSize)
 	if most+int64(len(op.Value)) <= statelab.MaxRecordSize {
 		return nil
 	}

@@ -46,7 +46,7 @@ func (c *checker) check() error {
 	words := int(c.space.end.Load()/64) + 1
 	c.seen, c.old = make([]uint64, words), make([]uint64, words)
 	c.into = c.seen
-	for id := range uint32(firstPage) {
+	for id := range c.first() {
 		setBit(c.seen, id)
 	}
 	if err := c.walk(c.position, c.maps); err != nil {
@@ -115,13 +115,16 @@ func (c *checker) meet(r ref) (known bool, err error) {
 	switch {
 	case c.buffer && r.id >= firstPage+uint32(c.pool.Frames()):
 		return false, c.corrupt(r.id, "B9: a page beyond the frames is reachable")
-	case !c.buffer && r.id >= c.space.end.Load():
+	case !c.buffer && (r.id >= c.space.end.Load() || c.behind(r) > c.space.end.Load()):
 		return false, c.corrupt(r.id, "B2: a page beyond the end is reachable")
-	case getBit(c.into, r.id):
-		return false, c.corrupt(r.id, "B2: a page is reachable twice")
 	}
 	known = getBit(c.seen, r.id)
-	setBit(c.into, r.id)
+	for i := range c.extent(r) {
+		if getBit(c.into, r.id+i) {
+			return false, c.corrupt(r.id, "B2: a page is reachable twice")
+		}
+		setBit(c.into, r.id+i)
+	}
 	return known, nil
 }
 
@@ -307,10 +310,12 @@ func (c *checker) walkOverflow(r ref, level int, pages int64) error {
 func (c *checker) checkSpace() error {
 	held := make([]uint64, len(c.seen))
 	for _, r := range c.snaps.allHeld() {
-		if getBit(held, r.id) {
-			return c.corrupt(r.id, "B2: a page is held twice")
+		for i := range c.extent(r) {
+			if getBit(held, r.id+i) {
+				return c.corrupt(r.id, "B2: a page is held twice")
+			}
+			setBit(held, r.id+i)
 		}
-		setBit(held, r.id)
 	}
 	for id := range c.space.end.Load() {
 		seen, used, busy := getBit(c.seen, id), getBit(c.space.used, id), getBit(c.space.busy, id)

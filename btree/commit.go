@@ -62,14 +62,14 @@ func (t *tree) placeMaps() (placed []bool, err error) {
 			if !t.space.mapDirty[i] || placed[i] {
 				continue
 			}
-			id, err := t.space.alloc()
+			id, err := t.allocPage()
 			if err != nil {
 				return nil, err
 			}
 			if old := t.maps[i]; old != (ref{}) {
 				t.discard(old)
 			}
-			t.maps[i] = ref{id, epoch}
+			t.maps[i] = ref{id: id, birth: epoch}
 			placed[i], again = true, true
 		}
 	}
@@ -108,7 +108,7 @@ func (g *pager) writeRoots(r root, first int) error {
 // trim cuts off the file's end if enough of it is free.
 func (t *tree) trim() error {
 	end := t.space.trim()
-	size, want := t.size.Load(), int64(end)*int64(t.pageSize)
+	size, want := t.size.Load(), t.offset(end)
 	if spare := size - want; spare < trimLeast*int64(t.pageSize) || spare < size/8 {
 		return nil
 	}
@@ -132,8 +132,8 @@ func (t *tree) recover() (firstLog uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if int64(r.pages)*int64(t.pageSize) > size {
-		return 0, &statelab.CorruptError{File: t.name, Offset: size, Reason: fmt.Sprintf("the file has %d bytes, not %d pages of %d", size, r.pages, t.pageSize)}
+	if t.offset(r.pages) > size {
+		return 0, &statelab.CorruptError{File: t.name, Offset: size, Reason: fmt.Sprintf("the file has %d bytes, not %d pages of %d", size, r.pages, t.unit)}
 	}
 	if !same {
 		t.logger.Warn("btree: root slots differ and are made equal again", "file", t.name, "epoch", r.epoch)
@@ -148,7 +148,7 @@ func (t *tree) recover() (firstLog uint64, err error) {
 			return 0, err
 		}
 	}
-	if !getBit(t.space.used, 0) || !getBit(t.space.used, 1) {
+	if !getBit(t.space.used, 0) || !getBit(t.space.used, t.first()-1) {
 		return 0, t.corrupt(0, "a map page says that root slots are free")
 	}
 	t.snaps.restart(r.epoch)
@@ -171,8 +171,8 @@ func (t *tree) readMap(m ref, i int) error {
 
 // plant prepares the space of a new file, which is nothing but root slots.
 func (t *tree) plant(watermark int64) {
-	t.space.grow(firstPage)
-	for id := range uint32(firstPage) {
+	t.space.grow(t.first())
+	for id := range t.first() {
 		t.space.mark(id)
 	}
 	t.snaps.restart(0)

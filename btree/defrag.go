@@ -121,7 +121,7 @@ func (t *tree) stretchLayout(from []byte) (leaves, adjacent int, err error) {
 		}
 		r = n.child(first)
 		if level == 1 {
-			adjacent = n.adjacent(first, end)
+			adjacent = t.adjacent(n.page, first, end)
 		}
 		n.release()
 		leaves = end - first
@@ -131,9 +131,9 @@ func (t *tree) stretchLayout(from []byte) (leaves, adjacent int, err error) {
 
 // adjacent returns how many of the cells from from up to to of an inner page lead to a page behind
 // that of the cell before.
-func (p page) adjacent(from, to int) (n int) {
+func (g *pager) adjacent(p page, from, to int) (n int) {
 	for i := from + 1; i < to; i++ {
-		if p.child(i).id == p.child(i-1).id+1 {
+		if p.child(i).id == g.behind(p.child(i-1)) {
 			n++
 		}
 	}
@@ -144,7 +144,7 @@ func (p page) adjacent(from, to int) (n int) {
 // cannot be read the counts stay as they were, and whoever needs it will be told.
 func (l *layout) measure(t *tree) {
 	var leaves, adjacent int64
-	last := uint32(0)
+	behind := uint32(0)
 	var walk func(r ref, level int) error
 	walk = func(r ref, level int) error {
 		n, err := t.get(r, level)
@@ -163,10 +163,10 @@ func (l *layout) measure(t *tree) {
 					return err
 				}
 				continue
-			case c.id == last+1:
+			case c.id == behind:
 				adjacent++
 			}
-			leaves, last = leaves+1, c.id
+			leaves, behind = leaves+1, t.behind(c)
 		}
 		return nil
 	}

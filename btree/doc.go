@@ -23,7 +23,9 @@
 //
 // # Words
 //
-// A page is page_size bytes of 1.tree; its id is its place. An epoch is a span
+// A page is page_size bytes of 1.tree; its id is its place. Where leaves are compressed
+// (compress.go) its place is an extent of allocation units, eight or for a leaf that a merge
+// made fewer, and its id the first of them (extent.go). An epoch is a span
 // of the history between two snapshots, and a page's birth the epoch in which it
 // was written to its place. A reference names a page by id and birth. A snapshot
 // holds a root with all it leads to against change and reuse: that of the last
@@ -52,7 +54,8 @@
 // order, the leaves that get something, and what dies in the buffer never comes
 // to one. It makes new pages only, so that readers wait for no more than the
 // moment at its end in which the trees change. Pages stay in the buffer pool
-// (package pool) until it is full or a commit writes them.
+// (package pool) until it is full or a commit writes them; compressed leaves the merge
+// writes itself.
 //
 // A commit merges everything, writes all pages, and then the root. Without a log
 // Sync is one; with a log it comes when the log is long enough, and on Close,
@@ -100,9 +103,9 @@
 // # Limits
 //
 // A file has at most 333 map pages, which is 42 GiB in pages of 4 KiB and 10 TiB
-// in pages of 64 KiB.
+// in pages of 64 KiB; with compression, where bits are those of allocation units, an eighth of that.
 //
-// Pages are not compressed. Version 1 of the format, which had no prefixes and
+// Version 1 of the format, which had no prefixes and
 // heads, is refused by name.
 //
 // # Sources

@@ -33,10 +33,10 @@ type dumper struct {
 	*pager
 	levels   []levelShape
 	elements int64
-	spilled  int64 // records
-	stream   int64 // bytes in overflow pages
-	before   uint32
-	adjacent int64 // leaves that follow the one before them in the file too
+	spilled  int64  // records
+	stream   int64  // bytes in overflow pages
+	behind   uint32 // the leaf before
+	adjacent int64  // leaves that follow the one before them in the file too
 }
 
 func (d *dumper) walk(r ref, level int) error {
@@ -68,10 +68,10 @@ func (d *dumper) walk(r ref, level int) error {
 }
 
 func (d *dumper) leaf(p page) {
-	if id := p.ref().id; id == d.before+1 {
+	if r := p.ref(); r.id == d.behind {
 		d.adjacent++
 	}
-	d.before = p.ref().id
+	d.behind = d.pager.behind(p.ref())
 	for i := range p.count() {
 		r := p.record(i)
 		if r.long {

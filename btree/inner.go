@@ -66,7 +66,7 @@ func (e entry) appendCell(dst []byte) []byte {
 	}
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(n))
 	dst = binary.LittleEndian.AppendUint32(dst, e.child.id)
-	dst = binary.LittleEndian.AppendUint64(dst, e.child.birth)
+	dst = binary.LittleEndian.AppendUint64(dst, e.child.tag())
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.sum.dieAt))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(e.sum.firstDeath))
 	return e.appendTo(dst)

@@ -40,9 +40,12 @@ type merge struct {
 
 // reset makes m a merge into a tree, with the memory that it has.
 func (m *merge) reset(t *tree) {
-	m.tree, m.lost, t.lastLeaf = t, 0, 0
+	m.tree, m.lost, t.behindLeaf = t, 0, 0
 	for i := range m.levels {
 		m.levels[i].reset()
+	}
+	if t.leaves != nil {
+		t.leaves.staged = t.leaves.staged[:0]
 	}
 }
 
@@ -133,9 +136,9 @@ func (m *merge) keep(level int, e entry, sep keyField) error {
 			return err
 		}
 	}
-	m.lastLeaf = 0
+	m.behindLeaf = 0
 	if level == 1 {
-		m.lastLeaf = e.child.id
+		m.behindLeaf = m.behind(e.child)
 	}
 	e.keyField = sep
 	m.cells = e.appendCell(m.cells[:0])

@@ -39,40 +39,61 @@ func (m *merge) empty(level int) error {
 // write makes a page of a packer's first cells, and gives its entry to the packer above.
 func (m *merge) write(level, cells int) error {
 	p := m.level(level)
+	sep, err := m.separatorOf(level, cells)
+	if err != nil {
+		return err
+	}
+	e, err := m.makePage(level, cells)
+	if err != nil {
+		return err
+	}
+	e.keyField = sep
+	if level == 0 {
+		m.behindLeaf = m.behind(e.child)
+		m.tidy.made++
+		if m.last, err = m.appendKey(m.last[:0], getField(p.cell(cells-1), leafCellHeader, nil)); err != nil {
+			return err
+		}
+	}
+	p.drop(cells)
+	m.cells = e.appendCell(m.cells[:0])
+	return m.push(level+1, nil, m.cells)
+}
+
+// makePage makes a page of a packer's first cells and returns its entry, without a separator.
+func (m *merge) makePage(level, cells int) (entry, error) {
 	kind := byte(kindInner)
 	if level == 0 {
 		kind = kindLeaf
 	}
-	sep, err := m.separatorOf(level, cells)
-	if err != nil {
-		return err
+	if level == 0 && m.leaves != nil {
+		if e, ok, err := m.writeLeaf(cells); err != nil || ok {
+			return e, err
+		}
 	}
 	m.inOrder = level == 0
 	n, err := m.newPage(kind, level)
 	m.inOrder = false
 	if err != nil {
-		return err
+		return entry{}, err
 	}
+	defer n.release()
+	m.fill(n.page, level, cells)
+	return entry{child: n.ref(), sum: n.summary()}, nil
+}
+
+// fill fills an empty page with a packer's first cells.
+func (m *merge) fill(n page, level, cells int) {
+	p := m.level(level)
 	n.setPrefix(p.prefix(cells))
 	for i := range cells {
 		n.push(p.cell(i))
 	}
 	if level == 0 {
 		n.summarizeLeaf()
-		m.lastLeaf = n.ref().id
-		m.tidy.made++
-		if m.last, err = m.appendKey(m.last[:0], n.field(cells-1)); err != nil {
-			n.release()
-			return err
-		}
 	} else {
 		n.summarizeInner()
 	}
-	e := entry{n.ref(), n.summary(), sep}
-	n.release()
-	p.drop(cells)
-	m.cells = e.appendCell(m.cells[:0])
-	return m.push(level+1, nil, m.cells)
 }
 
 // separatorOf returns the separator in front of the page that is made of a
@@ -106,8 +127,15 @@ func (m *merge) separatorOf(level, cells int) (keyField, error) {
 
 var errTooHigh = errors.New("the tree has reached its greatest height")
 
-// finish makes pages of all that is left, up to a root.
+// finish makes pages of all that is left, up to a root, and writes what is staged.
 func (m *merge) finish() error {
+	if err := m.finishLevels(); err != nil || m.leaves == nil {
+		return err
+	}
+	return m.writeStaged(len(m.leaves.staged))
+}
+
+func (m *merge) finishLevels() error {
 	for level := 0; level < maxHeight; level++ {
 		if err := m.empty(level); err != nil {
 			return err

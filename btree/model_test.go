@@ -248,8 +248,14 @@ func runModel(t *testing.T, sh shape, seed uint64) {
 	if seed%3 == 2 {
 		buffer = WriteBufferOff
 	}
+	compression := statelab.CompressionNone
+	if seed%3 == 1 {
+		if compression = statelab.CompressionS2; sh.appends {
+			compression = statelab.CompressionZstd
+		}
+	}
 	open := func() *Store {
-		s, err := Open("/s", &Options{PageSize: sh.pageSize, WriteBuffer: buffer, Options: statelab.Options{FS: fs, Memory: sh.memory, Maintenance: statelab.MaintenanceInline}})
+		s, err := Open("/s", &Options{PageSize: sh.pageSize, WriteBuffer: buffer, Options: statelab.Options{FS: fs, Memory: sh.memory, Compression: compression, Maintenance: statelab.MaintenanceInline}})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

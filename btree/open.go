@@ -100,6 +100,14 @@ func (s *Store) settle() error {
 		if got := s.dir.Found.Settings[settingIndex]; got != o.Index.String() {
 			return fmt.Errorf("made with index %s, not %s: %w", got, o.Index, statelab.ErrMismatch)
 		}
+		compression, err := foundCompression(s.dir.Found.Settings[settingCompression])
+		if err != nil {
+			return &statelab.CorruptError{File: filepath.Join(s.dir.Path, storedir.IdentityName), Offset: -1, Reason: err.Error()}
+		}
+		if o.Compression != statelab.CompressionDefault && o.Compression != compression {
+			return fmt.Errorf("made with compression %s, not %s: %w", compression, o.Compression, statelab.ErrMismatch)
+		}
+		o.Compression = compression
 		size, err := strconv.Atoi(s.dir.Found.Settings[settingPageSize])
 		if err != nil || !validPageSize(size) {
 			return &statelab.CorruptError{File: filepath.Join(s.dir.Path, storedir.IdentityName), Offset: -1, Reason: "no page size"}
@@ -137,8 +145,22 @@ func (s *Store) create() error {
 
 // identity returns what a paged store of these options says of itself.
 func identity(o Options) storedir.Identity {
-	return storedir.Identity{
-		Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name,
-		Settings: map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(o.PageSize)},
+	settings := map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(o.PageSize)}
+	if o.compresses() {
+		settings[settingCompression] = o.Compression.String()
 	}
+	return storedir.Identity{Engine: Engine, Version: formatVersion, Prefix: o.Prefix.Name, Settings: settings}
+}
+
+// compresses says whether leaves are compressed.
+func (o *Options) compresses() bool {
+	return o.Compression == statelab.CompressionS2 || o.Compression == statelab.CompressionZstd
+}
+
+// foundCompression returns the compression that a store says it has; one that says nothing has none.
+func foundCompression(s string) (statelab.Compression, error) {
+	if s == "" {
+		return statelab.CompressionNone, nil
+	}
+	return statelab.ParseCompression(s)
 }

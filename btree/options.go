@@ -5,13 +5,15 @@ import (
 	"fmt"
 
 	"github.com/statelab/statelab"
+	"github.com/statelab/statelab/internal/memstore"
 	"github.com/statelab/statelab/internal/pool"
 	"github.com/statelab/statelab/internal/spec"
 )
 
 // Options are the settings of a store. The zero value works.
 type Options struct {
-	// CompressionDefault is none, and no other compression is supported.
+	// Compression is of leaves (compress.go), in IndexPaged only. It is fixed when the
+	// store is made: CompressionDefault is none then, and takes what is found later.
 	statelab.Options
 
 	// Index says where the tree is kept; zero is IndexPaged. It is fixed when
@@ -136,6 +138,9 @@ func (o *Options) resolve() (Options, error) {
 	if int(r.Index) >= len(indexes) {
 		faults = append(faults, fmt.Errorf("Index %d is unknown", r.Index))
 	}
+	if r.Index == IndexMemory {
+		faults = append(faults, memstore.CheckCompression(r.Compression))
+	}
 	switch {
 	case r.Index == IndexPaged:
 		faults = append(faults, r.resolvePaged())
@@ -167,9 +172,6 @@ func (r *Options) resolvePaged() error {
 	}
 	if r.LogLimit < MinLogLimit {
 		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))
-	}
-	if r.Compression != statelab.CompressionDefault && r.Compression != statelab.CompressionNone {
-		faults = append(faults, fmt.Errorf("Compression %s is not supported by the paged tree; allowed: default, none", r.Compression))
 	}
 	switch {
 	case r.PageSize == 0:

@@ -15,7 +15,7 @@ func TestOptionsNameEveryFault(t *testing.T) {
 		o    Options
 		want []string
 	}{
-		{Options{Options: statelab.Options{Compression: statelab.CompressionZstd}}, []string{"Compression zstd", "default, none"}},
+		{Options{Index: IndexMemory, Options: statelab.Options{Compression: statelab.CompressionZstd}}, []string{"Compression zstd", "default, none"}},
 		{Options{PageSize: 5000, LogLimit: 1, Options: statelab.Options{Memory: 1}}, []string{"PageSize is 5000", "LogLimit is 1", "Memory is 1 bytes"}},
 		{Options{PageSize: MaxPageSize, Options: statelab.Options{Memory: 512 << 10}}, []string{"Memory of 524288 bytes is less than the least of 1048576"}},
 		{Options{Defrag: MaxDefrag + 1}, []string{"Defrag is 1001"}},

@@ -13,7 +13,8 @@ import (
 //	OFFSET SIZE FIELD
 //	0      4    CRC-32C of bytes 4 to the end
 //	4      4    page id: its place in the file, in pages
-//	8      8    birth: the epoch in which the id was given to this page
+//	8      7    birth: the epoch in which the id was given to this page
+//	15     1    units of its extent, if it is a compressed leaf (compress.go); else 0
 //	16     1    kind: 1 leaf, 2 inner, 3 overflow data, 4 overflow index, 5 map
 //	17     1    level: leaves are 0, and a parent is one above its children
 //	18     2    count: cells of a leaf or inner page, references of an overflow index
@@ -57,6 +58,7 @@ const (
 
 // Sizes in a page, in bytes.
 const (
+	kindAt        = 16
 	pageHeader    = 24 // of overflow and map pages
 	slottedHeader = 48
 	headSize      = 4
@@ -69,19 +71,27 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // different times: a reference to what is no longer there is found out.
 type ref struct {
 	id    uint32
-	birth uint64
+	birth uint64 // less than maxBirth
+	units uint8  // of a compressed page's extent (compress.go); 0 is a whole place
 }
 
 const refSize = 12
 
+// maxBirth is more than any birth, which has seven bytes.
+const maxBirth = 1 << 56
+
 func getRef(b []byte) ref {
-	return ref{binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint64(b[4:])}
+	tag := binary.LittleEndian.Uint64(b[4:])
+	return ref{binary.LittleEndian.Uint32(b), tag % maxBirth, uint8(tag / maxBirth)}
 }
 
 func putRef(b []byte, r ref) {
 	binary.LittleEndian.PutUint32(b, r.id)
-	binary.LittleEndian.PutUint64(b[4:], r.birth)
+	binary.LittleEndian.PutUint64(b[4:], r.tag())
 }
+
+// tag returns birth and units as they stand in a reference, and in a page's header.
+func (r ref) tag() uint64 { return r.birth | uint64(r.units)*maxBirth }
 
 // A summary is what an inner page knows of a child's subtree (B5).
 type summary struct {
@@ -98,8 +108,9 @@ func (p page) i64(at int) int64       { return int64(binary.LittleEndian.Uint64(
 func (p page) setI64(at int, v int64) { binary.LittleEndian.PutUint64(p[at:], uint64(v)) }
 
 func (p page) ref() ref      { return getRef(p[4:]) }
-func (p page) birth() uint64 { return binary.LittleEndian.Uint64(p[8:]) }
-func (p page) kind() byte    { return p[16] }
+func (p page) tag() uint64   { return binary.LittleEndian.Uint64(p[8:]) }
+func (p page) birth() uint64 { return p.tag() % maxBirth }
+func (p page) kind() byte    { return p[kindAt] }
 func (p page) level() int    { return int(p[17]) }
 func (p page) count() int    { return p.u16(18) }
 func (p page) low() int      { return int(p.u32(20)) }
@@ -116,7 +127,7 @@ func (p page) setSpills(n int) { p.setU16(28, n) }
 func (p page) start(r ref, kind byte, level int) {
 	clear(p[:slottedHeader])
 	p.setRef(r)
-	p[16], p[17] = kind, byte(level)
+	p[kindAt], p[kindAt+1] = kind, byte(level)
 	if kind == kindLeaf || kind == kindInner {
 		p.setLow(len(p))
 		p.setSummary(statelab.NoExpiry, statelab.NoExpiry)

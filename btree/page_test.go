@@ -13,14 +13,14 @@ import (
 // TestFormatIsAsDocumented holds the worked examples of page.go, leaf.go,
 // element.go, inner.go and root.go.
 func TestFormatIsAsDocumented(t *testing.T) {
-	r := root{position: position{ref{5, 6}, 2, 7}, epoch: 6, pageSize: 4096, pages: 9, maps: []ref{{4, 6}}}
+	r := root{position: position{ref{id: 5, birth: 6}, 2, 7}, epoch: 6, pageSize: 4096, pages: 9, maps: []ref{{id: 4, birth: 6}}}
 	wantBytes(t, "root.go", r.encode()[4:0x50],
 		0x74, 0x72, 0x65, 0x65, 2, 0, 0, 0, 0, 0x10, 0, 0,
 		6, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0,
 		0, 0, 0, 0, 2, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0,
 		0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0,
 		4, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-	e := entry{child: ref{3, 2}, sum: summary{dieAt: 9, firstDeath: 5}, keyField: keyField{key: []byte("m")}}
+	e := entry{child: ref{id: 3, birth: 2}, sum: summary{dieAt: 9, firstDeath: 5}, keyField: keyField{key: []byte("m")}}
 	wantBytes(t, "inner.go", e.appendCell(nil),
 		1, 0, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0x6d)
 
@@ -34,7 +34,7 @@ func TestFormatIsAsDocumented(t *testing.T) {
 	second := testRecord("kz", append(appendElementHeader(nil, 1, statelab.NoExpiry), 'x')).appendCell(nil)
 
 	p := make(page, 4096)
-	p.start(ref{2, 1}, kindLeaf, 0)
+	p.start(ref{id: 2, birth: 1}, kindLeaf, 0)
 	p.setPrefix([]byte("k"))
 	p.insertRecord(0, cell, nil)
 	p.insertRecord(1, second, nil)
@@ -78,7 +78,7 @@ func TestEveryFlippedBitOfAPageIsFound(t *testing.T) {
 // testLeaf returns a leaf of random records, as full as it gets.
 func testLeaf(t testing.TB, rng *rand.Rand, size int) page {
 	p := make(page, size)
-	p.start(ref{7, 3}, kindLeaf, 0)
+	p.start(ref{id: 7, birth: 3}, kindLeaf, 0)
 	for {
 		cell := randomRecord(rng, size)
 		if !p.fits(cell) {
@@ -106,7 +106,7 @@ func randomRecord(rng *rand.Rand, size int) []byte {
 	r := testRecord(string(randomKey(rng)), nil)
 	if r.spilled = rng.IntN(8) == 0; r.spilled {
 		length := 1 + rng.Int64N(1<<30)
-		r.body = appendSpill(nil, spill{stream{ref{2 + rng.Uint32N(100), 1}, length}, rng.Int64N(length), rng.Int64N(100), 2 * length})
+		r.body = appendSpill(nil, spill{stream{ref{id: 2 + rng.Uint32N(100), birth: 1}, length}, rng.Int64N(length), rng.Int64N(100), 2 * length})
 		return r.appendCell(nil)
 	}
 	for range 1 + rng.IntN(3) {
@@ -123,7 +123,7 @@ func randomRecord(rng *rand.Rand, size int) []byte {
 func randomEntry(rng *rand.Rand) []byte {
 	at := rng.Int64N(100)
 	e := entry{
-		child:    ref{2 + rng.Uint32N(100), rng.Uint64N(9)},
+		child:    ref{id: 2 + rng.Uint32N(100), birth: rng.Uint64N(9)},
 		sum:      summary{at + rng.Int64N(50), at, rng.IntN(4) == 0},
 		keyField: keyField{key: randomKey(rng)},
 	}
@@ -138,7 +138,7 @@ func TestSlottedPageAgreesWithASlice(t *testing.T) {
 		for _, size := range []int{MinPageSize, MaxPageSize} {
 			t.Run(fmt.Sprintf("kind %d of %d bytes", kind, size), func(t *testing.T) {
 				m := pageModel{p: make(page, size), scratch: make(page, size), rng: rand.New(rand.NewPCG(uint64(kind), uint64(size)))}
-				m.p.start(ref{7, 3}, kind, int(kind)-kindLeaf)
+				m.p.start(ref{id: 7, birth: 3}, kind, int(kind)-kindLeaf)
 				m.run(t)
 			})
 		}
@@ -294,14 +294,14 @@ func FuzzPage(f *testing.F) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	f.Add([]byte(testLeaf(f, rng, 4096)))
 	inner := make(page, 4096)
-	inner.start(ref{9, 1}, kindInner, 1)
+	inner.start(ref{id: 9, birth: 1}, kindInner, 1)
 	for cell := randomEntry(rng); inner.fits(cell); cell = randomEntry(rng) {
 		inner.insert(inner.count(), cell, make(page, 4096))
 	}
 	inner.summarizeInner()
 	f.Add([]byte(inner))
 	index := make(page, 4096)
-	index.start(ref{9, 1}, kindOverflowIndex, 1)
+	index.start(ref{id: 9, birth: 1}, kindOverflowIndex, 1)
 	index.setCount(339)
 	f.Add([]byte(index))
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -359,7 +359,7 @@ func useInner(t *testing.T, p page) {
 	scratch := make(page, len(p))
 	p.repack(p.prefixSize()/2, scratch)
 	for i := 0; p.count() > 0; i++ {
-		p.setChild(0, ref{3, 4}, summary{int64(i), int64(i), i%2 == 0})
+		p.setChild(0, ref{id: 3, birth: 4}, summary{int64(i), int64(i), i%2 == 0})
 		at := i * 7 % p.count()
 		if p.remove(at); at == 0 && p.count() > 0 {
 			p.clearSeparator()

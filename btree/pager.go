@@ -31,6 +31,9 @@ type pager struct {
 	roots    vfs.File // the same, and what it writes is counted as the store's description of itself
 	name     string
 	pageSize int
+	unit     int        // bytes of an allocation unit
+	perPage  uint32     // units of a page that is not compressed
+	leaves   *leafCodec // nil without compression
 	pool     *pool.Pool
 	space    *space
 	size     atomic.Int64 // of the file, in bytes
@@ -80,7 +83,7 @@ func (g *pager) getKind(r ref, kind byte, level int) (node, error) {
 		return node{}, err
 	}
 	n := node{h, h.Bytes()}
-	if n.birth() != r.birth || n.kind() != kind || n.level() != level {
+	if n.tag() != r.tag() || n.kind() != kind || n.level() != level {
 		err := g.corrupt(r.id, fmt.Sprintf("B3: page %d is of kind %d, level %d, epoch %d where kind %d, level %d, epoch %d is referred to",
 			r.id, n.kind(), n.level(), n.birth(), kind, level, r.birth))
 		n.release()
@@ -91,24 +94,29 @@ func (g *pager) getKind(r ref, kind byte, level int) (node, error) {
 
 // corrupt returns the error for a damaged page.
 func (g *pager) corrupt(id uint32, reason string) error {
-	return &statelab.CorruptError{File: g.name, Offset: int64(id) * int64(g.pageSize), Reason: reason}
+	return &statelab.CorruptError{File: g.name, Offset: g.offset(id), Reason: reason}
 }
 
 // readRaw reads page id from the file and checks what can be checked without
 // knowing what it should be.
 func (g *pager) readRaw(id uint32, buf page) error {
-	if id < firstPage || id >= g.space.end.Load() {
+	if id < g.first() || id >= g.space.end.Load() {
 		return g.corrupt(id, fmt.Sprintf("B2: page %d is referred to, of %d", id, g.space.end.Load()))
 	}
-	n, err := g.file.ReadAt(buf, int64(id)*int64(g.pageSize))
+	n, err := g.file.ReadAt(buf, g.offset(id))
+	compressed := g.leaves != nil && n >= min(g.unit, len(buf)) && buf[kindAt]&compressedMask != 0
 	switch {
-	case n == len(buf):
+	case n == len(buf), compressed && errors.Is(err, io.EOF):
 	case errors.Is(err, io.EOF):
 		return g.corrupt(id, fmt.Sprintf("page %d is beyond the end of the file", id))
 	default:
 		return fmt.Errorf("read page %d of %s: %w", id, g.name, err)
 	}
-	if !buf.sealed() {
+	if compressed {
+		if damage := g.leaves.decode(buf, g.unit, n); damage != "" {
+			return g.corrupt(id, fmt.Sprintf("B3: page %d: %s", id, damage))
+		}
+	} else if !buf.sealed() {
 		return g.corrupt(id, fmt.Sprintf("B3: page %d has a wrong checksum", id))
 	}
 	if buf.ref().id != id {
@@ -134,7 +142,12 @@ func (g *pager) WritePages(id uint32, buf []byte) error {
 	for rest := buf; len(rest) > 0; rest = rest[g.pageSize:] {
 		page(rest[:g.pageSize]).seal()
 	}
-	at := int64(id) * int64(g.pageSize)
+	return g.writeAt(buf, id)
+}
+
+// writeAt writes extents that follow one another, the first of them id.
+func (g *pager) writeAt(buf []byte, id uint32) error {
+	at := g.offset(id)
 	if _, err := g.file.WriteAt(buf, at); err != nil {
 		return fmt.Errorf("write page %d of %s: %w", id, g.name, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"math"
 
 	"github.com/statelab/statelab"
 )
@@ -120,7 +119,7 @@ func decodeRoot(b []byte) (root, error) {
 	}
 	n := binary.LittleEndian.Uint32(b[60:])
 	if !validPageSize(r.pageSize) || r.height < 1 || r.height > maxHeight || r.pages <= firstPage || n > maxMaps ||
-		int64(r.pages) > int64(n)*int64(newSpace(r.pageSize).mapBits) || r.epoch == math.MaxUint64 {
+		int64(r.pages) > int64(n)*int64(newSpace(r.pageSize).mapBits) || r.epoch >= maxBirth-1 {
 		return root{}, errors.New("root slot makes no sense")
 	}
 	for i := range int(n) {

@@ -202,7 +202,7 @@ func TestSyncWithNothingNewWritesNothing(t *testing.T) {
 
 // FuzzRoot reads any bytes as a root slot.
 func FuzzRoot(f *testing.F) {
-	r := root{position: position{ref{5, 6}, 2, -7}, epoch: 6, pageSize: 4096, firstLog: 3, pages: 9, maps: []ref{{4, 6}}}
+	r := root{position: position{ref{id: 5, birth: 6}, 2, -7}, epoch: 6, pageSize: 4096, firstLog: 3, pages: 9, maps: []ref{{id: 4, birth: 6}}}
 	f.Add(r.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = append(make([]byte, 0, rootSize), b...)[:rootSize]

@@ -32,6 +32,7 @@ import (
 type space struct {
 	used, busy []uint64
 	full       []uint64 // bit w is set if all of busy[w] is
+	fits       fits     // where extents are sought, where pages are not units
 	hint       int      // no word of full before it has a zero bit with a free page below
 	runHint    int      // no word of busy before it has a run
 	end        atomic.Uint32
@@ -97,11 +98,9 @@ func (s *space) hasRun() bool {
 	return false
 }
 
-// allocBehind returns a free page, which is used from now on: the one behind
-// before if it can, else one that begins a run, or if there is none and the file
+// allocBehind returns a free page, which is used from now on: id itself if it can, else one that begins a run, or if there is none and the file
 // may grow for that the one at its end.
-func (s *space) allocBehind(before uint32, grow bool) (uint32, error) {
-	id := before + 1
+func (s *space) allocBehind(id uint32, grow bool) (uint32, error) {
 	switch end := s.end.Load(); {
 	case id < end && !getBit(s.busy, id):
 	case s.hasRun():
@@ -162,6 +161,7 @@ func (s *space) release(id uint32) {
 	clearBit(s.busy, id)
 	clearBit(s.full, id/64)
 	s.hint = min(s.hint, int(id/4096))
+	s.fits.lower(id)
 	if w := int(id / 64); runIn(s.busy[w]) < 64 {
 		s.runHint = min(s.runHint, w)
 	}

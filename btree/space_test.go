@@ -52,7 +52,7 @@ func TestSpaceAgreesWithASet(t *testing.T) {
 	again.grow(s.end.Load())
 	for i := range s.mapDirty {
 		p := make(page, MinPageSize)
-		s.encodeMap(p, ref{9, 9}, i)
+		s.encodeMap(p, ref{id: 9, birth: 9}, i)
 		if !again.decodeMap(p, i) {
 			t.Fatalf("map page %d is refused", i)
 		}
@@ -78,16 +78,16 @@ func TestNeighboursTakeRuns(t *testing.T) {
 	}
 	last := uint32(0)
 	for i, want := range []uint32{100, 101, 102, 103, 104, 105, 106, 107, 108, 5, 40} {
-		id, err := s.allocBehind(last, false)
+		id, err := s.allocBehind(last+1, false)
 		if mustDo(t, err); id != want {
 			t.Errorf("leaf %d has page %d, want %d", i, id, want)
 		}
 		last = id
 	}
-	if id, err := s.allocBehind(last, true); id != 41 || err != nil {
+	if id, err := s.allocBehind(last+1, true); id != 41 || err != nil {
 		t.Errorf("the one behind 40 is %d, %v", id, err)
 	}
-	if id, err := s.allocBehind(60, true); id != 300 || err != nil {
+	if id, err := s.allocBehind(61, true); id != 300 || err != nil {
 		t.Errorf("a file that may grow has no run, and page %d is taken, %v", id, err)
 	}
 }

@@ -34,6 +34,9 @@ func (s *Store) Stats() statelab.Stats {
 	st.CacheBytes, st.CachePolicy = int64(t.pool.Frames()*t.pool.Charge()), s.options.Pool.String()
 	st.Memory = t.pool.Memory() + t.ownMemory() + s.buffer.ownMemory() + t.space.memory.Load()
 	st.Pinned = s.pinned()
+	if l := t.leaves; l != nil {
+		st.PlainBytes, st.CompressedBytes = l.before.Load(), l.after.Load()
+	}
 	st.Disk = t.size.Load()
 	if s.log != nil {
 		st.Disk += s.log.Disk()

@@ -23,6 +23,8 @@ const (
 
 	settingIndex    = "index"
 	settingPageSize = "page_size"
+
+	settingCompression = "compression" // of one that has any
 )
 
 // Store is a paged B+tree in a directory. It implements statelab.Store and the

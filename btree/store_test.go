@@ -15,6 +15,7 @@ func TestStore(t *testing.T) {
 		Open: func(dir string, o *statelab.Options) (statelab.Store, error) {
 			return Open(dir, &Options{Options: *o, LogLimit: MinLogLimit})
 		},
-		Effort: *effort,
+		Compressions: []statelab.Compression{statelab.CompressionNone, statelab.CompressionS2, statelab.CompressionZstd},
+		Effort:       *effort,
 	})
 }

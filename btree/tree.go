@@ -41,9 +41,9 @@ type tree struct {
 	durable root         // of the last commit
 	txn     txn
 
-	inOrder  bool   // the next page is to stand behind lastLeaf, if it can
-	mayGrow  bool   // the file, for that
-	lastLeaf uint32 // before the next one that a merge makes; 0 if it is not known
+	inOrder    bool   // the next page is to stand at behindLeaf, if it can
+	mayGrow    bool   // the file, for that
+	behindLeaf uint32 // the page behind the last leaf of a merge; 0 if that is not known
 
 	path    [maxHeight]step // of the last descent, by level
 	scratch page            // for putting cells together and for splits
@@ -73,16 +73,25 @@ func (t *tree) open(o Options, name string, m *meter.Meter, pages, roots meter.P
 	}
 	t.logger, t.failed = o.Logger, new(latch.Latch)
 	size := o.PageSize
+	leaves, err := newLeafCodec(&o)
+	if err != nil {
+		file.Close()
+		return err
+	}
 	images := imageCount(int(o.Memory / int64(size)))
 	t.txn.undo.setLimit(images*size, images)
 	t.scratch = make(page, size)
-	t.pager = &pager{file: m.File(file, pages), roots: m.File(file, roots), name: name, pageSize: size, space: newSpace(size)}
-	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size), o.Pool)
+	t.pager = &pager{file: m.File(file, pages), roots: m.File(file, roots), name: name, pageSize: size, unit: size, perPage: 1, leaves: leaves, space: newSpace(size)}
+	if leaves != nil {
+		t.unit, t.perPage = size/pageUnits, pageUnits
+	}
+	t.pool, err = pool.New(t.pager, size, o.Memory-int64((images+1)*size+t.stagedMemory()), o.Pool)
 	if err != nil {
 		t.close()
 		return err
 	}
 	t.pool.Kept[countInner] = true
+	t.pool.Step = t.perPage
 	t.pool.Cleaned = func(start time.Time, bytes int64) {
 		o.ReportMaintenance(statelab.EventWriteBack, start, bytes)
 	}
@@ -105,7 +114,16 @@ func tellOf(told func(statelab.BlockAccess), bytes int) func(uint32, uint8, stat
 }
 
 // ownMemory returns the bytes that a tree takes beside its pages.
-func (t *tree) ownMemory() int64 { return int64(t.txn.undo.limit + len(t.scratch)) }
+func (t *tree) ownMemory() int64 { return int64(t.txn.undo.limit + len(t.scratch) + t.stagedMemory()) }
+
+// stagedMemory returns the bytes in which compressed leaves wait to be written. A single leaf
+// is taken beside the memory, as the codec's own tables are.
+func (t *tree) stagedMemory() int {
+	if t.pager == nil || t.leaves == nil || t.leaves.limit < t.pageSize {
+		return 0
+	}
+	return t.leaves.limit
+}
 
 // close gives up what open took; of a tree that was not opened that is nothing.
 func (t *tree) close() error {
@@ -114,6 +132,9 @@ func (t *tree) close() error {
 	}
 	if t.pool != nil {
 		t.pool.Close()
+	}
+	if t.leaves != nil {
+		t.leaves.Close()
 	}
 	err := t.file.Close()
 	t.pager = nil

@@ -16,7 +16,7 @@ type txn struct {
 	before position // of the tree, to go back to
 	dead   [2]int64 // counts of the tree, likewise
 	undo   undo
-	born   []uint32
+	born   []ref
 	freed  []ref
 }
 
@@ -70,9 +70,9 @@ func (t *tree) rollback() {
 	x := &t.txn
 	x.undo.restore()
 	x.undo.forget()
-	for _, id := range x.born {
-		t.unuse(id)
-		t.releasePage(ref{id: id})
+	for _, r := range x.born {
+		t.unuse(r)
+		t.releasePage(r)
 	}
 	t.position, t.deadOps, t.died = x.before, x.dead[0], x.dead[1]
 	x.end()
@@ -87,7 +87,7 @@ func (x *txn) end() {
 
 // discard makes a page that is no longer reachable free, unless a snapshot sees it.
 func (t *tree) discard(r ref) {
-	t.unuse(r.id)
+	t.unuse(r)
 	if !t.snaps.hold(r) {
 		t.releasePage(r)
 	}
@@ -100,16 +100,18 @@ func (t *tree) releasePage(r ref) {
 		return
 	}
 	t.pool.Drop(r.id)
-	t.space.release(r.id)
+	t.vacate(r)
 }
 
 // unuse says that the tree as it is does not lead to a page any more.
-func (t *tree) unuse(id uint32) {
+func (t *tree) unuse(r ref) {
 	if t.lent() {
 		t.pages--
 		return
 	}
-	t.space.unuse(id)
+	for i := range t.extent(r) {
+		t.space.unuse(r.id + i)
+	}
 }
 
 // takePage returns a page for a new id, pinned: a copy of from, or if that is nil
@@ -133,8 +135,8 @@ func (t *tree) takePage(kind byte, from page) (uint32, pool.Page, error) {
 	}
 	h, err := t.pool.New(id, countKind(kind), from)
 	if err != nil {
-		t.space.unuse(id)
-		t.space.release(id)
+		t.unuse(ref{id: id})
+		t.vacate(ref{id: id})
 		return 0, h, t.failed.Set(err)
 	}
 	return id, h, nil
@@ -143,8 +145,11 @@ func (t *tree) takePage(kind byte, from page) (uint32, pool.Page, error) {
 // allocPage returns a free page of the file: if leaves are made in their order
 // the one behind the last.
 func (t *tree) allocPage() (uint32, error) {
+	if t.perPage > 1 {
+		return t.space.allocExtent(int(t.perPage), 0, false)
+	}
 	if t.inOrder {
-		return t.space.allocBehind(t.lastLeaf, t.mayGrow)
+		return t.space.allocBehind(t.behindLeaf, t.mayGrow)
 	}
 	return t.space.alloc()
 }
@@ -173,16 +178,17 @@ func (t *tree) pageFrom(from page, kind byte) (node, ref, error) {
 	if err != nil {
 		return node{}, ref{}, err
 	}
-	t.txn.born = append(t.txn.born, id)
+	r := ref{id: id, birth: t.txn.epoch}
+	t.txn.born = append(t.txn.born, r)
 	h.SetStamp(t.txn.bornStamp())
-	return node{h, h.Bytes()}, ref{id, t.txn.epoch}, nil
+	return node{h, h.Bytes()}, r, nil
 }
 
 // free frees a page of the tree. Where it stands in the pool, born in this very
 // transaction, its place can be used again at once.
 func (t *tree) free(r ref) {
 	if !t.lent() && t.pool.Stamped(r.id, t.txn.bornStamp()) {
-		t.space.unuse(r.id)
+		t.unuse(r)
 		t.releasePage(r)
 		return
 	}

@@ -112,10 +112,11 @@ func (t *tree) writable(n *node) error {
 }
 
 // inPlace says whether a page that was not changed yet can be changed where it is,
-// for which so many bytes of it have to be saved.
+// which takes saving so many bytes of it. A compressed leaf cannot: it would not fit its
+// extent.
 func (t *tree) inPlace(n *node, bytes int) bool {
 	u := &t.txn.undo
-	return n.birth() > t.txn.frozen && u.room() >= bytes && (t.lent() || u.pins < u.most)
+	return n.birth() > t.txn.frozen && n.ref().units == 0 && u.room() >= bytes && (t.lent() || u.pins < u.most)
 }
 
 // savePage saves the first bytes of a page that is about to be changed.

@@ -73,6 +73,10 @@ type Pool struct {
 	// zero. It is called with the pool's lock held.
 	Told func(id uint32, kind uint8, event statelab.BlockEvent)
 
+	// Step is by how much the ids of pages differ that are neighbours in the file. It is 1, and
+	// may be set before the pool is used.
+	Step uint32
+
 	// Kept, if set before the pool is used, says which kinds of page are given up
 	// or written to make room only when there is no other.
 	Kept [Kinds]bool
@@ -130,7 +134,7 @@ func New(backing Backing, pageSize int, memory int64, kind Kind) (*Pool, error) 
 	}
 	offheap.PreferHugePages(block)
 	p := &Pool{
-		backing: backing, pageSize: pageSize, stride: stride, overhead: overhead,
+		Step: 1, backing: backing, pageSize: pageSize, stride: stride, overhead: overhead,
 		memory: block, staging: block[frames*stride:],
 		policy: kind.New(frames), table: newTable(frames),
 		frames: make([]frame, frames), unused: make([]int32, frames),

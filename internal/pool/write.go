@@ -71,7 +71,7 @@ func (p *Pool) write() error {
 	for rest := p.order; len(rest) > 0; {
 		first := p.frames[rest[0]].id.Load()
 		n := 0
-		for n < len(rest) && (n+1)*p.pageSize <= len(p.staging) && p.frames[rest[n]].id.Load() == first+uint32(n) {
+		for n < len(rest) && (n+1)*p.pageSize <= len(p.staging) && p.frames[rest[n]].id.Load() == first+uint32(n)*p.Step {
 			copy(p.staging[n*p.pageSize:], p.bytes(int(rest[n])))
 			n++
 		}

@@ -64,7 +64,7 @@ func (s *Store) writeMemory(snap snapshot, dir string) (written, error) {
 		c.open(mem, snap.seq)
 		m.sources = append(m.sources, c)
 	}
-	m.reset()
+	m.reset(nil, nil)
 	w := rewrite{
 		store: s, from: &m, dir: dir, purpose: meter.Checkpoint, watermark: snap.watermark,
 		older: func(key []byte) bool { return mayHold(snap.view.version.runs, key) },

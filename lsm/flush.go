@@ -23,7 +23,7 @@ func (s *Store) flush(memtables []*memtable, watermark int64) error {
 		c.open(mem, maxSeq)
 		m.sources = append(m.sources, c)
 	}
-	m.reset()
+	m.reset(nil, nil)
 	s.brake.flushed.Store(0)
 	s.brake.flushing.Store(0)
 	for _, mem := range memtables {

@@ -140,9 +140,9 @@ func (g *getter) reset() {
 	g.used, g.env, g.key, g.group, g.fetch = 0, nil, nil, nil, nil
 }
 
-// scratchPool keeps what look-ups and iterators work with.
+// scratchPool keeps what look-ups, iterators and rewrites work with.
 type scratchPool struct {
-	getters, many, iterations sync.Pool
+	getters, many, iterations, writers sync.Pool
 }
 
 func (p *scratchPool) getter() *getter {
@@ -174,4 +174,17 @@ func (p *scratchPool) iteration() *iteration {
 		return it
 	}
 	return new(iteration)
+}
+
+func (p *scratchPool) tableWriter(format *tableFormat) *tableWriter {
+	if w, ok := p.writers.Get().(*tableWriter); ok {
+		return w
+	}
+	return newTableWriter(format)
+}
+
+// putTableWriter takes back a writer of the store's format.
+func (p *scratchPool) putTableWriter(w *tableWriter) {
+	w.file = nil
+	p.writers.Put(w)
 }

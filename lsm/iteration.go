@@ -2,6 +2,7 @@ package lsm
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"github.com/statelab/statelab"
@@ -48,7 +49,7 @@ func (in *iteration) setBounds(r statelab.Range) {
 func (in *iteration) open(s *Store) error {
 	in.memtables, in.runs, in.groups = in.memtables[:0], in.runs[:0], in.groups[:0]
 	if in.upper != nil && bytes.Compare(in.lower, in.upper) >= 0 {
-		in.merge.reset()
+		in.merge.reset(in.lower, in.upper)
 		return nil
 	}
 	prefix := in.wholePrefix(s.options.Prefix)
@@ -71,7 +72,7 @@ func (in *iteration) open(s *Store) error {
 	} else {
 		in.openRuns()
 	}
-	in.merge.reset()
+	in.merge.reset(in.lower, in.upper)
 	return err
 }
 
@@ -119,18 +120,23 @@ func (in *iteration) needless(t *table, older bool) bool {
 	return t.dead(in.watermark) && (!older || t.bases == 0)
 }
 
-// openRuns makes a source of each run, of the tables that bounds and expiry do not
-// exclude.
+// openRuns makes a source of each run, of the tables that bounds, gaps and expiry do
+// not exclude.
 func (in *iteration) openRuns() {
 	runs := in.view.version.runs
+	from, to := headOf(in.lower), uint64(math.MaxUint64)
+	if in.upper != nil {
+		to = headOf(in.upper)
+	}
 	in.runs = grow(in.runs, len(runs))
 	memtables := len(in.merge.sources)
 	for i, r := range slices.Backward(runs) {
 		c := &in.runs[i]
 		c.begin(cached)
+		c.upper = in.upper
 		older := len(in.merge.sources) > memtables
 		for _, t := range r.overlapping(in.lower, in.upper) {
-			if !in.needless(t, older) {
+			if !t.inGap(from, to) && !in.needless(t, older) {
 				c.add(t)
 			}
 		}

@@ -194,7 +194,7 @@ func openMerger(t *testing.T, entries []entry) walker {
 		}
 		w.sources = append(w.sources, c)
 	}
-	w.reset()
+	w.reset(nil, nil)
 	t.Cleanup(w.close)
 	return w
 }

@@ -42,6 +42,8 @@ type memtable struct {
 	// bytes. Only the writer uses it.
 	elementBytes int64
 
+	touched uint64 // the writer's, so that touching is not for nothing
+
 	// advances counts the Advances logged in its segments. Only the writer uses it.
 	advances int64
 
@@ -133,25 +135,44 @@ func (m *memtable) reuse() {
 	m.limbo = append(m.limbo[:0], m.limbo[n:]...)
 }
 
+// addAtOnce is how many operations are looked at before the first of them is added:
+// a few more than the processor can wait for at a time.
+const addAtOnce = 16
+
 // add applies operations as of sequence seq, and returns their bytes of keys
-// and elements.
+// and elements. It touches the slots that some operations lead to before it adds
+// them, so that the processor waits for memory once for all of these.
 func (m *memtable) add(seq uint64, ops statelab.OpReader) (int64, error) {
+	var hashes [addAtOnce]uint64
 	total := int64(0)
-	for op, ok := ops.Next(); ok; op, ok = ops.Next() {
-		if err := m.addOne(seq, op); err != nil {
-			return total, fmt.Errorf("add to memtable: %w", err)
+	for {
+		some, n, slots := ops, 0, m.slots()
+		for op, ok := some.Next(); ok; op, ok = some.Next() {
+			hashes[n] = hashKey(groupOf(m.prefix, op.Key))
+			m.touched ^= slots.at(slots.home(hashes[n])).Load()
+			if n++; n == addAtOnce {
+				break
+			}
 		}
-		m.elementBytes += int64(len(op.Value))
-		total += int64(len(op.Key) + len(op.Value))
+		if n == 0 {
+			return total, some.Err()
+		}
+		for _, hash := range hashes[:n] {
+			op, _ := ops.Next()
+			if err := m.addOne(seq, op, hash); err != nil {
+				return total, fmt.Errorf("add to memtable: %w", err)
+			}
+			m.elementBytes += int64(len(op.Value))
+			total += int64(len(op.Key) + len(op.Value))
+		}
 	}
-	return total, ops.Err()
 }
 
-// addOne makes op the newest version of its key. Should there be no memory for a
-// part of it, what is left half done is of a sequence that is never published.
-func (m *memtable) addOne(seq uint64, op statelab.Op) error {
+// addOne makes op, whose group has a hash, the newest version of its key. Should there
+// be no memory for a part of it, what is left half done is of a sequence that is never
+// published.
+func (m *memtable) addOne(seq uint64, op statelab.Op, hash uint64) error {
 	group := groupOf(m.prefix, op.Key)
-	hash := hashKey(group)
 	if ref := m.findIn(group, hash, op.Key); ref != 0 {
 		return m.addVersion(ref, seq, op)
 	}

@@ -127,7 +127,7 @@ func TestMergesOfLargeRecordsKeepToThePace(t *testing.T) {
 		var cursor runCursor
 		cursor.open(v.runs[0].tables, fromFile)
 		m := merger{sources: []source{&cursor}}
-		m.reset()
+		m.reset(nil, nil)
 		looks, seen := 0, int64(0)
 		w := rewrite{
 			store: s, from: &m, dir: s.path, purpose: meter.Compaction, watermark: v.watermark,

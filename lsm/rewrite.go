@@ -78,7 +78,8 @@ func (m *written) bytes() int64 {
 // files are not synced, and are held open in blockFile.unsynced. After an error no
 // file is left behind. If it was reading that failed, the error is a *readFailure.
 func (w *rewrite) do() (written, error) {
-	w.writer = newTableWriter(w.store.format)
+	w.writer = w.store.pool.tableWriter(w.store.format)
+	defer w.store.pool.putTableWriter(w.writer)
 	err := w.copy()
 	if err == nil && w.begun {
 		err = w.endTable()

@@ -1,11 +1,14 @@
 package lsm
 
+import "bytes"
+
 // runCursor walks the records of some tables of a run, one after the other. It
 // is a source.
 type runCursor struct {
 	tables []*table
 	how    access
-	at     int // index of the open table, or -1
+	upper  []byte // what is sought ends before it; nil is open
+	at     int    // index of the open table, or -1
 	cursor tableCursor
 }
 
@@ -16,13 +19,13 @@ func (c *runCursor) open(tables []*table, how access) {
 }
 
 // begin takes no tables; add takes one whose keys follow those of the others.
-func (c *runCursor) begin(how access) { c.tables, c.how, c.at = c.tables[:0], how, -1 }
+func (c *runCursor) begin(how access) { c.tables, c.how, c.at, c.upper = c.tables[:0], how, -1, nil }
 func (c *runCursor) add(t *table)     { c.tables = append(c.tables, t) }
 
 func (c *runCursor) close() {
 	c.cursor.close()
 	clear(c.tables)
-	c.tables, c.at = c.tables[:0], -1
+	c.tables, c.at, c.upper = c.tables[:0], -1, nil
 }
 
 func (c *runCursor) key() []byte { return c.cursor.key() }
@@ -47,7 +50,12 @@ func (c *runCursor) prev() bool  { return c.backwards(c.cursor.prev()) }
 
 func (c *runCursor) seekGE(key []byte) bool {
 	r := run{tables: c.tables}
-	return c.to(r.search(key)) && c.forwards(c.cursor.seekGE(key))
+	i := r.search(key)
+	moved := c.to(i) && c.forwards(c.cursor.seekGE(key))
+	if moved && c.at == i && c.upper != nil && bytes.Compare(c.key(), c.upper) >= 0 {
+		c.tables[i].noteGap(key, c.key())
+	}
+	return moved
 }
 
 func (c *runCursor) seekLT(key []byte) bool {

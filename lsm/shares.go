@@ -141,7 +141,7 @@ func (s *Store) mergeShare(v *version, c choice, p piece, part share, resume fun
 		cur.open(tables, fromFile)
 		m.sources = append(m.sources, cur)
 	}
-	m.reset()
+	m.reset(part.lower, part.upper)
 	w := rewrite{
 		store: s, from: &m, share: part, dir: s.path, purpose: meter.Compaction, level: c.level, watermark: v.watermark,
 		older:  func(key []byte) bool { return mayHold(v.runs[c.end:], key) },

@@ -49,6 +49,7 @@ type table struct {
 
 	footer    atomic.Pointer[footer] // once read
 	residents residents
+	gap       atomic.Pointer[gap] // the last one found, or nil
 }
 
 // What a block is for; the cache counts by it.

@@ -15,13 +15,6 @@ import (
 // A store with blob files is proved whole: nearly all elements of the kit lie in one.
 // With -short it has one of the durabilities.
 func TestStoreWithBlobFiles(t *testing.T) {
-	e := *effort
-	if e.Seeds == 0 {
-		e.Seeds = 3
-	}
-	if e.Points == 0 {
-		e.Points = 20
-	}
 	var durabilities []statelab.Durability // all
 	if testing.Short() {
 		durabilities = []statelab.Durability{statelab.DurabilityCheckpoint}
@@ -31,7 +24,7 @@ func TestStoreWithBlobFiles(t *testing.T) {
 			Compaction: CompactionLeveled, BlobThreshold: 4, Subcompactions: 2, CachePolicy: CacheClock, Memtable: MemtableBTree,
 		}),
 		Durabilities: durabilities,
-		Effort:       e,
+		Effort:       effortOf(2, 10),
 	})
 }
 

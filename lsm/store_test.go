@@ -2,6 +2,8 @@ package lsm
 
 import (
 	"flag"
+	"os"
+	"runtime/debug"
 	"testing"
 
 	"github.com/statelab/statelab"
@@ -10,6 +12,26 @@ import (
 )
 
 var effort = storetest.Flags(flag.CommandLine)
+
+// The kit opens thousands of stores, one after the other, each on a heap of a few MiB,
+// over which the collector would else go some ten times a second.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
+
+// effortOf is what the flags ask for, and where they say nothing so many random histories
+// and places to crash at: docs/PROOF.md has what is done beside.
+func effortOf(seeds, points int) storetest.Effort {
+	e := *effort
+	if e.Seeds == 0 {
+		e.Seeds = seeds
+	}
+	if e.Points == 0 {
+		e.Points = points
+	}
+	return e
+}
 
 // opener opens stores as the kit asks for, and with the options given otherwise.
 func opener(o Options) func(dir string, common *statelab.Options) (statelab.Store, error) {
@@ -29,7 +51,7 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		Open:         opener(Options{Compaction: CompactionWindow}),
 		Compressions: []statelab.Compression{statelab.CompressionNone, statelab.CompressionS2, statelab.CompressionZstd},
-		Effort:       *effort,
+		Effort:       effortOf(4, 20),
 	})
 }
 
@@ -45,13 +67,6 @@ func TestStoreUnderEachPolicy(t *testing.T) {
 	for _, clause := range []string{"K1", "K3", "K4", "K10", "K11", "K12", "I2", "I3", "I4", "I6", "I7", "I8", "D3", "D4", "D7",
 		"F1", "F2", "F3", "F4", "F5", "F6", "O1", "C1", "C2"} {
 		waived[clause] = elsewhere
-	}
-	e := *effort
-	if e.Seeds == 0 {
-		e.Seeds = 2
-	}
-	if e.Points == 0 {
-		e.Points = 12
 	}
 	durabilities := []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityInterval}
 	for i, c := range everyCompaction() {
@@ -70,7 +85,7 @@ func TestStoreUnderEachPolicy(t *testing.T) {
 				}),
 				Durabilities: durabilities,
 				Waive:        waived,
-				Effort:       e,
+				Effort:       effortOf(2, 8),
 			})
 		})
 	}

@@ -90,7 +90,7 @@ func (t *tree) adopt(parent *node, at int, kids []kid) (up []kid, done bool, err
 			return t.splitInner(parent, at+1, t.cells)
 		}
 		parent.insert(at+1, t.cells, t.scratch)
-		parent.summarizeInner()
+		parent.addSummary(kids[1].sum)
 	}
 	if err != nil {
 		return nil, false, err

@@ -110,6 +110,15 @@ func (p page) clearSeparator() {
 	p.setSlot(0, at)
 }
 
+// addSummary takes the summary of an entry that was inserted into the page's, which was
+// right without it.
+func (p page) addSummary(sum summary) {
+	p.setSummary(max(p.i64(32), sum.dieAt), min(p.i64(40), sum.firstDeath))
+	if sum.spills {
+		p.setSpills(p.spills() + 1)
+	}
+}
+
 // summarizeInner writes the summary of an inner page's entries into its header (B5).
 func (p page) summarizeInner() {
 	dieAt, firstDeath, spills := int64(statelab.MinWatermark), int64(statelab.NoExpiry), 0

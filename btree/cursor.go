@@ -22,6 +22,7 @@ type cursor struct {
 	hasLower, hasUpper bool
 	key, value         []byte
 	live, covers       bool // of the record
+	ends               bool // what follows the record in its leaf is beyond the range
 }
 
 // shrink gives a buffer up that is too large to be kept.
@@ -80,6 +81,10 @@ func (c *cursor) seekLT(key []byte) (bool, error) {
 
 // step goes to the next live record in a direction, 1 or -1.
 func (c *cursor) step(dir int) (bool, error) {
+	if dir > 0 && c.ends {
+		c.leave(dir)
+		return false, nil
+	}
 	leaf, err := c.pager.get(c.path[0].ref, 0)
 	if err != nil {
 		return false, err
@@ -118,6 +123,7 @@ func (c *cursor) leave(dir int) {
 func (c *cursor) settleIn(leaf *node, dir int) (ok, done bool, err error) {
 	for at := c.path[0].at; at >= 0 && at < leaf.count(); at += dir {
 		c.path[0].at = at
+		c.ends = false
 		r := leaf.record(at)
 		if statelab.Expired(r.dieAt(), c.pos.watermark) {
 			continue
@@ -130,6 +136,7 @@ func (c *cursor) settleIn(leaf *node, dir int) (ok, done bool, err error) {
 		if c.outside(dir) {
 			return false, true, nil
 		}
+		c.ends = dir > 0 && c.hasUpper && at+1 < leaf.count() && c.isBeyond(leaf.field(at+1))
 		ok, err = c.take(leaf, at)
 		return ok, true, err
 	}
@@ -210,9 +217,12 @@ func (c *cursor) nextLeaf(level, dir int) (node, error) {
 // beyond says whether the separator of cell at alone tells that its subtree lies
 // beyond the range, as it often does of a short range that ends with a leaf.
 func (c *cursor) beyond(n *node, at int) bool {
-	f := n.field(at)
-	return c.hasUpper && !f.long && f.compare(c.upper) >= 0
+	return c.hasUpper && c.isBeyond(n.field(at))
 }
+
+// isBeyond says whether a key is not below the range's upper bound, as far as that can be
+// told without reading on.
+func (c *cursor) isBeyond(f keyField) bool { return !f.long && f.compare(c.upper) >= 0 }
 
 // enter goes from a page of level down to its first leaf in the direction that
 // is not dead. There may be none, and then to the next one after that page.

@@ -62,3 +62,27 @@ func TestAProbeHoldsNoSnapshot(t *testing.T) {
 		t.Errorf("%d bytes are pinned", p)
 	}
 }
+
+// TestAProbeLooksAtItsLeafOnce counts the leaves that a probe of one record asks the pool
+// for: what stands behind the record tells that the range ends there.
+func TestAProbeLooksAtItsLeafOnce(t *testing.T) {
+	s := mustOpen(t, vfs.NewMem(), Options{WriteBuffer: WriteBufferOff})
+	defer s.Close()
+	for i := range 20 {
+		mustPut(t, s, fmt.Sprintf("key %02d", i), "v", statelab.NoExpiry)
+	}
+	leaves := func() int64 {
+		c := s.Stats().Cache[countLeaf]
+		return c.Hits + c.Misses
+	}
+	before := leaves()
+	it, err := s.Iter(statelab.PrefixRange([]byte("key 07")))
+	mustDo(t, err)
+	if !it.Next() || it.Next() {
+		t.Error("the probe does not find one record")
+	}
+	mustDo(t, it.Close())
+	if n := leaves() - before; n != 1 {
+		t.Errorf("the probe looked at %d leaves", n)
+	}
+}

@@ -90,7 +90,8 @@ func (j *intervalJoin) rightArrives(e Event) error {
 func (j *intervalJoin) keepEvent(side Side, e Event) {
 	if j.retains(side, e.Time) {
 		j.batch.Put(j.key, e.Value, j.expiry(side, e.Time))
-		j.pending.add(side, e)
+		j.index(side, &e, j.expiry(side, e.Time))
+		j.pending.add(side, e, j.attribute)
 	}
 }
 
@@ -184,7 +185,7 @@ func (j *intervalJoin) partners(events []Event, side Side, key []byte, from, to 
 		}
 		j.arena = j.arena[:kept]
 	}
-	events, unsorted := j.pending.appendPartners(events, side, key, from, to)
+	events, unsorted := j.pending.appendPartners(events, side, key, j.attribute, from, to)
 	if unsorted {
 		sortEvents(events[n:])
 	}

@@ -142,7 +142,7 @@ func (m *arrivalModel) partners(e *known, until int64) (found []*known) {
 		if e.side == join.Right {
 			l, r = p, e
 		}
-		if p.side != e.side && string(p.Key) == string(e.Key) && p.Time+m.keeps[p.side] >= until &&
+		if p.side != e.side && matches(m.spec, p.Event, e.Event) && p.Time+m.keeps[p.side] >= until &&
 			r.Time >= l.Time+m.lower && r.Time <= l.Time+m.upper {
 			found = append(found, p)
 		}

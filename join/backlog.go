@@ -76,7 +76,7 @@ const defaultBacklogMemory = 64 << 20
 
 // ErrNeedsStream is found in the error of NewBacklog for a join that only an
 // Operator can do.
-var ErrNeedsStream = errors.New("what is emitted depends on when events arrive")
+var ErrNeedsStream = errors.New("what is emitted depends on when events arrive, or on more than keys and times")
 
 // NewBacklog returns a Backlog, which is to be closed.
 func NewBacklog(spec Spec, hooks BacklogHooks, opts BacklogOptions) (*Backlog, error) {
@@ -113,6 +113,8 @@ func (s *Spec) ForBacklog() error {
 		return fmt.Errorf("join: corrections: %w", ErrNeedsStream)
 	case s.Kind == LeftOuter && s.Emit == OnMatch:
 		return fmt.Errorf("join: kind %v emitted %v: %w", s.Kind, s.Emit, ErrNeedsStream)
+	case s.Match != ByKey:
+		return fmt.Errorf("join: a match by %v: %w", s.Match, ErrNeedsStream)
 	case s.Kind == ThreeWay:
 		return fmt.Errorf("join: kind %v: %w", s.Kind, ErrNeedsStream)
 	}

@@ -64,7 +64,7 @@ func (j *chainedJoin) take(side Side, e Event) error {
 	}
 	if j.retains(side, e.Time) {
 		j.batch.Put(j.key, e.Value, j.expiry(side, e.Time))
-		j.pending.add(kept, e)
+		j.pending.add(kept, e, nil)
 	}
 	j.await(side, e, matched)
 	return nil
@@ -148,7 +148,7 @@ func (j *chainedJoin) keepPair(l, r *Event) {
 	j.pairKey = appendEventTail(appendSidePrefix(j.pairKey[:0], pairSide, l.Key), pairSide, l.Time, l.Seq)
 	j.pairKey = append(j.pairKey, j.packed[:pairTail]...)
 	j.batch.Put(j.pairKey, j.packed[pairTail:], j.pairExpiry(l, r))
-	j.pending.add(pairSide, Event{Key: l.Key, Time: l.Time, Seq: l.Seq, Value: j.packed})
+	j.pending.add(pairSide, Event{Key: l.Key, Time: l.Time, Seq: l.Seq, Value: j.packed}, nil)
 }
 
 // unpackPair returns the events of a pair that was read.

@@ -85,7 +85,7 @@ func (d *dedupFirst) decide(e Event, mark []byte, kept int64, found bool) error 
 	d.counts.samples++
 	d.value = appendTime(d.value[:0], e.Time)
 	d.batch.Put(mark, d.value, d.expiry(Left, e.Time))
-	d.pending.add(Left, Event{Key: e.Key, Time: e.Time})
+	d.pending.add(Left, Event{Key: e.Key, Time: e.Time}, nil)
 	if d.deletes && d.window > 0 {
 		d.setTimer(e.Time+d.window-1, e.Key, Left, e.Seq, nil)
 	}

@@ -41,6 +41,7 @@ func newIntervalJoin(o *Operator) *intervalJoin {
 		j.linger += micros(o.spec.Lateness)
 		o.quantum = max(j.linger/quanta, 1)
 	}
+	o.indexed = [2]bool{Left: o.spec.Match == ByIndex && j.atOnce, Right: o.spec.Match == ByIndex}
 	o.retention = [2]int64{j.hold + micros(o.spec.Lateness), j.linger}
 	return j
 }
@@ -50,6 +51,7 @@ func (j *intervalJoin) take(side Side, e Event) error {
 		return j.arrive(side, e)
 	}
 	j.batch.Put(j.key, e.Value, j.expiry(side, e.Time))
+	j.index(side, &e, j.expiry(side, e.Time))
 	j.setTimer(e.Time+j.retention[side], e.Key, side, e.Seq, nil)
 	j.counts.side[side].waiting++
 	return nil
@@ -62,6 +64,9 @@ func (j *intervalJoin) fire(t timer, value []byte) error {
 		return err
 	}
 	if j.deletes {
+		if err := j.deleteFromIndex(t); err != nil {
+			return err
+		}
 		// No timer needs the event any more: a right event's is the last of those that could.
 		j.deleteEvent(t.escaped, t.side, j.timeOf(t), t.seq)
 	}
@@ -130,6 +135,9 @@ func (j *intervalJoin) assemble(t timer) error {
 	j.beginSample(t.escaped)
 	s := &j.sample
 	s.Left.Time, s.Left.Seq = t.time-j.hold, t.seq
+	if j.spec.Match != ByKey {
+		return j.assembleMatching()
+	}
 
 	prefix := appendEventPrefix(j.key[:0], s.Left.Key)
 	n := len(prefix)

@@ -16,11 +16,12 @@ import (
 //	timer  0x01 time(8) joinkey side(1) seq(8)    empty; 1 if the event has a pair; 2 if a version begins (Temporal)
 //	event  0x02 group(2) joinkey side(1) time(8) seq(8)    the event's value
 //	mark   0x02 group(2) joinkey                           the time(8) of the event that Dedup kept
+//	index  0x04 group(2) joinkey attribute side(1) time(8) seq(8)    empty; of an event of that attribute (Spec.Match ByIndex)
 //	second 0x03 group(2) joinkey side(1) ...               what the second join of a chain keeps (see chained.go)
 //
 // Numbers are big-endian; times have their sign flipped, so that bytewise order
-// is numeric order. group is the high half-word of the join key's xxh64. joinkey
-// is escaped: each 0x00 becomes 0x00 0xff, and 0x00 0x01 ends it, which keeps the
+// is numeric order. group is the high half-word of the join key's xxh64. joinkey and
+// attribute are escaped: each 0x00 becomes 0x00 0xff, and 0x00 0x01 ends it, which keeps the
 // order of the unescaped keys and makes no one a prefix of another.
 //
 // So the left event of key "a\x00", time 5 and sequence 7 is stored under
@@ -35,6 +36,7 @@ const (
 	tagTimer  = 0x01
 	tagEvent  = 0x02
 	tagSecond = 0x03
+	tagIndex  = 0x04
 )
 
 const (
@@ -59,13 +61,21 @@ func Prefix() statelab.Prefix {
 
 // prefixLen depends on the prefix alone for every key of the layout above.
 func prefixLen(key []byte) int {
-	if len(key) == 0 || key[0] != tagEvent && key[0] != tagSecond {
+	if len(key) == 0 || key[0] < tagEvent || key[0] > tagIndex {
 		return min(len(key), 1)
 	}
-	if n := escapedLen(key[min(len(key), eventHead):]); n > 0 {
+	n := escapedLen(key[min(len(key), eventHead):])
+	if n == 0 {
+		return len(key)
+	}
+	if key[0] != tagIndex {
 		return eventHead + n
 	}
-	return len(key)
+	attribute := escapedLen(key[eventHead+n:])
+	if attribute == 0 {
+		return len(key)
+	}
+	return eventHead + n + attribute
 }
 
 // appendEscaped appends a variable part with its terminator.

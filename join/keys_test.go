@@ -16,6 +16,7 @@ func TestKeysAreLaidOutAsDocumented(t *testing.T) {
 		want string
 	}{
 		{event, "02 e513 61 00ff 0001 00 8000000000000005 0000000000000007"},
+		{appendEventTail(appendIndexPrefix(nil, []byte("a\x00"), []byte("b")), Left, 5, 7), "04 e513 61 00ff 0001 62 0001 00 8000000000000005 0000000000000007"},
 		{secondKey, "03 e513 61 00ff 0001 01 8000000000000005 0000000000000007"},
 		{timer, "01 8000000000000009 61 00ff 0001 00 0000000000000007"},
 	} {

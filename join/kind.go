@@ -67,10 +67,10 @@ var kinds = []struct {
 	inputs int // 1: all events are left ones
 	fields specFields
 }{
-	LeftOuter: {"left_outer", 2, hasBounds | hasEmit | hasCorrections | hasNegatives},
-	Inner:     {"inner", 2, hasBounds | hasEmit | hasCorrections},
+	LeftOuter: {"left_outer", 2, hasBounds | hasEmit | hasCorrections | hasNegatives | hasMatch},
+	Inner:     {"inner", 2, hasBounds | hasEmit | hasCorrections | hasMatch},
 	Tumbling:  {"tumbling", 2, hasWindow},
-	Regular:   {"regular", 2, hasLeftTTL | hasRightTTL},
+	Regular:   {"regular", 2, hasLeftTTL | hasRightTTL | hasMatch},
 	Temporal:  {"temporal", 2, hasRightTTL},
 	Dedup:     {"dedup", 1, hasWindow | hasKeep},
 	Session:   {"session", 1, hasGap},
@@ -90,6 +90,7 @@ const (
 	hasLeftTTL
 	hasRightTTL
 	hasKeep
+	hasMatch
 )
 
 // Kinds returns all kinds.

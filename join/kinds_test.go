@@ -58,12 +58,33 @@ var kindCases = []kindCase{
 		spec.MaxDisorder[join.Left] = randomSpec(r).MaxDisorder[0]
 		return spec
 	}, sessionOracle},
+	{"matched by scan", matchedBy(join.ByScan), intervals.oracle},
+	{"matched by index", matchedBy(join.ByIndex), intervals.oracle},
+	{"regular matched by index", func(r *rand.Rand) join.Spec {
+		return join.Spec{
+			Kind: join.Regular, MaxDisorder: randomSpec(r).MaxDisorder, Match: join.ByIndex,
+			TTL: [2]time.Duration{micros(1 + r.IntN(40)), micros(1 + r.IntN(40))},
+		}
+	}, arrivalOracle},
+	{"on match with corrections, matched by scan or index", func(r *rand.Rand) join.Spec {
+		spec := matchedBy(join.ByScan + join.Match(r.IntN(2)))(r)
+		spec.Emit, spec.Correct, spec.Lateness = join.OnMatch, true, time.Duration(r.IntN(80))*time.Microsecond
+		return thinned(r, wider(r, spec))
+	}, arrivalOracle},
 	{"three-way", randomThreeWay, threeWayOracle},
 	{"three-way chained", func(r *rand.Rand) join.Spec {
 		spec := randomThreeWay(r)
 		spec.Plan = join.Chained
 		return spec
 	}, threeWayOracle},
+}
+
+func matchedBy(m join.Match) func(r *rand.Rand) join.Spec {
+	return func(r *rand.Rand) join.Spec {
+		spec := randomSpec(r)
+		spec.Match = m
+		return spec
+	}
 }
 
 func randomThreeWay(r *rand.Rand) join.Spec {

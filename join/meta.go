@@ -38,7 +38,7 @@ import (
 //	4     how many sources left and right name, 0 if it is the one that each has (since version 4)
 //	8     max disorder of each of them, ns: left, then right
 //	16    position and watermark of each but for the first of a side: left, then right
-//	1     plan (since version 5)
+//	2     plan, match (since version 5)
 //	2     length of the cursor
 //	      cursor: the least timer key that has not fired
 //	      the caller's note
@@ -62,7 +62,7 @@ func (o *Operator) appendMeta(dst []byte, commit bool) ([]byte, error) {
 		dst = appendInt(dst, v)
 	}
 	dst = append(dst, boolByte(o.counts.moved))
-	dst = append(o.appendSources(dst), byte(o.spec.Plan))
+	dst = append(o.appendSources(dst), byte(o.spec.Plan), byte(o.spec.Match))
 	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(o.cursor)))
 	dst = append(dst, o.cursor...)
 	if o.hooks.Note == nil {
@@ -102,7 +102,7 @@ func (o *Operator) restore(b []byte) error {
 		o.restoreSources(&r, &was)
 	}
 	if version >= 5 {
-		was.Plan = Plan(r.byte())
+		was.Plan, was.Match = Plan(r.byte()), Match(r.byte())
 	}
 	cursor := r.take(int(r.byte()) | int(r.byte())<<8)
 	if r.short {
@@ -193,6 +193,7 @@ func sameSpec(was, is Spec) error {
 		{"ttl of the right side", was.TTL[Right], is.TTL[Right]},
 		{"which event is kept", was.Keep, is.Keep},
 		{"plan", was.Plan, is.Plan},
+		{"match", was.Match, is.Match},
 	} {
 		if f.was != f.is {
 			return fmt.Errorf("%w: %s was %v and is %v now", ErrSpecChanged, f.name, f.was, f.is)

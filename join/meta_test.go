@@ -28,7 +28,7 @@ func TestAMetaRecordOfAnOlderVersionIsRead(t *testing.T) {
 	old[0] = 1
 	since2 := spec + 1 + 1 + 8 + 32 + 1
 	old = append(old, b[since2:since2+rest]...)
-	const since3, since4, since5 = 1, 4, 1
+	const since3, since4, since5 = 1, 4, 2
 	old = append(old, b[since2+rest+8+since3+since4+since5:]...)
 	second := append(bytes.Clone(b[:since2+rest+8]), b[since2+rest+8+since3+since4+since5:]...)
 	second[0] = 2

@@ -118,7 +118,7 @@ func (m *mover) locate(o *Operator, key, value []byte) (expireAt int64, ok bool)
 		m.key = appendUnescaped(m.key[:0], t.escaped)
 		return t.time + 1, true
 	}
-	if len(key) < eventHead || key[0] != tagEvent && key[0] != tagSecond {
+	if len(key) < eventHead || key[0] < tagEvent || key[0] > tagIndex {
 		return 0, false
 	}
 	n := escapedLen(key[eventHead:])
@@ -126,6 +126,9 @@ func (m *mover) locate(o *Operator, key, value []byte) (expireAt int64, ok bool)
 		return 0, false
 	}
 	m.key = appendUnescaped(m.key[:0], key[eventHead:eventHead+n])
+	if key[0] == tagIndex {
+		n += escapedLen(key[eventHead+n:])
+	}
 	if key[0] == tagSecond {
 		chain, ok := o.logic.(*chainedJoin)
 		if !ok {

@@ -34,6 +34,10 @@ type Hooks struct {
 	// Late gets each late event; nil drops them. They are counted either way.
 	Late func(Side, *Event) error
 
+	// Attribute appends to dst what an event has to have in common with its partners beside the key. It depends on the
+	// event's value alone, and is required if Spec.Match is not ByKey.
+	Attribute func(dst []byte, side Side, e *Event) ([]byte, error)
+
 	// Note appends to dst what the caller wants kept with the operator's own
 	// state: it is stored in the same batch, and Operator.Note returns it after
 	// a restart. commit says that a Sync follows. With a store that keeps a log,
@@ -100,6 +104,7 @@ type Operator struct {
 	meta                 []byte
 	arena                []byte // what sample refers to
 	sample               Sample
+	attributes
 }
 
 // New returns an operator over store, which is empty, or holds what an operator
@@ -112,6 +117,9 @@ func New(store statelab.Store, spec Spec, hooks Hooks) (*Operator, error) {
 	}
 	if hooks.Sample == nil {
 		return nil, errors.New("join: Hooks.Sample is nil")
+	}
+	if spec.Match != ByKey && hooks.Attribute == nil {
+		return nil, errors.New("join: Hooks.Attribute is nil")
 	}
 	o := &Operator{
 		store: store, spec: spec, hooks: hooks, intake: newIntake(&spec),
@@ -195,6 +203,12 @@ func (o *Operator) Add(side Side, e Event) error {
 	from, err := o.see(side, e.Seq)
 	if from == nil {
 		return err
+	}
+	if o.spec.Match != ByKey {
+		if indexable, err := o.seek(side, &e); err != nil || !indexable {
+			o.reject(side)
+			return o.fail(err)
+		}
 	}
 	retained := o.corrects && o.retains(side, e.Time)
 	if ok, err := o.admit(side, from, &e, retained, o.hooks.Late); !ok {

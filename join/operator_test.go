@@ -23,6 +23,9 @@ func (o *output) hooks() join.Hooks {
 			o.WriteString(sampleText(s))
 			return nil
 		},
+		Attribute: func(dst []byte, _ join.Side, e *join.Event) ([]byte, error) {
+			return append(dst, attributeOf(e.Value)...), nil
+		},
 		Note: func(dst []byte, _ bool) ([]byte, error) {
 			return binary.LittleEndian.AppendUint32(dst, uint32(o.Len())), nil
 		},

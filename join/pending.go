@@ -17,13 +17,14 @@ type pending struct {
 
 type pendingEvent struct {
 	Event
-	side   Side
-	before int32 // the next older event of the hash, -1 if there is none
+	side      Side
+	attribute []byte
+	before    int32 // the next older event of the hash, -1 if there is none
 }
 
 func newPending() pending { return pending{last: make(map[uint64]int32)} }
 
-func (p *pending) add(side Side, e Event) {
+func (p *pending) add(side Side, e Event, attribute []byte) {
 	h := xxhash.Sum64(e.Key)
 	before, ok := p.last[h]
 	if !ok {
@@ -31,7 +32,7 @@ func (p *pending) add(side Side, e Event) {
 	}
 	p.last[h] = int32(len(p.events))
 	e.Key, e.Value = p.keep(e.Key), p.keep(e.Value)
-	p.events = append(p.events, pendingEvent{e, side, before})
+	p.events = append(p.events, pendingEvent{e, side, p.keep(attribute), before})
 }
 
 func (p *pending) keep(b []byte) []byte {
@@ -62,12 +63,12 @@ func (p *pending) find(key []byte) *Event {
 	return nil
 }
 
-// appendPartners appends to events those of a side, key and range of times,
+// appendPartners appends to events those of a side, key, attribute and range of times,
 // both ends included, and returns whether there were any.
-func (p *pending) appendPartners(events []Event, side Side, key []byte, from, to int64) ([]Event, bool) {
+func (p *pending) appendPartners(events []Event, side Side, key, attribute []byte, from, to int64) ([]Event, bool) {
 	n := len(events)
 	for i := p.latest(key); i >= 0; i = p.events[i].before {
-		if e := &p.events[i]; e.side == side && e.Time >= from && e.Time <= to && string(e.Key) == string(key) {
+		if e := &p.events[i]; e.side == side && e.Time >= from && e.Time <= to && string(e.Key) == string(key) && string(e.attribute) == string(attribute) {
 			events = append(events, e.Event)
 		}
 	}

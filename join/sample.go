@@ -60,6 +60,9 @@ func (o *Operator) readEvents(events []Event, side Side, key []byte, from, to in
 	if from > to {
 		return events, nil
 	}
+	if o.spec.Match == ByIndex {
+		return o.readIndexed(events, side, key, from, to)
+	}
 	prefix := appendSidePrefix(o.seekKey[:0], side, key)
 	o.upperKey = appendEventBound(append(o.upperKey[:0], prefix...), side, to+1)
 	o.seekKey = appendEventBound(prefix, side, from)
@@ -79,7 +82,18 @@ func (o *Operator) readEvents(events []Event, side Side, key []byte, from, to in
 			return events, alarm("key %x is not an event", it.Key())
 		}
 		o.arena = append(o.arena, it.Value()...)
-		events = append(events, Event{Key: key, Time: at, Seq: seq, Value: o.arena[n:len(o.arena):len(o.arena)]})
+		e := Event{Key: key, Time: at, Seq: seq, Value: o.arena[n:len(o.arena):len(o.arena)]}
+		if o.spec.Match == ByScan {
+			sought, err := o.isSought(side, &e)
+			if err != nil {
+				return events, err
+			}
+			if !sought {
+				o.arena = o.arena[:n]
+				continue
+			}
+		}
+		events = append(events, e)
 	}
 	if err := it.Close(); err != nil {
 		return events, readError("probe", err)

@@ -50,6 +50,29 @@ func (p Plan) String() string {
 	return fmt.Sprintf("plan(%d)", uint8(p))
 }
 
+// Match says by what events are pairs beside their keys and times, and how partners are found.
+type Match uint8
+
+const (
+	// ByKey looks at nothing else.
+	ByKey Match = iota
+	// ByScan pairs events of equal attributes (Hooks.Attribute). Of a key's events within the bounds all are read, and those of other
+	// attributes left out.
+	ByScan
+	// ByIndex pairs the same events. A secondary index in the store leads to those of an attribute, and only they are
+	// read; it costs one more record for each event of a side in which partners are looked for.
+	ByIndex
+)
+
+var matchNames = []string{"key", "scan", "index"}
+
+func (m Match) String() string {
+	if int(m) < len(matchNames) {
+		return matchNames[m]
+	}
+	return fmt.Sprintf("match(%d)", uint8(m))
+}
+
 // Side is the input that an event comes from.
 type Side uint8
 
@@ -90,6 +113,7 @@ type Spec struct {
 	TTL    [2]time.Duration // Regular, ThreeWay: how long an event stays, by Side. Temporal: how long a version is in force at most (Right); zero is for ever.
 	Keep   Keep             // Dedup: which event is kept.
 	Plan   Plan             // ThreeWay: how it is done.
+	Match  Match            // LeftOuter, Inner, Regular: whether pairs have an attribute in common, too.
 
 	// MaxDisorder says, by Side, how far below the greatest time shown a time
 	// may lie without being late; it may be Unbounded.
@@ -151,6 +175,9 @@ func (s *Spec) Validate() error {
 	if int(s.Plan) >= len(planNames) {
 		fault("plan %d is unknown", uint8(s.Plan))
 	}
+	if int(s.Match) >= len(matchNames) {
+		fault("match %d is unknown", uint8(s.Match))
+	}
 	if k := s.Negatives.Keep; !(k >= 0 && k <= 1) {
 		fault("share of negatives to keep is %v, not in (0, 1]", k)
 	}
@@ -195,6 +222,9 @@ func (s *Spec) validateFields(fault func(string, ...any)) {
 	}
 	if has&hasKeep == 0 && s.Keep != KeepFirst {
 		fault("kind %v does not choose what to keep", s.Kind)
+	}
+	if has&hasMatch == 0 && s.Match != ByKey {
+		fault("kind %v pairs by key alone", s.Kind)
 	}
 	if s.Kind != ThreeWay && s.Plan != Shared {
 		fault("kind %v has no choice of plans", s.Kind)

@@ -3,7 +3,7 @@ package join
 // IsEventKey says whether a key of the operator's store is that of an event. A
 // range that begins with one is a probe: the scan of one join key's events.
 func IsEventKey(key []byte) bool {
-	return len(key) > 0 && (key[0] == tagEvent || key[0] == tagSecond)
+	return len(key) > 0 && key[0] >= tagEvent && key[0] <= tagIndex
 }
 
 // AppendEventKey appends the key under which an operator's store holds an

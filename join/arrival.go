@@ -156,12 +156,10 @@ func (j *intervalJoin) fireMatched(t timer, value []byte) error {
 	s.Left.Time, s.Left.Seq = t.time-j.hold, t.seq
 	if j.keepsNegative(&s.Left) {
 		j.key = appendEventTail(appendEventPrefix(j.key[:0], s.Left.Key), Left, s.Left.Time, s.Left.Seq)
-		n := len(j.arena)
 		var err error
-		if j.arena, err = j.store.Get(j.arena, j.key); err != nil {
+		if s.Left.Value, err = j.fetch(); err != nil {
 			return j.leftIsGone(err)
 		}
-		s.Left.Value = j.arena[n:]
 	}
 	c.waiting--
 	return j.decide()

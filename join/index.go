@@ -21,7 +21,7 @@ type attributes struct {
 
 	indexKey, indexTo []byte
 	compared          []byte
-	asked             Event // what the hook is asked about, or every event would be allocated
+	asked             Event    // what the hook is asked about, or every event would be allocated
 	leads             [][]byte // keys of events that the index leads to, one after the other in leadBytes
 	leadBytes         []byte
 	missing           int
@@ -133,12 +133,10 @@ func (o *Operator) readIndex(events []Event, side Side, key []byte, from, to int
 func (j *intervalJoin) assembleMatching() error {
 	s := &j.sample
 	j.key = appendEventTail(appendEventPrefix(j.key[:0], s.Left.Key), Left, s.Left.Time, s.Left.Seq)
-	n := len(j.arena)
 	var err error
-	if j.arena, err = j.store.Get(j.arena, j.key); err != nil {
+	if s.Left.Value, err = j.fetch(); err != nil {
 		return j.leftIsGone(err)
 	}
-	s.Left.Value = j.arena[n:len(j.arena):len(j.arena)]
 	if _, err := j.seek(Left, &s.Left); err != nil {
 		return err
 	}

@@ -73,6 +73,22 @@ func (j *intervalJoin) fire(t timer, value []byte) error {
 	return nil
 }
 
+// wanted is the left event itself: of a negative that was not emitted yet, or of one whose partners its attribute leads to.
+func (j *intervalJoin) wanted(dst []byte, t timer, value []byte) ([]byte, bool) {
+	switch {
+	case t.side != Left:
+		return dst, false
+	case j.emit == OnMatch:
+		j.bound = appendUnescaped(j.bound[:0], t.escaped)
+		if j.spec.Kind != LeftOuter || j.isMarked(Left, t.seq, value) || !j.keepsNegative(&Event{Key: j.bound, Seq: t.seq}) {
+			return dst, false
+		}
+	case j.spec.Match == ByKey:
+		return dst, false
+	}
+	return appendEventOf(dst, t, j.timeOf(t)), true
+}
+
 // timeOf is that of the event which a timer is of.
 func (j *intervalJoin) timeOf(t timer) int64 {
 	if t.side == Left {

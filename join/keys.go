@@ -183,6 +183,12 @@ func appendSidePrefix(dst []byte, side Side, key []byte) []byte {
 	return appendPrefix(dst, tagEvent, key)
 }
 
+// appendEventOf appends the key of the event of a timer, which has that time.
+func appendEventOf(dst []byte, t timer, at int64) []byte {
+	group := binary.BigEndian.AppendUint16(append(dst, tagEvent), groupOf(t.escaped))
+	return appendEventTail(append(group, t.escaped...), t.side, at, t.seq)
+}
+
 // appendEventBound appends, after a prefix, the least rest of an event of this
 // side and time.
 func appendEventBound(dst []byte, side Side, t int64) []byte {
@@ -205,6 +211,14 @@ func decodeEventTail(key []byte) (side Side, t int64, seq uint64, ok bool) {
 // Group returns the key group of a join key: what state is divided by among
 // partitions.
 func Group(key []byte) uint16 { return uint16(xxhash.Sum64(key) >> 48) }
+
+// groupOf returns the key group of an escaped join key.
+func groupOf(escaped []byte) uint16 {
+	if bytes.IndexByte(escaped, 0) == len(escaped)-2 {
+		return Group(escaped[:len(escaped)-2])
+	}
+	return Group(appendUnescaped(nil, escaped))
+}
 
 // Partition returns which of n partitions a join key belongs to: each has an
 // equal share of the key groups, in their order.

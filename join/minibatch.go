@@ -5,10 +5,11 @@ import (
 	"math"
 )
 
-// MiniBatch has the operator collect up to n events, ask the store for what it needs
-// of them by one statelab.MultiGet, and decide them together: at the latest when Flush
-// is called. The output is the same. Only Dedup with KeepFirst asks for single records as events arrive;
-// other kinds, which scan, refuse. It is called before the first event.
+// MiniBatch has the operator ask the store for the single records that it needs of up to n events by one
+// statelab.MultiGet. The output is the same. Dedup with KeepFirst needs them as events arrive: it collects events, and decides them
+// together, at the latest when Flush is called. Temporal needs its left events as they fire, as LeftOuter with OnMatch does
+// those without a pair, and a join on watermark whose pairs have an attribute in common. What needs none, or scans, refuses.
+// It is called before the first event.
 func (o *Operator) MiniBatch(n int) error {
 	if err := o.spec.ForMiniBatch(); err != nil {
 		return err
@@ -19,8 +20,12 @@ func (o *Operator) MiniBatch(n int) error {
 
 // ForMiniBatch says why MiniBatch would be refused, if it would be.
 func (s *Spec) ForMiniBatch() error {
-	if s.Kind != Dedup || s.Keep != KeepFirst {
-		return fmt.Errorf("join: kind %v does not ask for single records as events arrive, so none can be asked for together", s.Kind)
+	switch {
+	case s.Kind == Dedup && s.Keep == KeepFirst, s.Kind == Temporal:
+	case s.Kind == LeftOuter && s.Emit == OnMatch:
+	case s.Match != ByKey && s.Kind != Regular && s.Emit == OnWatermark:
+	default:
+		return fmt.Errorf("join: kind %v emitted on %v does not ask for single records, so none can be asked for together", s.Kind, s.Emit)
 	}
 	return nil
 }

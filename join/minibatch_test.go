@@ -57,11 +57,88 @@ func TestAMiniBatchAsksOnce(t *testing.T) {
 	}
 }
 
+// TestTimersThatFireTogetherAskOnce: one MultiGet for the left events of so many timers, and no Get.
+func TestTimersThatFireTogetherAskOnce(t *testing.T) {
+	for _, spec := range []join.Spec{
+		{Kind: join.Temporal}, {Emit: join.OnMatch, Upper: 20 * time.Second}, {Match: join.ByScan}, {Match: join.ByIndex},
+	} {
+		store := &askedStore{Store: newMapStore()}
+		var out output
+		op := mustNew(t, store, spec, out.hooks())
+		if err := op.MiniBatch(100); err != nil {
+			t.Fatal(err)
+		}
+		store.gets = 0
+		for i := range 1000 {
+			if err := op.Add(join.Left, join.Event{Key: []byte{byte(i), byte(i / 256)}, Time: int64(i), Seq: uint64(i)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := op.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		if store.gets != 0 || store.multiGets < 10 || store.multiGets > 12 || op.Summary().Samples != 1000 {
+			t.Errorf("%+v: %d Gets, %d MultiGets, %+v", spec, store.gets, store.multiGets, op.Summary())
+		}
+	}
+}
+
 func TestMiniBatchesAreRefusedByKindsThatScan(t *testing.T) {
 	for _, spec := range []join.Spec{{}, {Kind: join.Session, Gap: time.Second}, {Kind: join.Dedup, Keep: join.KeepLast, Window: time.Second}} {
 		var out output
 		if err := mustNew(t, newMapStore(), spec, out.hooks()).MiniBatch(10); err == nil {
 			t.Errorf("%+v takes mini-batches", spec)
+		}
+	}
+}
+
+// BenchmarkTimersTogether emits impressions as negatives, a thousand keys' events later, and finds the versions in force of 300,000 rows.
+//
+//	go test ./join -run '^$' -bench TimersTogether -benchtime 200000x
+func BenchmarkTimersTogether(b *testing.B) {
+	for _, engine := range backends.List() {
+		for _, spec := range []join.Spec{{Kind: join.Temporal}, {Emit: join.OnMatch, Upper: 100 * time.Millisecond}} {
+			for _, together := range []int{1, 256} {
+				b.Run(fmt.Sprintf("%s/%v/together=%d", engine.Name, spec.Kind, together), func(b *testing.B) {
+					store, err := backends.Open(engine.Name, b.TempDir(), &statelab.Options{Memory: 512 << 20, Prefix: join.Prefix()})
+					if err != nil {
+						b.Fatal(err)
+					}
+					defer store.Close()
+					op, err := join.New(store, spec, join.Hooks{Sample: func(*join.Sample) error { return nil }})
+					if err == nil {
+						err = op.MiniBatch(together)
+					}
+					var key [8]byte
+					value := make([]byte, 200)
+					add := func(side join.Side, id uint64, at int64, seq int) {
+						binary.BigEndian.PutUint64(key[:], id*0x9e3779b97f4a7c15)
+						if err == nil {
+							err = op.Add(side, join.Event{Key: key[:], Time: at, Seq: uint64(seq), Value: value})
+						}
+					}
+					const rows = 300_000
+					for i := range rows {
+						if spec.Kind == join.Temporal {
+							add(join.Right, uint64(i), 0, i)
+						}
+					}
+					op.End(join.Right)
+					r := rand.New(rand.NewPCG(1, 1))
+					b.ResetTimer()
+					begin := cpuTime(b)
+					for i := range b.N {
+						add(join.Left, r.Uint64N(rows), int64(1+i), i)
+					}
+					if err == nil {
+						err = op.Flush()
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(float64((cpuTime(b)-begin).Microseconds())/float64(b.N), "cpu-us/event")
+				})
+			}
 		}
 	}
 }

@@ -105,6 +105,8 @@ type Operator struct {
 	arena                []byte // what sample refers to
 	sample               Sample
 	attributes
+	ahead   ahead
+	fetched fetched // for the timer that is being fired
 }
 
 // New returns an operator over store, which is empty, or holds what an operator

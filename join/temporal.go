@@ -64,18 +64,23 @@ func (j *temporalJoin) fire(t timer, value []byte) error {
 	return j.end(t, value)
 }
 
+func (j *temporalJoin) wanted(dst []byte, t timer, _ []byte) ([]byte, bool) {
+	if t.side != Left {
+		return dst, false
+	}
+	return appendEventOf(dst, t, t.time), true
+}
+
 // fireLeft emits a left event with the version that is in force at its time.
 func (j *temporalJoin) fireLeft(t timer) error {
 	j.beginSample(t.escaped)
 	s := &j.sample
 	s.Left.Time, s.Left.Seq = t.time, t.seq
 	j.key = appendEventTail(appendEventPrefix(j.key[:0], s.Left.Key), Left, t.time, t.seq)
-	n := len(j.arena)
 	var err error
-	if j.arena, err = j.store.Get(j.arena, j.key); err != nil {
+	if s.Left.Value, err = j.fetch(); err != nil {
 		return j.leftIsGone(err)
 	}
-	s.Left.Value = j.arena[n:len(j.arena):len(j.arena)]
 	j.bound = appendEventBound(appendEventPrefix(j.bound[:0], s.Left.Key), Right, t.time+1)
 	version, found, err := j.lastBelow(s.Left.Key, j.bound)
 	if err != nil {

@@ -66,6 +66,41 @@ func readError(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
+// fireEach fires timers until the batch is large, or until none is left: then done is true.
+func (o *Operator) fireEach(it statelab.Iterator) (done bool, err error) {
+	if logic, ok := o.logic.(fetching); ok && o.together > 1 {
+		return o.fireTogether(it, logic)
+	}
+	for it.Next() {
+		if err := o.fireTimer(it.Key(), it.Value()); err != nil {
+			return false, err
+		}
+		if o.batchIsLarge() {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func (o *Operator) fireTimer(key, value []byte) error {
+	t, ok := decodeTimer(key)
+	if !ok {
+		return alarm("key %x is not a timer", key)
+	}
+	o.firing, o.firingAt = true, t.time
+	err := o.logic.fire(t, value)
+	o.firing, o.firingAt = false, 0
+	if err != nil {
+		return err
+	}
+	if o.deletes {
+		o.batch.Delete(key)
+	}
+	o.fired = t.time
+	o.cursor = append(append(o.cursor[:0], key...), 0)
+	return nil
+}
+
 // fireUntilLarge fires timers below w until the batch is large or none is
 // left. It holds its snapshot no longer than that, so that nothing stays pinned
 // while a great deal fires.
@@ -77,25 +112,8 @@ func (o *Operator) fireUntilLarge(w int64) error {
 		return readError("read timers", err)
 	}
 	defer it.Close()
-	for it.Next() {
-		t, ok := decodeTimer(it.Key())
-		if !ok {
-			return alarm("key %x is not a timer", it.Key())
-		}
-		o.firing, o.firingAt = true, t.time
-		err := o.logic.fire(t, it.Value())
-		o.firing, o.firingAt = false, 0
-		if err != nil {
-			return err
-		}
-		if o.deletes {
-			o.batch.Delete(it.Key())
-		}
-		o.fired = t.time
-		o.cursor = append(append(o.cursor[:0], it.Key()...), 0)
-		if o.batchIsLarge() {
-			return nil
-		}
+	if done, err := o.fireEach(it); err != nil || !done {
+		return err
 	}
 	if err := it.Close(); err != nil {
 		return readError("read timers", err)

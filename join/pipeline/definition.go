@@ -79,7 +79,7 @@ func (d *Definition) validate() error {
 		if err := d.Spec.ForMiniBatch(); err != nil {
 			return fmt.Errorf("state.batch: %w", err)
 		}
-		if len(d.Inputs[join.Left]) > 1 && (d.partitions() > 1 || d.writesParquet()) {
+		if d.Spec.Kind == join.Dedup && len(d.Inputs[join.Left]) > 1 && (d.partitions() > 1 || d.writesParquet()) {
 			return errors.New("state.batch: several sources cannot wait together where outputs are merged; leave it out")
 		}
 	}

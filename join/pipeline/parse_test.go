@@ -216,7 +216,7 @@ func TestFaultsAreNamedWithLineAndField(t *testing.T) {
 		{joins, "join: {kind: inner, upper: 1ns}", "p.yaml: join: upper 1ns is not a whole number of microseconds"},
 		{joins, "join: {kind: inner, upper: 1m, emit: always}", `p.yaml:3: join.emit: "always" is not available; there are watermark and on_match`},
 		{output, "state: {batch: 0}\noutput: {file: a.jsonl}", `p.yaml:4: state.batch: "0" is not a whole number from 1 to 65536`},
-		{output, "state: {batch: 10}\noutput: {file: a.jsonl}", `p.yaml: state.batch: join: kind inner does not ask for single records as events arrive, so none can be asked for together`},
+		{output, "state: {batch: 10}\noutput: {file: a.jsonl}", `p.yaml: state.batch: join: kind inner emitted on watermark does not ask for single records, so none can be asked for together`},
 		{joins, "join: {kind: inner, upper: 1m, bad: drop}", `p.yaml:3: join.bad: "drop" is not available; there are stop and {side: FILE}`},
 		{left, "left: {file: a.csv, key: id, time: at, from: soon}", `p.yaml:1: left.from: "soon" is not a time such as 2024-05-01, 2024-05-01 08:00:00 or 2024-05-01T08:00:00Z`},
 		{left, "left: {file: a.csv, key: id, time: at, time_format: unix_s, from: 2024-05-01}", `p.yaml: left: from is after to, or to is missing`},

@@ -47,7 +47,8 @@ state
   checkpoint_every  event time between commits; default: 1m with a dir, else only at the end
   partitions    how many stores to divide the keys among, from 1 to 1024, each with a goroutine of its own; default: 1;
                 a join that was stopped or killed goes on with any other number
-  batch         (dedup, keep: first) how many events to collect and then ask the store about at once, up to 65536; default: 1
+  batch         (dedup, keep: first) how many events to collect and then ask the store about at once, up to 65536;
+                (temporal; left_outer, emit: on_match) how many to ask about at once as their timers fire; default: 1
 output
   file          what to write; - is standard output
   format        jsonl or parquet; default: by the name, else jsonl

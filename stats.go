@@ -39,6 +39,8 @@ type Stats struct {
 	Leaves         int64
 	AdjacentLeaves int64 // that stand behind the one before them in the order of keys
 
+	PageWrites int64 // calls that wrote pages of the tree since it was opened, neighbours at once
+
 	// Pages of a tree that were compressed since it was opened.
 	PlainBytes      int64 // of them before
 	CompressedBytes int64 // of the places that they took in the file

@@ -162,6 +162,14 @@ func TestCompressedLeavesTakeFewerUnits(t *testing.T) {
 		mustDo(t, s.Check())
 		st := s.Stats()
 		disk[i], written[i] = st.Disk, st.Written.Page
+		if pages := st.Written.Page / MinPageSize; st.PageWrites == 0 || st.PageWrites*3 > pages*2 {
+			t.Errorf("%s: what would be %d pages was written in %d calls", compression, pages, st.PageWrites)
+		}
+		var shape strings.Builder
+		mustDo(t, s.Dump(&shape))
+		if inUnits := strings.Contains(shape.String(), "in units of 512 bytes: "); inUnits != (i > 0) {
+			t.Errorf("%s: dump says %s", compression, &shape)
+		}
 		if i > 0 && (st.PlainBytes == 0 || st.CompressedBytes*10 > st.PlainBytes*7) {
 			t.Errorf("%s: %d bytes of leaves took %d", compression, st.PlainBytes, st.CompressedBytes)
 		}

@@ -20,7 +20,11 @@ func TestReadersBesideAWriter(t *testing.T) {
 	for _, d := range []statelab.Durability{statelab.DurabilityCheckpoint, statelab.DurabilityAlways} {
 		t.Run(d.String(), func(t *testing.T) {
 			fs := vfs.NewMem()
-			s := mustOpen(t, fs, Options{LogLimit: MinLogLimit, Options: statelab.Options{Memory: 256 << 10, Durability: d}})
+			o := Options{LogLimit: MinLogLimit, Options: statelab.Options{Memory: 256 << 10, Durability: d}}
+			if d == statelab.DurabilityAlways {
+				o.Compression = statelab.CompressionS2
+			}
+			s := mustOpen(t, fs, o)
 			besideAWriter(t, fs, s)
 			mustDo(t, s.Check())
 			mustDo(t, s.Close())

@@ -91,12 +91,18 @@ func (d *dumper) leaf(p page) {
 func (d *dumper) print(w io.Writer, t *tree, b *buffer) error {
 	end := int64(t.space.end.Load())
 	used := t.space.usedCount.Load()
-	held := int64(len(t.snaps.allHeld()))
+	held, units := int64(0), "pages"
+	for _, r := range t.snaps.allHeld() {
+		held += int64(t.extent(r))
+	}
+	if t.perPage > 1 {
+		units = fmt.Sprintf("pages of %d bytes, in units", t.pageSize)
+	}
 	p := printer{w: w}
 	p.printf("btree %s\n", t.name)
 	p.printf("epoch %d, watermark %d, height %d\n", t.durable.epoch, t.watermark, t.height)
-	p.printf("pages of %d bytes: %d in the file, %d used, %d held for the last commit or iterators, %d free\n",
-		t.pageSize, end, used, held, end-used-held)
+	p.printf("%s of %d bytes: %d in the file, %d used, %d held for the last commit or iterators, %d free\n",
+		units, t.unit, end, used, held, end-used-held)
 	p.printf("%-8s %10s %10s %8s %8s\n", "level", "pages", "cells", "fill", "prefix")
 	for level := len(d.levels) - 1; level >= 0; level-- {
 		name := "leaf"

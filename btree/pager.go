@@ -37,6 +37,7 @@ type pager struct {
 	pool     *pool.Pool
 	space    *space
 	size     atomic.Int64 // of the file, in bytes
+	writes   atomic.Int64 // calls that wrote pages
 }
 
 // A node is a pinned page. The zero node is none.
@@ -148,6 +149,7 @@ func (g *pager) WritePages(id uint32, buf []byte) error {
 // writeAt writes extents that follow one another, the first of them id.
 func (g *pager) writeAt(buf []byte, id uint32) error {
 	at := g.offset(id)
+	g.writes.Add(1)
 	if _, err := g.file.WriteAt(buf, at); err != nil {
 		return fmt.Errorf("write page %d of %s: %w", id, g.name, err)
 	}

@@ -38,6 +38,7 @@ func (s *Store) Stats() statelab.Stats {
 		st.PlainBytes, st.CompressedBytes = l.before.Load(), l.after.Load()
 	}
 	st.Disk = t.size.Load()
+	st.PageWrites = t.writes.Load()
 	if s.log != nil {
 		st.Disk += s.log.Disk()
 	}

@@ -22,6 +22,21 @@ func (l *Log) Append(parts ...[]byte) (Pos, error) { return l.append(KindRecord,
 // caller must not Rotate.
 func (l *Log) AppendPending(parts ...[]byte) (Pos, error) { return l.append(KindPending, parts) }
 
+// Abandon gives up the pending records that no record completes: they will not be replayed.
+func (l *Log) Abandon() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.pending {
+		return l.usable()
+	}
+	if err := l.makeRoom(frameHeaderSize); err != nil {
+		return err
+	}
+	l.add(KindVoid, 0, 0)
+	l.pending = false
+	return nil
+}
+
 func (l *Log) append(kind Kind, parts [][]byte) (Pos, error) {
 	length := 0
 	for _, p := range parts {

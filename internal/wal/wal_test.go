@@ -207,6 +207,38 @@ func TestMissingSegmentsAreDamage(t *testing.T) {
 	}
 }
 
+// TestAbandonedRecordsAreNotCompleted gives up what is pending, before a record and
+// before a rotation, which would have to wait for one else.
+func TestAbandonedRecordsAreNotCompleted(t *testing.T) {
+	fsys := newFS(t)
+	l, err := Create(testOptions(fsys, statelab.DurabilityCheckpoint), 1)
+	must(t, err)
+	pend := func(r string) {
+		t.Helper()
+		_, err := l.AppendPending([]byte(r))
+		must(t, err)
+	}
+	must(t, l.Abandon()) // of nothing
+	pend("given up")
+	must(t, l.Abandon())
+	_, err = l.Append([]byte("first"))
+	must(t, err)
+	pend("given up")
+	must(t, l.Abandon())
+	_, err = l.Rotate()
+	must(t, err)
+	pend("second")
+	_, err = l.Append([]byte("third"))
+	must(t, err)
+	must(t, l.Close())
+	l, got, err := reopen(testOptions(fsys, statelab.DurabilityCheckpoint), 1)
+	must(t, err)
+	must(t, l.Close())
+	if want := []string{"first", "second", "third"}; !slices.Equal(got, want) {
+		t.Errorf("replayed %q, want %q", got, want)
+	}
+}
+
 func TestPendingRecordsCountOnlyWhenCompleted(t *testing.T) {
 	fsys := newFS(t)
 	o := testOptions(fsys, statelab.DurabilityCheckpoint)

@@ -68,6 +68,10 @@ type Pool struct {
 	// written to make room: when that began, and how many bytes of pages.
 	Cleaned func(start time.Time, bytes int64)
 
+	// Ahead, if set before the pool is used, is told which pages are about to be written,
+	// in order, before any of them is, and may refuse. It is called as the backing is.
+	Ahead func(ids []uint32) error
+
 	// Told, if set before the pool is used, is told of every page that is looked
 	// up, new or dropped, in the pool or not; of a dropped page the kind is
 	// zero. It is called with the pool's lock held.
@@ -100,6 +104,7 @@ type Pool struct {
 	mostLent  int           // of them, at most
 	sweep     int           // where cleaning goes on
 	order     []int32       // scratch of writing
+	ids       []uint32      // the same, for Ahead
 	counts    [Kinds]Counts // but for hits of pages that are in the pool
 	takeAny   func(int) bool
 	takePlain func(int) bool // takeAny, but for kinds that are kept

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -211,6 +212,39 @@ func TestNeighboursAreWrittenTogether(t *testing.T) {
 	}
 	if d.writes != 2 {
 		t.Fatalf("%d writes for the runs 3 4 5 and 8 9", d.writes)
+	}
+}
+
+// TestAheadIsToldBeforeAnyPageIsWritten has Ahead refuse once, and hears of all pages before
+// the first of them is written.
+func TestAheadIsToldBeforeAnyPageIsWritten(t *testing.T) {
+	d := newDisk()
+	p := newTestPool(t, d, 32<<10)
+	var told []uint32
+	refusal := errors.New("not yet")
+	p.Ahead = func(ids []uint32) error {
+		if d.writes > 0 {
+			t.Errorf("%d were told of after a write", ids)
+		}
+		told = append(told, ids...)
+		return refusal
+	}
+	for _, id := range []uint32{5, 3, 9} {
+		h, err := p.New(id, 0, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.Unpin()
+	}
+	if err := p.Flush(); err != refusal || d.writes > 0 || !p.Dirty(5) {
+		t.Fatalf("Flush: %v, %d writes", err, d.writes)
+	}
+	refusal = nil
+	if err := p.Flush(); err != nil || d.writes != 3 {
+		t.Fatalf("Flush: %v, %d writes", err, d.writes)
+	}
+	if want := []uint32{3, 5, 9, 3, 5, 9}; !slices.Equal(told, want) {
+		t.Errorf("told of %d, want %d", told, want)
 	}
 }
 

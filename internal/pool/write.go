@@ -61,6 +61,10 @@ func (p *Pool) orderDirty(want int) {
 	}
 }
 
+// aheadMost is how many pages Ahead is told of at a time: enough that what it does for
+// all of them, such as a sync, costs each next to nothing.
+const aheadMost = 1024
+
 // write writes the frames in order, runs of neighbours at once. It is called
 // with the lock held, and lets go of it while it writes: the pages cannot go
 // away, because they are dirty, nor change, because the writer is here.
@@ -69,6 +73,38 @@ func (p *Pool) write() error {
 		return int(p.frames[a].id.Load()) - int(p.frames[b].id.Load())
 	})
 	for rest := p.order; len(rest) > 0; {
+		part := rest
+		if p.Ahead != nil {
+			part = rest[:min(len(rest), aheadMost)]
+			if err := p.announce(part); err != nil {
+				return err
+			}
+		}
+		if err := p.writeRuns(part); err != nil {
+			return err
+		}
+		rest = rest[len(part):]
+	}
+	if p.waiters.Load() > 0 {
+		p.changed.Broadcast()
+	}
+	return nil
+}
+
+// announce tells Ahead which pages are about to be written.
+func (p *Pool) announce(frames []int32) error {
+	p.ids = p.ids[:0]
+	for _, f := range frames {
+		p.ids = append(p.ids, p.frames[f].id.Load())
+	}
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	return p.Ahead(p.ids)
+}
+
+// writeRuns writes frames that are in order.
+func (p *Pool) writeRuns(rest []int32) error {
+	for len(rest) > 0 {
 		first := p.frames[rest[0]].id.Load()
 		n := 0
 		for n < len(rest) && (n+1)*p.pageSize <= len(p.staging) && p.frames[rest[n]].id.Load() == first+uint32(n)*p.Step {
@@ -86,9 +122,6 @@ func (p *Pool) write() error {
 		}
 		p.dirty -= n
 		rest = rest[n:]
-	}
-	if p.waiters.Load() > 0 {
-		p.changed.Broadcast()
 	}
 	return nil
 }

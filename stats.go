@@ -60,6 +60,7 @@ type Written struct {
 	Flush      int64 // write buffer to sorted table
 	Compaction int64 // sorted tables to sorted tables
 	Page       int64 // pages of a tree
+	Images     int64 // pages of a tree as they were, kept because they are overwritten
 	Snapshot   int64 // a memory-resident store's image, which shortens its log
 	Checkpoint int64 // copies that Checkpoint made
 	Meta       int64 // manifest, roots, identity: the store's description of itself
@@ -67,7 +68,7 @@ type Written struct {
 
 // Total returns the sum over all purposes.
 func (w Written) Total() int64 {
-	return w.Log + w.Flush + w.Compaction + w.Page + w.Snapshot + w.Checkpoint + w.Meta
+	return w.Log + w.Flush + w.Compaction + w.Page + w.Images + w.Snapshot + w.Checkpoint + w.Meta
 }
 
 // ExpiryParts is into how many parts LevelStats cuts the time that is left to live.

@@ -12,6 +12,7 @@ var purposes = []struct{ head, metric string }{
 	{"flush", "written_flush_bytes"},
 	{"compaction", "written_compaction_bytes"},
 	{"page", "written_page_bytes"},
+	{"images", "written_images_bytes"},
 	{"snapshot", "written_snapshot_bytes"},
 	{"checkpoint", "written_checkpoint_bytes"},
 	{"meta", "written_meta_bytes"},

@@ -75,6 +75,7 @@ func (r *reading) emitWrites(before *reading, logical int64, m Metrics) {
 	m.set("written_flush_bytes", float64(now.Flush-then.Flush))
 	m.set("written_compaction_bytes", float64(now.Compaction-then.Compaction))
 	m.set("written_page_bytes", float64(now.Page-then.Page))
+	m.set("written_images_bytes", float64(now.Images-then.Images))
 	m.set("written_snapshot_bytes", float64(now.Snapshot-then.Snapshot))
 	m.set("written_checkpoint_bytes", float64(now.Checkpoint-then.Checkpoint))
 	m.set("written_meta_bytes", float64(now.Meta-then.Meta))

@@ -88,6 +88,7 @@ var mainMetrics = []MetricDoc{
 	{"written_flush_bytes", "bytes", Lower, "Bytes written when write buffers became sorted tables."},
 	{"written_compaction_bytes", "bytes", Lower, "Bytes written when sorted tables were merged."},
 	{"written_page_bytes", "bytes", Lower, "Bytes written as pages of a tree."},
+	{"written_images_bytes", "bytes", Lower, "Bytes written as images of pages of a tree that were about to be overwritten."},
 	{"written_snapshot_bytes", "bytes", Lower, "Bytes written as images of a memory-resident store."},
 	{"written_checkpoint_bytes", "bytes", Lower, "Bytes written by Store.Checkpoint's copies, which no workload here asks for."},
 	{"written_meta_bytes", "bytes", Lower, "Bytes written as manifests, roots and other descriptions of the store."},

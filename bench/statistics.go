@@ -175,7 +175,7 @@ func deterministic(doc MetricDoc) bool {
 var deterministicMetrics = []string{
 	"write_amp_engine", "space_amp", "memory_amp", "cache_hit_ratio", "filter_negative_ratio",
 	"written_log_bytes", "written_flush_bytes", "written_compaction_bytes", "written_page_bytes",
-	"written_snapshot_bytes", "written_checkpoint_bytes", "written_meta_bytes",
+	"written_images_bytes", "written_snapshot_bytes", "written_checkpoint_bytes", "written_meta_bytes",
 	"read_bytes", "file_syncs", "disk_bytes", "disk_peak_bytes", "memory_bytes", "memory_peak_bytes",
 	"memory_bytes_per_record", "disk_bytes_per_record",
 	"write_amp_sent", "write_amp_device", "write_amp_total", "device_bytes", "device_sent_bytes", "device_erases",

@@ -18,6 +18,7 @@ const (
 	Flush
 	Compaction
 	Page
+	Images
 	Snapshot
 	Checkpoint
 	Meta
@@ -41,6 +42,7 @@ func (m *Meter) Fill(s *statelab.Stats) {
 		Flush:      m.written[Flush].Load(),
 		Compaction: m.written[Compaction].Load(),
 		Page:       m.written[Page].Load(),
+		Images:     m.written[Images].Load(),
 		Snapshot:   m.written[Snapshot].Load(),
 		Checkpoint: m.written[Checkpoint].Load(),
 		Meta:       m.written[Meta].Load(),

@@ -32,7 +32,7 @@ func TestEveryPurposeIsCountedUnderItsName(t *testing.T) {
 	var s statelab.Stats
 	m.Fill(&s)
 	want := statelab.Written{
-		Log: 1 << Log, Flush: 1 << Flush, Compaction: 1 << Compaction, Page: 1 << Page,
+		Log: 1 << Log, Flush: 1 << Flush, Compaction: 1 << Compaction, Page: 1 << Page, Images: 1 << Images,
 		Snapshot: 1 << Snapshot, Checkpoint: 1 << Checkpoint, Meta: 1 << Meta,
 	}
 	if s.Written != want {

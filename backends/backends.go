@@ -31,7 +31,7 @@ func Catalog() catalog.Catalog {
 	return catalog.Catalog{
 		catalog.Describe(Backend{
 			Name: btree.Engine,
-			Doc:  "a paged, copy-on-write B+tree on disk with a buffer pool",
+			Doc:  "a paged B+tree on disk with a buffer pool, updated copy-on-write or in place",
 
 			ResidentWith: "index=memory",
 		}, btree.Params(), func(o *btree.Options) *statelab.Options { return &o.Options }, btree.Open),

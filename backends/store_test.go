@@ -11,16 +11,19 @@ import (
 
 var (
 	effort = storetest.Flags(flag.CommandLine)
-	specs  = flag.String("backend", "", "specs of the backends to prove, with spaces between them (none: one variant, briefly)")
+	specs  = flag.String("backend", "", "specs of the backends to prove, with spaces between them (none: some variants, briefly)")
 )
 
 // TestStore proves stores that are opened by a spec: those from the command
-// line, or one that no engine's own tests prove, which shows that the table
+// line, or some that no engine's own tests prove, which shows that the table
 // hands on what it is given.
 func TestStore(t *testing.T) {
 	of, effort := strings.Fields(*specs), *effort
 	if len(of) == 0 {
 		of = []string{"skiplist?hash=off"}
+		if !testing.Short() {
+			of = append(of, "btree?update=inplace")
+		}
 		if effort == (storetest.Effort{}) {
 			effort = storetest.Effort{Seeds: 1, Steps: 100, Points: 4}
 		}

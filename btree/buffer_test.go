@@ -270,7 +270,7 @@ func TestCheckNamesABrokenBuffer(t *testing.T) {
 // and nothing has changed since it was opened.
 func TestASnapshotOfTheSameEpochIsNotAnOlderOne(t *testing.T) {
 	var s snapshots
-	s.restart(0)
+	s.restart(0, true)
 	s.change()
 	sn := s.open()
 	s.close(sn)

@@ -7,7 +7,7 @@ import (
 	"github.com/statelab/statelab"
 )
 
-// Check implements statelab.CheckStore: it verifies B1 to B9 of the package
+// Check implements statelab.CheckStore: it verifies B1 to B10 of the package
 // comment for the tree as it is and for its last commit, and the checksum on
 // disk of every page that is not waiting to be written. Writers wait meanwhile.
 func (s *Store) Check() error {
@@ -52,14 +52,21 @@ func (c *checker) check() error {
 	if err := c.walk(c.position, c.maps); err != nil {
 		return err
 	}
-	c.into = c.old
-	if err := c.walk(c.durable.position, c.durable.maps); err != nil {
+	if err := c.checkLastCommit(); err != nil {
 		return fmt.Errorf("last commit: %w", err)
 	}
 	if err := c.checkSpace(); err != nil {
 		return err
 	}
 	return c.checkSlots()
+}
+
+func (c *checker) checkLastCommit() error {
+	if c.space.inPlace {
+		return c.checkImages()
+	}
+	c.into = c.old
+	return c.walk(c.durable.position, c.durable.maps)
 }
 
 // checkBuffer walks the write buffer, as a tree by itself whose pages are lent (B9).
@@ -86,7 +93,7 @@ func (s *Store) checkBuffer() error {
 
 // walk checks a root's maps and tree.
 func (c *checker) walk(pos position, maps []ref) error {
-	for _, m := range maps {
+	for i, m := range maps {
 		if m == (ref{}) {
 			continue
 		}
@@ -95,6 +102,9 @@ func (c *checker) walk(pos position, maps []ref) error {
 				return err
 			}
 			continue
+		}
+		if pos == c.position && c.space.mapDirty[i] {
+			continue // it is written by the next commit; one that failed may have given it its place already
 		}
 		if err := c.readRaw(m.id, c.disk); err != nil {
 			return err
@@ -319,11 +329,12 @@ func (c *checker) checkSpace() error {
 	}
 	for id := range c.space.end.Load() {
 		seen, used, busy := getBit(c.seen, id), getBit(c.space.used, id), getBit(c.space.busy, id)
+		spared := c.space.inPlace && getBit(c.space.spared, id)
 		switch {
 		case seen != used:
 			return c.corrupt(id, fmt.Sprintf("B2: page %d reachable: %t, said to be: %t", id, seen, used))
-		case busy != (used || getBit(held, id)) || used && getBit(held, id):
-			return c.corrupt(id, fmt.Sprintf("B2: page %d is used: %t, held: %t, not free: %t", id, used, getBit(held, id), busy))
+		case busy != (used || getBit(held, id) || spared) || used && getBit(held, id) || spared && (used || getBit(held, id) || !c.isBare(id)):
+			return c.corrupt(id, fmt.Sprintf("B2: page %d is used: %t, held: %t, spared: %t, not free: %t", id, used, getBit(held, id), spared, busy))
 		case getBit(c.old, id) && !busy:
 			return c.corrupt(id, fmt.Sprintf("B6: page %d of the last commit is free", id))
 		}

@@ -34,16 +34,33 @@ func (t *tree) persist(firstLog uint64) error {
 		firstLog: firstLog, pages: t.space.usedEnd(), maps: t.maps,
 	}
 	if err == nil {
+		// What is kept from here on is of this commit: nothing is written in between.
+		r.firstImage, err = t.cutImages()
+	}
+	if err == nil {
 		err = t.writeRoots(r, 0)
 	}
 	if err != nil {
-		return t.failed.Set(fmt.Errorf("commit %s: %w", t.name, err))
+		t.snaps.close(sn)
+		return t.latch(fmt.Errorf("commit %s: %w", t.name, err))
 	}
 	r.maps = slices.Clone(r.maps)
 	t.durable = r
-	t.snaps.setDurable(sn)
-	t.snaps.reap(t.releasePage)
+	t.settleDurable(sn)
 	return t.failed.Set(t.trim())
+}
+
+// settleDurable sees to it that what the last commit needs stays: by its snapshot, or
+// by images of what is overwritten.
+func (t *tree) settleDurable(sn *snapshot) {
+	if t.space.inPlace {
+		t.rebase(nil)
+		t.dropImages()
+		t.snaps.close(sn)
+	} else {
+		t.snaps.setDurable(sn)
+	}
+	t.snaps.reap(t.releasePage)
 }
 
 // placeMaps gives new places to the map pages whose bits have changed, which
@@ -132,17 +149,32 @@ func (t *tree) recover() (firstLog uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
+	if r.firstImage != 0 && !t.space.inPlace {
+		return 0, t.corrupt(0, "the root slots name a log of images, and the store is not one that keeps any")
+	}
 	if t.offset(r.pages) > size {
 		return 0, &statelab.CorruptError{File: t.name, Offset: size, Reason: fmt.Sprintf("the file has %d bytes, not %d pages of %d", size, r.pages, t.unit)}
 	}
 	if !same {
 		t.logger.Warn("btree: root slots differ and are made equal again", "file", t.name, "epoch", r.epoch)
 	}
+	named := r.firstImage != 0
+	if !named && t.space.inPlace { // it was loaded, or is a checkpoint
+		if r.firstImage, err = 1, t.createImages(); err != nil {
+			return 0, err
+		}
+	}
 	if err := t.writeRoots(r, slot); err != nil {
 		return 0, fmt.Errorf("confirm root slots of %s: %w", t.name, err)
 	}
 	t.position, t.maps, t.durable = r.position, slices.Clone(r.maps), r
 	t.space.grow(r.pages)
+	var back []uint64
+	if named {
+		if back, err = t.openImages(r.firstImage); err != nil {
+			return 0, err
+		}
+	}
 	for i, m := range t.maps {
 		if err := t.readMap(m, i); err != nil {
 			return 0, err
@@ -151,7 +183,8 @@ func (t *tree) recover() (firstLog uint64, err error) {
 	if !getBit(t.space.used, 0) || !getBit(t.space.used, t.first()-1) {
 		return 0, t.corrupt(0, "a map page says that root slots are free")
 	}
-	t.snaps.restart(r.epoch)
+	t.rebase(back)
+	t.snaps.restart(r.epoch, !t.space.inPlace)
 	return r.firstLog, nil
 }
 
@@ -175,7 +208,7 @@ func (t *tree) plant(watermark int64) {
 	for id := range t.first() {
 		t.space.mark(id)
 	}
-	t.snaps.restart(0)
+	t.snaps.restart(0, !t.space.inPlace)
 	t.watermark = watermark
 }
 

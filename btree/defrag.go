@@ -106,18 +106,18 @@ func (d *tidier) takes(sep keyField, upper []byte) bool {
 // stretchLayout returns how many leaves the stretch that begins at from has, and
 // how many of them are adjacent.
 func (t *tree) stretchLayout(from []byte) (leaves, adjacent int, err error) {
-	r := t.root
+	r, step := t.root, t.stretchLeaves()
 	for level := t.height - 1; level >= 1; level-- {
 		n, err := t.get(r, level)
 		if err != nil {
 			return 0, 0, err
 		}
 		first, end := 0, n.count()
-		if level > 1 || t.height == 2 {
+		if level > 1 || step > 0 {
 			if first, err = t.childFor(&n, from); err != nil {
 				return 0, 0, err
 			}
-			end = min(first+smallStretch, end)
+			end = min(first+step, end)
 		}
 		r = n.child(first)
 		if level == 1 {

@@ -1,6 +1,7 @@
 // Package btree is a B+tree in pages of a file, written copy-on-write: a page
 // that the last commit or an open iterator can see is never changed, but copied
-// to a free place, up to a new root.
+// to a free place, up to a new root. With UpdateInPlace this holds for iterators alone: pages of
+// the last commit are written over, when an image of each is safe in a log of its own (image.go).
 //
 //	slot 0   slot 1            a commit writes new pages, syncs, writes and
 //	   \      /                syncs the one slot, then the other
@@ -19,7 +20,8 @@
 //
 //	STORE    who made the directory (package storedir)
 //	1.tree   the pages
-//	LOG/     the log, but for DurabilityCheckpoint (package wal)
+//	LOG/     the log (package wal); with DurabilityCheckpoint only if pages are updated in place (redo.go)
+//	IMAGES/  the log of images, if pages are updated in place
 //
 // # Words
 //
@@ -29,8 +31,10 @@
 // of the history between two snapshots, and a page's birth the epoch in which it
 // was written to its place. A reference names a page by id and birth. A snapshot
 // holds a root with all it leads to against change and reuse: that of the last
-// commit, which is durable, or that of an iterator. A page is used when the tree
-// as it is leads to it, held when only a snapshot does, and free otherwise.
+// commit, which is durable, if that is not overwritten, or that of an iterator. A page is used when the tree
+// as it is leads to it, held when only a snapshot does, and free otherwise, but for
+// those that are spared: of the last commit, and bare. An image is a page of the last commit as it
+// stood in the file before it was overwritten; a page of it of which there is none yet is bare.
 // A transaction is one change of pages, of an Apply or of a merge, undone whole if a read or
 // write fails in its middle. The main tree is the one of the file, as against
 // the write buffer, a tree whose pages are frames lent by the buffer pool. A
@@ -47,7 +51,8 @@
 // and tells its parent about the copy, and so on up until nothing changes. Where
 // readers are about, all of it goes on beside them in copies (beside.go). The
 // main tree is not asked, but for expiries in its inner pages. With a log the
-// batch is appended to it, then made durable as the durability says.
+// batch is appended to it, then made durable as the durability says. With UpdateInPlace
+// there is always a log, and under DurabilityCheckpoint what it has since the last Sync does not count.
 //
 // When the buffer is full, one stretch of keys after the other is merged into the
 // main tree (merge.go), round and round. The merge writes anew, packed and in
@@ -59,7 +64,13 @@
 //
 // A commit merges everything, writes all pages, and then the root. Without a log
 // Sync is one; with a log it comes when the log is long enough, and on Close,
-// and the log begins anew.
+// and the log begins anew. With UpdateInPlace images make the log longer, so to speak, and under
+// DurabilityCheckpoint a Sync commits if it finds both long enough; else it syncs the log, and Close commits nothing.
+//
+// Between two commits dirty pages are written whenever the pool needs room, with
+// UpdateInPlace also over pages of the last one. Nothing depends on which of them
+// came down: an opening puts all images back, so that the file is as the last commit
+// left it, and replays the log.
 //
 // A batch too large for the buffer, or any where there is none, is applied to
 // the main tree in the same way, after what is buffered.
@@ -91,14 +102,21 @@
 // Check verifies these, and names the one that is broken.
 //
 //	B1  Keys ascend, in a page and from leaf to leaf; a slot's head is that of its key; those below an inner page's cell are not less than its separator, and less than the next one's.
-//	B2  Every page is exactly one of: root slot, reachable once from the root or a root slot, held, free; the bitmaps say which.
+//	B2  Every page is exactly one of: root slot, reachable once from the root or a root slot, held, spared, free; the bitmaps say which.
 //	B3  A page that is read has the checksum of its bytes and says its own id; its birth, kind and level are what the reference to it says.
 //	B4  All leaves are at level 0, no page but the root of an empty tree is empty, and the first separator of an inner page is empty.
 //	B5  A leaf's dieAt is its last expiry, an inner page's the last of its children; firstDeath is the least dieAt of the leaves below; spills says whether leaves below own overflow pages.
-//	B6  No page that a snapshot sees is changed or free.
+//	B6  No page that a snapshot sees is changed or free; with UpdateInPlace the last commit has none.
 //	B7  A stream's pages are full but the last at each level; a spill's payload and dieAt are those of its elements.
 //	B8  But during a commit, both root slots name the last one.
 //	B9  The write buffer's pages are those that it leads to and those held of it, and these are the frames that are lent; a record of it outlives only if it covers, and has elements unless it covers.
+//	B10 With UpdateInPlace each page of the last commit stands in the file as that left it, and is bare, or has an image.
+//
+// Check cannot see these, on which B10 rests. Tests cut the power to try them.
+//
+//	B11 An image is durable before the first write to its page's place since the last commit, and stays until the next one is durable.
+//	B12 No page is written between the moment in which a commit begins the log of images anew, when all its pages are durable, and that in which its root is: so the images that a root names are of its own commit.
+//	B13 Under DurabilityCheckpoint records of the log are pending until a Sync completes them, and none but a Sync commits the tree.
 //
 // # Limits
 //
@@ -111,7 +129,8 @@
 // # Sources
 //
 // Copy-on-write trees with two roots go back to System R's shadow pages; LMDB and
-// bbolt are today's. Births in references, and held lists that pass from snapshot
+// bbolt are today's. Images of pages before they are overwritten are those of SQLite's rollback
+// journal. With them a log of changes to records, not to pages, is enough for all that comes after. Births in references, and held lists that pass from snapshot
 // to snapshot, are those of ZFS. A buffer of updates in front of a B-tree's leaves
 // is that of Graefe's write-optimised B-trees and, in inner nodes, of the buffer
 // trees of Arge and the B-epsilon-trees after them; ours is in memory alone.

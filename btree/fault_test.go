@@ -18,19 +18,21 @@ func TestAFailedReadUndoesTheWholeBatch(t *testing.T) {
 		if sh.pageSize != 0 || sh.iterate {
 			continue
 		}
-		t.Run(sh.name, func(t *testing.T) { runReadFaults(t, sh) })
+		for _, update := range []Update{UpdateCOW, UpdateInPlace} {
+			t.Run(sh.name+" "+update.String(), func(t *testing.T) { runReadFaults(t, sh, update) })
+		}
 	}
 }
 
-func runReadFaults(t *testing.T, sh shape) {
+func runReadFaults(t *testing.T, sh shape, update Update) {
 	faulty := vfs.NewFaulty(vfs.NewMem())
-	s := mustOpen(t, faulty, Options{})
+	s := mustOpen(t, faulty, Options{Update: update, LogLimit: MinLogLimit})
 	defer s.Close()
 	rng := rand.New(rand.NewPCG(9, 9))
 	m := newModel()
 	var b statelab.Batch
 	failed := 0
-	for step := range sh.steps / 2 {
+	for step := range sh.steps / 4 {
 		sh.batch(rng, m, &b, step/100%2 == 1)
 		faulty.Fail(vfs.Fault{Op: vfs.OpRead, N: 1 + rng.Int64N(12)})
 		err := s.Apply(&b)
@@ -57,7 +59,7 @@ func runReadFaults(t *testing.T, sh shape) {
 	}
 	m.compare(t, s)
 	mustDo(t, s.Check())
-	if failed < 20 {
+	if failed < 10 {
 		t.Fatalf("only %d batches failed", failed)
 	}
 }
@@ -70,7 +72,7 @@ func TestAFailedWriteLeavesReadersWhole(t *testing.T) {
 	struck := 0
 	for n := int64(1); n < 400; n += 7 {
 		faulty := vfs.NewFaulty(vfs.NewMem())
-		s := mustOpen(t, faulty, Options{})
+		s := mustOpen(t, faulty, Options{Update: Update(n / 7 % 2), LogLimit: MinLogLimit})
 		rng := rand.New(rand.NewPCG(uint64(n), 9))
 		faulty.Fail(vfs.Fault{Op: vfs.OpWrite, N: n})
 		m := newModel()

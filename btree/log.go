@@ -17,19 +17,26 @@ import (
 //
 //	1  a batch: statelab.Batch.Bytes
 //	2  an advance: the watermark, 8 bytes, little-endian
+//	3  a Sync, which completes the pending records before it (redo.go)
 const (
 	logBatch   = 1
 	logAdvance = 2
+	logSync    = 3
 )
 
-func encodeAdvance(watermark int64) []byte {
-	return binary.LittleEndian.AppendUint64([]byte{logAdvance}, uint64(watermark))
+func encodeWatermark(watermark int64) []byte {
+	return binary.LittleEndian.AppendUint64(nil, uint64(watermark))
 }
 
 func (s *Store) logOptions() wal.Options {
+	return s.logOptionsOf(logName, meter.Log, s.options.Durability)
+}
+
+// logOptionsOf returns the options of a log of this store.
+func (s *Store) logOptionsOf(name string, purpose meter.Purpose, policy statelab.Durability) wal.Options {
 	return wal.Options{
-		FS: s.options.FS, Dir: filepath.Join(s.dir.Path, logName), Meter: s.meter, Purpose: meter.Log,
-		Policy: s.options.Durability, Interval: s.options.SyncInterval,
+		FS: s.options.FS, Dir: filepath.Join(s.dir.Path, name), Meter: s.meter, Purpose: purpose,
+		Policy: policy, Interval: s.options.SyncInterval,
 		Deterministic: s.options.Maintenance == statelab.MaintenanceInline,
 		OnTick: func(start time.Time) {
 			s.options.ReportMaintenance(statelab.EventLogSync, start, 0)
@@ -41,7 +48,7 @@ func (s *Store) logOptions() wal.Options {
 // is one, and sees to it that there is one if this opening's durability wants it.
 func (s *Store) openLog(first uint64) error {
 	if first == 0 {
-		if s.options.Durability == statelab.DurabilityCheckpoint {
+		if !s.options.keepsLog() {
 			return s.removeLog()
 		}
 		// The log is whole before the root says that there is one.
@@ -62,7 +69,10 @@ func (s *Store) openLog(first uint64) error {
 	}
 	s.options.Logger.Info("btree: log replayed", "dir", s.dir.Path, "records", records)
 	s.log = log
-	if s.options.Durability != statelab.DurabilityCheckpoint {
+	if s.options.Durability == statelab.DurabilityCheckpoint {
+		s.dirty = false // what was replayed is durable
+	}
+	if s.options.keepsLog() {
 		return nil
 	}
 	if err := s.mergeAll(); err != nil {
@@ -106,6 +116,8 @@ func (s *Store) replay(payload []byte) error {
 			return err
 		}
 		return s.relieve()
+	case len(payload) == 1 && payload[0] == logSync:
+		return nil
 	case len(payload) == 9 && payload[0] == logAdvance:
 		s.advanceTo(max(s.tree.watermark, int64(binary.LittleEndian.Uint64(payload[1:]))))
 		return s.expire()
@@ -113,4 +125,4 @@ func (s *Store) replay(payload []byte) error {
 	return fmt.Errorf("replay: %w", errUnknownRecord)
 }
 
-var errUnknownRecord = errors.New("a record of the log is neither a batch nor an advance")
+var errUnknownRecord = errors.New("a record of the log is neither a batch nor an advance nor a Sync")

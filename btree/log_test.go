@@ -91,7 +91,8 @@ func FuzzReplay(f *testing.F) {
 	b.Append([]byte("k"), []byte("w"), statelab.NoExpiry)
 	b.Delete([]byte("l"))
 	f.Add(append([]byte{logBatch}, b.Bytes()...))
-	f.Add(encodeAdvance(7))
+	f.Add(append([]byte{logAdvance}, encodeWatermark(7)...))
+	f.Add([]byte{logSync})
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		s := mustOpen(t, vfs.NewMem(), Options{})
 		defer s.Close()

@@ -248,14 +248,18 @@ func runModel(t *testing.T, sh shape, seed uint64) {
 	if seed%3 == 2 {
 		buffer = WriteBufferOff
 	}
-	compression := statelab.CompressionNone
-	if seed%3 == 1 {
+	compression, update := statelab.CompressionNone, UpdateCOW
+	switch (seed + uint64(len(sh.name))) % 3 {
+	case 0:
 		if compression = statelab.CompressionS2; sh.appends {
 			compression = statelab.CompressionZstd
 		}
+	case 1:
+		update = UpdateInPlace
 	}
 	open := func() *Store {
-		s, err := Open("/s", &Options{PageSize: sh.pageSize, WriteBuffer: buffer, Options: statelab.Options{FS: fs, Memory: sh.memory, Compression: compression, Maintenance: statelab.MaintenanceInline}})
+		s, err := Open("/s", &Options{PageSize: sh.pageSize, WriteBuffer: buffer, Update: update, LogLimit: MinLogLimit,
+			Options: statelab.Options{FS: fs, Memory: sh.memory, Compression: compression, Maintenance: statelab.MaintenanceInline}})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

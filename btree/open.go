@@ -1,6 +1,7 @@
 package btree
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -85,6 +86,9 @@ func (s *Store) openTrees() error {
 	if err := s.tree.open(o, name, s.meter, meter.Page, meter.Meta, s.dir.Fresh); err != nil {
 		return err
 	}
+	if o.Update == UpdateInPlace {
+		s.tree.updateInPlace(s.logOptionsOf(imagesName, meter.Images, statelab.DurabilityCheckpoint))
+	}
 	s.merge.tidy.share = o.Defrag
 	s.buffer.open(&s.tree)
 	if buffered {
@@ -99,6 +103,9 @@ func (s *Store) settle() error {
 	if !s.dir.Fresh {
 		if got := s.dir.Found.Settings[settingIndex]; got != o.Index.String() {
 			return fmt.Errorf("made with index %s, not %s: %w", got, o.Index, statelab.ErrMismatch)
+		}
+		if got := s.dir.Found.Settings[settingUpdate]; got != o.Update.String() && (got != "" || o.Update != UpdateCOW) {
+			return fmt.Errorf("made with update %s, not %s: %w", cmp.Or(got, UpdateCOW.String()), o.Update, statelab.ErrMismatch)
 		}
 		compression, err := foundCompression(s.dir.Found.Settings[settingCompression])
 		if err != nil {
@@ -126,7 +133,12 @@ func (s *Store) settle() error {
 // create makes a fresh directory a store.
 func (s *Store) create() error {
 	firstLog := uint64(0)
-	if s.options.Durability != statelab.DurabilityCheckpoint {
+	if s.tree.space.inPlace {
+		if err := s.tree.createImages(); err != nil {
+			return err
+		}
+	}
+	if s.options.keepsLog() {
 		var err error
 		if s.log, err = wal.Create(s.logOptions(), 1); err != nil {
 			return err
@@ -146,6 +158,9 @@ func (s *Store) create() error {
 // identity returns what a paged store of these options says of itself.
 func identity(o Options) storedir.Identity {
 	settings := map[string]string{settingIndex: IndexPaged.String(), settingPageSize: strconv.Itoa(o.PageSize)}
+	if o.Update != UpdateCOW {
+		settings[settingUpdate] = o.Update.String()
+	}
 	if o.compresses() {
 		settings[settingCompression] = o.Compression.String()
 	}

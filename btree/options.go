@@ -25,10 +25,15 @@ type Options struct {
 	// It is of IndexPaged only.
 	PageSize int
 
+	// Update says how pages of the last commit are changed; zero is UpdateCOW. It is fixed
+	// when the store is made, and of IndexPaged without Compression only.
+	Update Update
+
 	// LogLimit is the length of the log in bytes at which the tree is committed
 	// and the log begun anew, so that recovery has no more to replay; zero is as
-	// much as Memory, since a commit empties the write buffer. There is no log with
-	// DurabilityCheckpoint. It is of IndexPaged only.
+	// much as Memory, since a commit empties the write buffer. With UpdateInPlace the images
+	// count too. There is no log with DurabilityCheckpoint, but for UpdateInPlace: then a Sync that
+	// finds it that long commits the tree. It is of IndexPaged only.
 	LogLimit int64
 
 	// Pool chooses which page of the buffer pool is given up for another; zero is
@@ -66,6 +71,26 @@ const (
 
 // WriteBufferOff is the Options.WriteBuffer of a tree that has none.
 const WriteBufferOff = -1
+
+// Update says how pages of the last commit are changed.
+type Update uint8
+
+const (
+	// UpdateCOW copies them: what the last commit leads to stays as it is until the next one is durable.
+	UpdateCOW Update = iota
+	// UpdateInPlace writes over them, and keeps images of what was there (image.go). There is
+	// a log under every Durability then.
+	UpdateInPlace
+)
+
+var updates = []string{"cow", "inplace"}
+
+func (u Update) String() string {
+	if int(u) < len(updates) {
+		return updates[u]
+	}
+	return fmt.Sprintf("unknown(%d)", uint8(u))
+}
 
 // Index says where the tree is kept.
 type Index uint8
@@ -114,6 +139,8 @@ func Params() []spec.Param[Options] {
 		spec.Size("page_size", "Size of a page, a power of two, fixed when the store is made.",
 			spec.FormatSize(DefaultPageSize), MinPageSize, MaxPageSize,
 			func(o *Options) *int { return &o.PageSize }),
+		spec.Enum("update", "What becomes of pages of the last commit that change: cow copies them, inplace writes over them and keeps images and a log; fixed when the store is made.",
+			"cow", updates, func(o *Options) *Update { return &o.Update }),
 		spec.Enum("pool", "Which page of the buffer pool is given up for another: clock and s3fifo take no lock for a page that is there, lru and 2q do.",
 			"clock", pool.KindNames(), func(o *Options) *PoolPolicy { return &o.Pool }),
 		spec.AutoSize("log_limit", "Length of the log at which the tree is committed and the log begun anew; auto is as much as memory.",
@@ -144,8 +171,8 @@ func (o *Options) resolve() (Options, error) {
 	switch {
 	case r.Index == IndexPaged:
 		faults = append(faults, r.resolvePaged())
-	case r.PageSize != 0 || r.LogLimit != 0 || r.WriteBuffer != 0 || r.Defrag != 0 || r.Pool != 0:
-		faults = append(faults, fmt.Errorf("PageSize, LogLimit, WriteBuffer, Defrag and Pool are of index paged, not %s", r.Index))
+	case r.PageSize != 0 || r.LogLimit != 0 || r.WriteBuffer != 0 || r.Defrag != 0 || r.Pool != 0 || r.Update != 0:
+		faults = append(faults, fmt.Errorf("PageSize, Update, LogLimit, WriteBuffer, Defrag and Pool are of index paged, not %s", r.Index))
 	}
 	return r, errors.Join(faults...)
 }
@@ -169,6 +196,12 @@ func (r *Options) resolvePaged() error {
 	}
 	if int(r.Pool) >= len(pool.KindNames()) {
 		faults = append(faults, fmt.Errorf("Pool %d is unknown", r.Pool))
+	}
+	if r.Update == UpdateInPlace && r.compresses() {
+		faults = append(faults, fmt.Errorf("Compression %s is not for Update %s, where pages keep whole places", r.Compression, r.Update))
+	}
+	if int(r.Update) >= len(updates) {
+		faults = append(faults, fmt.Errorf("Update %d is unknown", r.Update))
 	}
 	if r.LogLimit < MinLogLimit {
 		faults = append(faults, fmt.Errorf("LogLimit is %d bytes, less than the least of %d", r.LogLimit, int64(MinLogLimit)))

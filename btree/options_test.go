@@ -19,9 +19,11 @@ func TestOptionsNameEveryFault(t *testing.T) {
 		{Options{PageSize: 5000, LogLimit: 1, Options: statelab.Options{Memory: 1}}, []string{"PageSize is 5000", "LogLimit is 1", "Memory is 1 bytes"}},
 		{Options{PageSize: MaxPageSize, Options: statelab.Options{Memory: 512 << 10}}, []string{"Memory of 524288 bytes is less than the least of 1048576"}},
 		{Options{Defrag: MaxDefrag + 1}, []string{"Defrag is 1001"}},
+		{Options{Update: 9}, []string{"Update 9"}},
+		{Options{Update: UpdateInPlace, Options: statelab.Options{Compression: statelab.CompressionS2}}, []string{"Compression s2 is not for Update inplace"}},
 		{Options{Pool: 9}, []string{"Pool 9"}},
 		{Options{Index: 9}, []string{"Index 9"}},
-		{Options{Index: IndexMemory, PageSize: 4096}, []string{"PageSize, LogLimit, WriteBuffer, Defrag and Pool are of index paged"}},
+		{Options{Index: IndexMemory, PageSize: 4096}, []string{"PageSize, Update, LogLimit, WriteBuffer, Defrag and Pool are of index paged"}},
 	} {
 		c.o.FS = vfs.NewMem()
 		_, err := Open("/s", &c.o)

@@ -36,6 +36,7 @@ type pager struct {
 	leaves   *leafCodec // nil without compression
 	pool     *pool.Pool
 	space    *space
+	images   images
 	size     atomic.Int64 // of the file, in bytes
 	writes   atomic.Int64 // calls that wrote pages
 }
@@ -138,8 +139,16 @@ func (g *pager) ReadPage(id uint32, buf []byte) (uint8, error) {
 	return countKind(p.kind()), nil
 }
 
-// WritePages implements pool.Backing.
+// WritePages implements pool.Backing. What the pages overwrite is protected already
+// if it is the pool that writes them.
 func (g *pager) WritePages(id uint32, buf []byte) error {
+	for i := range uint32(len(buf) / g.pageSize) {
+		if g.isBare(id + i) {
+			if err := g.protect([]uint32{id + i}); err != nil {
+				return err
+			}
+		}
+	}
 	for rest := buf; len(rest) > 0; rest = rest[g.pageSize:] {
 		page(rest[:g.pageSize]).seal()
 	}

@@ -144,14 +144,38 @@ func (s *Store) relieve() error {
 // smallStretch is how many leaves make a stretch of a tree of one inner page.
 const smallStretch = 16
 
+// A merge needs room for a stretch again before it gives up the pages that were there. Where
+// that decides how long the file becomes, a stretch is at most this part of it.
+const (
+	inPlaceShare   = 16
+	inPlaceStretch = 8 // leaves, at least
+
+	childBytes = 64 // of an inner page for each child, about
+)
+
+// stretchLeaves returns how many leaves make a stretch; 0 is all that one page above leads to.
+func (t *tree) stretchLeaves() int {
+	switch {
+	case t.space.inPlace:
+		n := max(inPlaceStretch, int(t.space.usedCount.Load()/inPlaceShare))
+		if n < t.pageSize/childBytes {
+			return n
+		}
+		return 0
+	case t.height == 2:
+		return smallStretch
+	}
+	return 0
+}
+
 // stretchEnd returns the end of the stretch of keys that is merged at a time and
 // begins at from, nil after the last. It is what one page above leaves leads to,
 // or a part of that if there is no other, so that a merge never needs room for
 // the whole tree again.
 func (t *tree) stretchEnd(from []byte) (until []byte, last bool, err error) {
-	r, lowest, step := t.root, 2, 1
-	if t.height == 2 {
-		lowest, step = 1, smallStretch
+	r, lowest, leaves := t.root, 2, t.stretchLeaves()
+	if leaves > 0 {
+		lowest = 1
 	}
 	last = true
 	for level := t.height - 1; level >= lowest; level-- {
@@ -164,6 +188,10 @@ func (t *tree) stretchEnd(from []byte) (until []byte, last bool, err error) {
 			return nil, false, err
 		}
 		r = n.child(at)
+		step := 1
+		if level == 1 {
+			step = leaves
+		}
 		if at+step < n.count() {
 			next := n.entry(at + step)
 			last = false

@@ -15,7 +15,7 @@ import (
 //	OFFSET SIZE FIELD
 //	0      4    CRC-32C of bytes 4 to 4095
 //	4      4    "tree"
-//	8      4    format version, 2
+//	8      4    format version, 2 or 3
 //	12     4    page size in bytes
 //	16     8    epoch of the commit
 //	24     12   reference to the root page: id, birth
@@ -25,9 +25,11 @@ import (
 //	56     4    pages in the file
 //	60     4    map pages
 //	64     12*n references to the map pages, in the order of their stretches
-//	            zero, to byte 4095
+//	            zero, to byte 4087
+//	4088   8    first segment of the log of images to be put back (image.go); 0 without
 //
-// So the commit of epoch 6 that has its root in page 5, over leaves, and its one
+// A slot that names a log of images has format version 3, lest a program that knows of
+// none overlooks it. So the commit of epoch 6 that has its root in page 5, over leaves, and its one
 // map in page 4, with the watermark at 7 and no log, is
 //
 //	00  xx xx xx xx 74 72 65 65  02 00 00 00 00 10 00 00  |....tree........|
@@ -61,7 +63,10 @@ const (
 	rootMagic   = "tree"
 	rootVersion = 2
 	rootMaps    = 64
-	maxMaps     = (rootSize - rootMaps) / refSize
+	rootImages  = rootSize - 8
+	maxMaps     = (rootImages - rootMaps) / refSize
+
+	rootVersionInPlace = 3
 )
 
 // A root is what a slot says.
@@ -72,12 +77,18 @@ type root struct {
 	firstLog uint64
 	pages    uint32
 	maps     []ref
+
+	firstImage uint64 // segment; 0 if pages are not updated in place
 }
 
 func (r root) encode() []byte {
 	b := make([]byte, rootSize)
 	copy(b[4:], rootMagic)
 	binary.LittleEndian.PutUint32(b[8:], rootVersion)
+	if r.firstImage != 0 {
+		binary.LittleEndian.PutUint32(b[8:], rootVersionInPlace)
+	}
+	binary.LittleEndian.PutUint64(b[rootImages:], r.firstImage)
 	binary.LittleEndian.PutUint32(b[12:], uint32(r.pageSize))
 	binary.LittleEndian.PutUint64(b[16:], r.epoch)
 	putRef(b[24:], r.root)
@@ -103,8 +114,9 @@ func decodeRoot(b []byte) (root, error) {
 	case string(b[4:8]) != rootMagic:
 		return root{}, errors.New("root slot is not one")
 	}
-	if v := binary.LittleEndian.Uint32(b[8:]); v != rootVersion {
-		return root{}, fmt.Errorf("root slot has format version %d, not %d", v, rootVersion)
+	version := binary.LittleEndian.Uint32(b[8:])
+	if version != rootVersion && version != rootVersionInPlace {
+		return root{}, fmt.Errorf("root slot has format version %d, not %d or %d", version, rootVersion, rootVersionInPlace)
 	}
 	r := root{
 		position: position{
@@ -116,10 +128,13 @@ func decodeRoot(b []byte) (root, error) {
 		epoch:    binary.LittleEndian.Uint64(b[16:]),
 		firstLog: binary.LittleEndian.Uint64(b[48:]),
 		pages:    binary.LittleEndian.Uint32(b[56:]),
+
+		firstImage: binary.LittleEndian.Uint64(b[rootImages:]),
 	}
 	n := binary.LittleEndian.Uint32(b[60:])
 	if !validPageSize(r.pageSize) || r.height < 1 || r.height > maxHeight || r.pages <= firstPage || n > maxMaps ||
-		int64(r.pages) > int64(n)*int64(newSpace(r.pageSize).mapBits) || r.epoch >= maxBirth-1 {
+		int64(r.pages) > int64(n)*int64(newSpace(r.pageSize).mapBits) || r.epoch >= maxBirth-1 ||
+		(r.firstImage != 0) != (version == rootVersionInPlace) {
 		return root{}, errors.New("root slot makes no sense")
 	}
 	for i := range int(n) {

@@ -44,10 +44,14 @@ func (s *snapshots) change() uint64 {
 	return s.epoch
 }
 
-// restart makes the snapshots those of a tree whose durable root has this epoch.
-func (s *snapshots) restart(epoch uint64) {
-	s.epoch, s.durable = epoch+1, epoch
-	s.list = []*snapshot{{epoch: epoch, users: 1, durable: true}}
+// restart makes the snapshots those of a tree whose durable root has this epoch, and
+// needs a snapshot if it is held.
+func (s *snapshots) restart(epoch uint64, held bool) {
+	s.epoch = epoch + 1
+	if held {
+		s.durable = epoch
+		s.list = []*snapshot{{epoch: epoch, users: 1, durable: true}}
+	}
 }
 
 // open returns the snapshot of what is now, which close gives up. It is the

@@ -12,7 +12,11 @@ import (
 //	used busy
 //	 0    0    free
 //	 1    1    reachable from the root as it is now
-//	 0    1    no longer reachable, but held for the durable root or an iterator
+//	 0    1    no longer reachable, but held for the durable root or an iterator, or spared
+//
+// Where pages are updated in place a page of the last commit is bare as long as no image
+// of it was kept (image.go). One that is given up while it is bare is spared: it is
+// taken only when the file would else grow beyond what mayHold allows, as to write there costs an image.
 //
 // What a commit makes durable is the used bits: after a reopening nobody holds
 // anything. They stand in map pages, one for each stretch of the file:
@@ -41,6 +45,12 @@ type space struct {
 	mapDirty   []bool // by map page
 	usedCount  atomic.Int64
 	memory     atomic.Int64 // bytes that the bitmaps take
+
+	inPlace     bool
+	bare        []uint64 // pages of the last commit without an image; with inPlace
+	spared      []uint64 // those of them that nobody leads to or holds
+	sparedCount int
+	sparedHint  int // no word of spared before it has a bit
 }
 
 func newSpace(pageSize int) *space {
@@ -55,25 +65,32 @@ func clearBit(b []uint64, i uint32)    { b[i/64] &^= 1 << (i % 64) }
 
 // alloc returns a free page, which is used from now on.
 func (s *space) alloc() (uint32, error) {
+	id, ok := s.lowestFree()
+	if end := s.end.Load(); !ok && s.sparedCount > 0 && (end >= s.limit || end >= s.mayHold()) {
+		s.unspare()
+		id, ok = s.lowestFree()
+	}
+	if !ok {
+		if id = s.end.Load(); id >= s.limit {
+			return 0, fmt.Errorf("the tree has reached its limit of %d pages; a larger page size has a higher one", s.limit)
+		}
+		s.grow(id + 1)
+	}
+	s.mark(id)
+	return id, nil
+}
+
+// lowestFree returns the lowest free page, if there is one.
+func (s *space) lowestFree() (id uint32, ok bool) {
 	for ; s.hint < len(s.full); s.hint++ {
 		w := s.hint*64 + bits.TrailingZeros64(^s.full[s.hint])
 		if w >= s.hint*64+64 || w >= len(s.busy) {
 			continue
 		}
 		id := uint32(w*64 + bits.TrailingZeros64(^s.busy[w]))
-		if id >= s.end.Load() {
-			break
-		}
-		s.mark(id)
-		return id, nil
+		return id, id < s.end.Load()
 	}
-	id := s.end.Load()
-	if id >= s.limit {
-		return 0, fmt.Errorf("the tree has reached its limit of %d pages; a larger page size has a higher one", s.limit)
-	}
-	s.grow(id + 1)
-	s.mark(id)
-	return id, nil
+	return 0, false
 }
 
 // runPages is how many free pages in a row are a run.
@@ -125,6 +142,9 @@ func (s *space) mayGrow() bool {
 func (s *space) grow(end uint32) {
 	for uint32(len(s.busy))*64 < end {
 		s.busy, s.used = append(s.busy, 0), append(s.used, 0)
+		if s.inPlace {
+			s.bare, s.spared = append(s.bare, 0), append(s.spared, 0)
+		}
 	}
 	for len(s.full)*64 < len(s.busy) {
 		s.full = append(s.full, 0)
@@ -133,7 +153,7 @@ func (s *space) grow(end uint32) {
 		s.mapDirty = append(s.mapDirty, false)
 	}
 	s.end.Store(max(end, s.end.Load()))
-	s.memory.Store(int64(8 * (cap(s.used) + cap(s.busy) + cap(s.full))))
+	s.memory.Store(int64(8 * (cap(s.used) + cap(s.busy) + cap(s.full) + cap(s.bare) + cap(s.spared))))
 }
 
 // mark makes a free page used.
@@ -156,8 +176,19 @@ func (s *space) unuse(id uint32) {
 	}
 }
 
-// release makes a page that is not used free.
+// release makes a page that is not used free, or spares it.
 func (s *space) release(id uint32) {
+	if s.inPlace && getBit(s.bare, id) {
+		setBit(s.spared, id)
+		s.sparedCount++
+		s.sparedHint = min(s.sparedHint, int(id/64))
+		return
+	}
+	s.free(id)
+}
+
+// free makes a page free that is neither used nor held.
+func (s *space) free(id uint32) {
 	clearBit(s.busy, id)
 	clearBit(s.full, id/64)
 	s.hint = min(s.hint, int(id/4096))

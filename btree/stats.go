@@ -42,5 +42,8 @@ func (s *Store) Stats() statelab.Stats {
 	if s.log != nil {
 		st.Disk += s.log.Disk()
 	}
+	if t.images.log != nil {
+		st.Disk += t.images.log.Disk()
+	}
 	return st
 }

@@ -19,12 +19,14 @@ const Engine = "btree"
 const (
 	formatVersion = 2
 	treeName      = "1.tree"
-	logName       = "LOG" // directory of the log
+	logName       = "LOG"    // directory of the log
+	imagesName    = "IMAGES" // and of that of images
 
 	settingIndex    = "index"
 	settingPageSize = "page_size"
 
 	settingCompression = "compression" // of one that has any
+	settingUpdate      = "update"      // of one that is not updated copy-on-write
 )
 
 // Store is a paged B+tree in a directory. It implements statelab.Store and the
@@ -47,7 +49,8 @@ type Store struct {
 	buffer buffer   // in front of the tree
 	merge  merge    // of the one into the other
 	beside int      // batches to come that are prepared beside readers
-	log    *wal.Log // nil under DurabilityCheckpoint
+	log    *wal.Log // nil under DurabilityCheckpoint, if pages are not updated in place
+	redo   redo     // of what goes into the log
 	layout layout
 	dirty  bool // something was applied or advanced since the last commit
 
@@ -115,7 +118,7 @@ func (s *Store) applyLocked(b *statelab.Batch) (wal.Pos, error) {
 		}
 		return s.apply(b.Ops)
 	}, func() (wal.Pos, error) {
-		return s.log.Append([]byte{logBatch}, b.Bytes())
+		return s.logChange(logBatch, b.Bytes())
 	})
 	if err != nil {
 		s.buffer.giveUp()
@@ -141,14 +144,11 @@ func (s *Store) change(tree func() error, log func() (wal.Pos, error)) (wal.Pos,
 		return wal.Pos{}, err
 	}
 	s.dirty = true
-	var pos wal.Pos
-	if s.log != nil {
-		var err error
-		if pos, err = log(); err != nil {
-			return pos, s.tree.failed.Set(err)
-		}
+	pos, err := log()
+	if err != nil {
+		return pos, s.tree.failed.Set(err)
 	}
-	err := s.expire()
+	err = s.expire()
 	s.boundSnapshots()
 	return pos, err
 }
@@ -216,7 +216,7 @@ func (s *Store) advanceLocked(watermark int64) (wal.Pos, error) {
 		s.advanceTo(watermark)
 		return nil
 	}, func() (wal.Pos, error) {
-		return s.log.Append(encodeAdvance(watermark))
+		return s.logChange(logAdvance, encodeWatermark(watermark))
 	})
 	if err != nil {
 		return pos, err
@@ -239,7 +239,7 @@ func (s *Store) maintain() error {
 	if err := s.relieve(); err != nil {
 		return err
 	}
-	if s.log != nil && s.log.Size() >= s.options.LogLimit {
+	if s.options.Durability != statelab.DurabilityCheckpoint && s.logged() >= s.options.LogLimit {
 		return s.commit()
 	}
 	return nil
@@ -269,7 +269,7 @@ func (s *Store) commit() error {
 	segment := uint64(0)
 	if s.log != nil {
 		var err error
-		if segment, err = s.log.Rotate(); err != nil {
+		if segment, err = s.rotateLog(); err != nil {
 			return s.tree.failed.Set(err)
 		}
 	}
@@ -277,6 +277,7 @@ func (s *Store) commit() error {
 		return err
 	}
 	s.dirty = false
+	s.redo.restart(s.options.LogLimit)
 	s.commits.Add(1)
 	s.layout.measure(&s.tree)
 	s.options.ReportMaintenance(statelab.EventCommit, start, s.pageBytes()-before)
@@ -320,13 +321,16 @@ func (s *Store) sync() error {
 	if err := s.usable(); err != nil {
 		return err
 	}
-	if s.log != nil {
+	if s.options.Durability != statelab.DurabilityCheckpoint {
 		return s.tree.failed.Set(s.log.Sync())
 	}
 	s.writer.Lock()
 	defer s.writer.Unlock()
 	if err := s.tree.failed.Err(); err != nil || !s.dirty {
 		return err
+	}
+	if s.log != nil {
+		return s.logSync()
 	}
 	return s.commit()
 }
@@ -341,9 +345,9 @@ func (s *Store) Close() error {
 	if errors.Is(err, statelab.ErrClosed) {
 		return err
 	}
-	// With a log the tree is committed, so that the next opening has nothing
-	// to replay. Without one, what was not synced is given up.
-	if err == nil && s.log != nil && s.dirty {
+	// Where every change is kept the tree is committed, so that the next opening has nothing
+	// to replay. Under DurabilityCheckpoint what was not synced is given up.
+	if err == nil && s.options.Durability != statelab.DurabilityCheckpoint && s.dirty {
 		err = s.commit()
 	}
 	s.gate.close()
@@ -362,7 +366,16 @@ func (s *Store) Close() error {
 func (s *Store) release() error {
 	var errs []error
 	if s.log != nil {
-		if err := s.log.Close(); err != nil && s.tree.failed.Err() == nil {
+		finish := s.log.Close
+		if s.options.Durability == statelab.DurabilityCheckpoint {
+			finish = s.log.Discard
+		}
+		if err := finish(); err != nil && s.tree.failed.Err() == nil {
+			errs = append(errs, err)
+		}
+	}
+	if log := s.tree.imageLog(); log != nil {
+		if err := log.Close(); err != nil && s.tree.failed.Err() == nil {
 			errs = append(errs, err)
 		}
 	}

@@ -123,7 +123,7 @@ func (t *tree) takePage(kind byte, from page) (uint32, pool.Page, error) {
 			return 0, h, errBufferFull
 		}
 		if err != nil {
-			return 0, h, t.failed.Set(err)
+			return 0, h, t.latch(err)
 		}
 		t.pages++
 		copy(h.Bytes(), from)
@@ -137,7 +137,7 @@ func (t *tree) takePage(kind byte, from page) (uint32, pool.Page, error) {
 	if err != nil {
 		t.unuse(ref{id: id})
 		t.vacate(ref{id: id})
-		return 0, h, t.failed.Set(err)
+		return 0, h, t.latch(err)
 	}
 	return id, h, nil
 }
@@ -200,5 +200,13 @@ func (t *tree) markDirty(n *node) error {
 	if t.lent() {
 		return nil
 	}
-	return t.failed.Set(t.pool.MarkDirty(n.Page))
+	return t.latch(t.pool.MarkDirty(n.Page))
+}
+
+// latch keeps the first failure to write, which is final, and returns it.
+func (t *tree) latch(err error) error {
+	if err != nil && isUnread(err) {
+		return err
+	}
+	return t.failed.Set(err)
 }

@@ -67,6 +67,11 @@
 // J4 holds because an event that could change a sample which may already fire
 // would have to be late. So firing can wait for the end of a mini-batch.
 //
+// # Attributes
+//
+// A pair of LeftOuter, Inner and Regular may be asked to have an attribute in common, too (Spec.Match, Hooks.Attribute). An
+// event whose key and attribute are too long for the index is rejected.
+//
 // # Arrival
 //
 // With OnMatch a positive does not wait for the watermark, and with Correct an

@@ -126,7 +126,7 @@ func decompressError(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the compressed file is cut short")
 	}
-	if errors.Is(err, errShrunk) || errors.Is(err, ErrStopped) {
+	if errors.Is(err, errShrunk) || errors.Is(err, errShortened) || errors.Is(err, ErrStopped) {
 		return err
 	}
 	return fmt.Errorf("decompress: %w", err)

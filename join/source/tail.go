@@ -106,7 +106,11 @@ func (t *tail) look() error {
 		return t.cut()
 	}
 	if size == t.seen {
-		return t.lookForAnother()
+		err := t.lookForAnother()
+		if t.in.failed == nil {
+			t.in.failed = err
+		}
+		return err
 	}
 	t.quiet = 0
 	for end := size; end > t.seen; {
@@ -150,15 +154,23 @@ func (t *tail) begins(size int64) (bool, error) {
 }
 
 // cut takes note that the file has become shorter, or another. If all of it was read, it is begun anew once it
-// holds a line again.
+// holds a line that it did not begin with.
 func (t *tail) cut() error {
 	if t.whole < t.seen {
 		return errShrunk // what was there of a line is gone
 	}
+	if bytes.HasPrefix(t.head, t.now) { // it may have a header, the same as before, and no more yet
+		if bytes.Count(t.now, []byte{'\n'}) > 1 || len(t.now) == headBytes {
+			return errShortened
+		}
+		return nil
+	}
 	t.rotated = bytes.IndexByte(t.now, '\n') >= 0
-	t.emptied = true
+	t.emptied = t.rotated
 	return nil
 }
+
+var errShortened = errors.New("has become shorter, and still begins as it did: neither has it grown nor was it emptied")
 
 // lookForAnother finds out whether the name is that of another file by now, which holds a line. It is if that begins
 // otherwise, or is longer than this one.

@@ -196,6 +196,21 @@ func TestAFollowedFileMayBeEmptyAndMustNotShrink(t *testing.T) {
 	}
 }
 
+// TestAFollowedFileIsNotShortened: to read again what is left of it would double rows.
+func TestAFollowedFileIsNotShortened(t *testing.T) {
+	c := Config{File: "a.csv", Key: []string{"id"}, Time: "at", TimeFormat: UnixUS}
+	fsys := vfs.NewMem()
+	putFile(t, fsys, "a.csv", "id,at\na,1\nb,2\n")
+	s := followed(t, fsys, c, func() bool {
+		putFile(t, fsys, "a.csv", "id,at\na,1\n")
+		return true
+	})
+	defer s.Close()
+	if got, err := readAll(s, 0); err == nil || !strings.Contains(err.Error(), "a.csv: after line 3: has become shorter, and still begins as it did") {
+		t.Errorf("%v\n%s", err, got)
+	}
+}
+
 // TestStandardInputSaysWhenItReads, so that what was read can be handed on before.
 func TestStandardInputSaysWhenItReads(t *testing.T) {
 	c := Config{File: "-", Format: JSONL, Key: []string{"id"}, Time: "at", TimeFormat: UnixUS}

@@ -1,6 +1,7 @@
 package btree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -204,17 +205,22 @@ func TestSyncWithNothingNewWritesNothing(t *testing.T) {
 func FuzzRoot(f *testing.F) {
 	r := root{position: position{ref{id: 5, birth: 6}, 2, -7}, epoch: 6, pageSize: 4096, firstLog: 3, pages: 9, maps: []ref{{id: 4, birth: 6}}}
 	f.Add(r.encode())
+	r.firstImage = 8
+	f.Add(r.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		b = append(make([]byte, 0, rootSize), b...)[:rootSize]
 		copy(b[4:], rootMagic)
 		b[8], b[9], b[10], b[11] = rootVersion, 0, 0, 0
+		if len(bytes.Trim(b[rootImages:], "\x00")) > 0 {
+			b[8] = rootVersionInPlace
+		}
 		page(b).seal()
 		r, err := decodeRoot(b)
 		if err != nil {
 			return
 		}
 		again, err := decodeRoot(r.encode())
-		if err != nil || again.position != r.position || again.pages != r.pages || len(again.maps) != len(r.maps) {
+		if err != nil || again.position != r.position || again.pages != r.pages || again.firstImage != r.firstImage || len(again.maps) != len(r.maps) {
 			t.Fatalf("%+v is read as %+v, %v", r, again, err)
 		}
 	})

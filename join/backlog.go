@@ -27,7 +27,7 @@ import (
 // Where the input goes on as a stream, HandOver takes the place of Finish.
 //
 // What depends on how arrivals and timers interleave is refused: corrections, and
-// LeftOuter with OnMatch; ThreeWay is, too. A Backlog is not safe for concurrent use.
+// LeftOuter with OnMatch; ThreeWay is, too, and so are pairs by an attribute. A Backlog is not safe for concurrent use.
 type Backlog struct {
 	spec  Spec
 	hooks BacklogHooks
@@ -74,9 +74,9 @@ type BacklogOptions struct {
 // defaultBacklogMemory is what stores on disk use unless told otherwise, too.
 const defaultBacklogMemory = 64 << 20
 
-// ErrNeedsStream is found in the error of NewBacklog for a join that only an
+// ErrNeedsStream is found in the error of NewBacklog for a join by key that only an
 // Operator can do.
-var ErrNeedsStream = errors.New("what is emitted depends on when events arrive, or on more than keys and times")
+var ErrNeedsStream = errors.New("what is emitted depends on when events arrive")
 
 // NewBacklog returns a Backlog, which is to be closed.
 func NewBacklog(spec Spec, hooks BacklogHooks, opts BacklogOptions) (*Backlog, error) {
@@ -114,7 +114,7 @@ func (s *Spec) ForBacklog() error {
 	case s.Kind == LeftOuter && s.Emit == OnMatch:
 		return fmt.Errorf("join: kind %v emitted %v: %w", s.Kind, s.Emit, ErrNeedsStream)
 	case s.Match != ByKey:
-		return fmt.Errorf("join: a match by %v: %w", s.Match, ErrNeedsStream)
+		return fmt.Errorf("join: a match by %v: sorted input is joined by key alone", s.Match)
 	case s.Kind == ThreeWay:
 		return fmt.Errorf("join: kind %v: %w", s.Kind, ErrNeedsStream)
 	}

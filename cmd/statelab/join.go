@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -63,10 +64,16 @@ func runJoin(args []string, stdout, stderr io.Writer) int {
 	line.StringVar(&f.output, "output", "", "output `file`; - is standard output")
 	_, err := line.parse(args, 0, 0)
 	if err == nil {
+		defer debug.SetGCPercent(debug.SetGCPercent(joinGCPercent))
 		err = runPipeline(&f, stdout, stderr)
 	}
 	return finish(stderr, "join", err)
 }
+
+// joinGCPercent is how far the heap grows between collections. State lies outside the heap, on which there are but some
+// ten megabytes of buffers: to collect them often costs little, and what they leave is memory
+// beyond the one that the definition gives.
+const joinGCPercent = 25
 
 func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 	def, err := f.definition()

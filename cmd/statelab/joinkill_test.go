@@ -16,9 +16,21 @@ import (
 )
 
 var (
-	joinKills = flag.Int("join.kills", 3, "how often a running join is killed, on each backend")
+	joinKills = flag.Int("join.kills", 1, "how often each running join is killed, on each backend")
 	joinSeed  = flag.Uint64("join.seed", 1, "seed of the moments at which it is")
 )
+
+// killedJoins are pipelines that are killed: over a file to lines, and over what generators draw to a
+// parquet file by two partitions.
+var killedJoins = map[string]string{
+	"file": views,
+	"generated": `left:   {file: "generate:impressions?rate=10&count=15000&bytes=60&disorder=5s", key: id, time: at, max_disorder: 5s}
+right:  {file: "generate:actions?rate=10&count=15000&bytes=20&disorder=5s", key: id, time: at, max_disorder: 5s}
+join:   {kind: left_outer, upper: 10m}
+state:  {backend: skiplist, partitions: 2, dir: state}
+output: {file: out.jsonl, format: parquet}
+`,
+}
 
 // TestAJoinKilledAtRandomMomentsLosesNothing runs the real program, kills it with SIGKILL
 // at a moment that is uniform over the time an undisturbed run takes, and starts it again, until it is done; and all of this
@@ -27,23 +39,30 @@ func TestAJoinKilledAtRandomMomentsLosesNothing(t *testing.T) {
 	binary := build(t)
 	input := generate(t, 30000)
 	for _, b := range backends.List() {
-		t.Run(b.Name, func(t *testing.T) {
-			definition := strings.Replace(views, "backend: skiplist", "backend: "+b.Name+", checkpoint_every: 500s, memory: 16MiB", 1)
-			t.Chdir(t.TempDir())
-			if err := errors.Join(os.WriteFile("p.yaml", []byte(definition), 0o666), os.WriteFile("in.csv", []byte(input), 0o666)); err != nil {
-				t.Fatal(err)
-			}
-			start := time.Now()
-			whole := outputOf(t, exec.Command(binary, "join", "-f", "p.yaml").Run())
-			k := &killer{moments: rand.New(rand.NewPCG(*joinSeed, 0)), span: time.Since(start), binary: binary}
-			for k.killed < *joinKills {
-				if got := outputOf(t, k.run()); !bytes.Equal(got, whole) {
-					t.Fatalf("seed %d: after %d kills in all the output is another one, of %d bytes instead of %d", *joinSeed, k.killed, len(got), len(whole))
+		for name, definition := range killedJoins {
+			t.Run(b.Name+"/"+name, func(t *testing.T) {
+				definition := strings.Replace(definition, "backend: skiplist", "backend: "+b.Name+", checkpoint_every: 300s, memory: 16MiB", 1)
+				t.Chdir(t.TempDir())
+				if err := errors.Join(os.WriteFile("p.yaml", []byte(definition), 0o666), os.WriteFile("in.csv", []byte(input), 0o666)); err != nil {
+					t.Fatal(err)
 				}
-			}
-			t.Logf("%d kills in %d joins, each of which took %v undisturbed", k.killed, k.joins, k.span)
-		})
+				killUntilDone(t, binary)
+			})
+		}
 	}
+}
+
+// killUntilDone kills the join of p.yaml as often as the flag says.
+func killUntilDone(t *testing.T, binary string) {
+	start := time.Now()
+	whole := outputOf(t, exec.Command(binary, "join", "-f", "p.yaml").Run())
+	k := &killer{moments: rand.New(rand.NewPCG(*joinSeed, 0)), span: time.Since(start), binary: binary}
+	for k.killed < *joinKills {
+		if got := outputOf(t, k.run()); !bytes.Equal(got, whole) {
+			t.Fatalf("seed %d: after %d kills in all the output is another one, of %d bytes instead of %d", *joinSeed, k.killed, len(got), len(whole))
+		}
+	}
+	t.Logf("%d kills in %d joins, each of which took %v undisturbed", k.killed, k.joins, k.span)
 }
 
 // outputOf reads the output of a join that has ended with err, and removes all that it left.

@@ -57,7 +57,11 @@ type rowColumns struct {
 
 // rowGroupBytes is how many bytes of keys and values make a row group, whose pages are in
 // memory, compressed, until it is written.
-const rowGroupBytes = 16 << 20
+const rowGroupBytes = 4 << 20
+
+// pageChunkBytes is in what pieces memory is taken for those pages: a buffer that doubles as it
+// grows would take twice what they need, and leave as much to the collector.
+const pageChunkBytes = 128 << 10
 
 // NewParquet begins a file in a part.
 func NewParquet(part *Part, spec join.Spec, keyParts int, schemas [2]*row.Schema) *Parquet {
@@ -91,7 +95,8 @@ func NewParquet(part *Part, spec join.Spec, keyParts int, schemas [2]*row.Schema
 	schema := parquet.NewSchema("sample", root)
 	p.bind(schema, schemas)
 	p.w = parquet.NewGenericWriter[any](partWriter{part}, schema,
-		parquet.Compression(snappyCodec{}), parquet.CreatedBy("statelab", "", ""))
+		parquet.Compression(snappyCodec{}), parquet.CreatedBy("statelab", "", ""),
+		parquet.ColumnPageBuffers(parquet.NewChunkBufferPool(pageChunkBytes)))
 	p.values = make([][]parquet.Value, len(schema.Columns()))
 	return p
 }

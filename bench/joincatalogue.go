@@ -48,6 +48,10 @@ func (row joinRow) wholeSpec(k Knobs) join.Spec {
 	for side := range spec.Kind.Inputs() {
 		spec.MaxDisorder[side] = k.duration("lateness_s")
 	}
+	if lateness := &spec.MaxDisorder[join.Right]; spec.Kind == join.ThreeWay {
+		spec.Sources[join.Right] = []time.Duration{*lateness, *lateness}
+		*lateness = 0
+	}
 	return spec
 }
 

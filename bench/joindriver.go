@@ -8,6 +8,7 @@ import (
 // streamJoin drives package join's Operator, of whatever kind, event by event.
 type streamJoin struct {
 	rec      *recorder
+	threeWay bool // the right side has two sources
 	join     *join.Operator
 	keyBytes int
 	lateness int64 // µs
@@ -20,7 +21,7 @@ type streamJoin struct {
 func newStreamJoin(job Job, spec join.Spec, src source, store statelab.Store, rec *recorder) (driver, error) {
 	store = &timedStore{Store: store, rec: rec, probe: isProbe}
 	s := &streamJoin{
-		rec: rec, keyBytes: idSize, lateness: job.Knobs.micros("lateness_s"), backlog: job.Knobs.micros("backlog_s"), samples: newDigest(),
+		threeWay: spec.Kind == join.ThreeWay, rec: rec, keyBytes: idSize, lateness: job.Knobs.micros("lateness_s"), backlog: job.Knobs.micros("backlog_s"), samples: newDigest(),
 	}
 	if n, ok := job.Knobs["key_bytes"]; ok {
 		s.keyBytes = int(n)
@@ -48,7 +49,11 @@ func (s *streamJoin) handle(ev *event) error {
 		return s.join.Filter(join.Left, ev.seq)
 	}
 	s.logical += int64(s.keyBytes + len(ev.value))
-	return s.join.Add(joinSide(ev), join.Event{Key: ev.key[:s.keyBytes], Time: ev.time, Seq: ev.seq, Value: ev.value})
+	seq := ev.seq
+	if s.threeWay && ev.right {
+		seq = join.SourceSeq(turnOf(ev.seq))
+	}
+	return s.join.Add(joinSide(ev), join.Event{Key: ev.key[:s.keyBytes], Time: ev.time, Seq: seq, Value: ev.value})
 }
 
 func (s *streamJoin) emit(sample *join.Sample) error {

@@ -20,7 +20,7 @@ type streamOracle struct {
 	lateness int64
 	backlog  int64
 
-	watermark [2]int64 // of each side
+	watermark [3]int64 // of the left side, the right one, and its second source if it has two
 	sides     [2][]kept
 	byKey     [2]map[id][]kept // in the order of time and sequence
 	payload   *payload
@@ -31,21 +31,22 @@ type streamOracle struct {
 
 // kept is an event that was not late. The stamp is its value's.
 type kept struct {
-	key   id
-	time  int64
-	seq   uint64
-	stamp uint64
+	key    id
+	time   int64
+	source int // of its side
+	seq    uint64
+	stamp  uint64
 }
 
 func (a kept) compare(b kept) int {
-	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.seq, b.seq))
+	return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.source, b.source), cmp.Compare(a.seq, b.seq))
 }
 
 func (row joinRow) truth(seed uint64, k Knobs) Truth {
 	o := &streamOracle{
 		spec: row.wholeSpec(k), keyBytes: int(k["key_bytes"]),
 		tick: k.micros("tick_s"), interval: k.micros("checkpoint_s"), lateness: k.micros("lateness_s"), backlog: k.micros("backlog_s"),
-		watermark: [2]int64{math.MinInt64, math.MinInt64}, byKey: [2]map[id][]kept{{}, {}},
+		watermark: [3]int64{math.MinInt64, math.MinInt64, math.MinInt64}, byKey: [2]map[id][]kept{{}, {}},
 		payload: newPayload(seed), sizes: [2]int{int(k["left_bytes"]), int(k["right_bytes"])}, samples: newDigest(),
 	}
 	for side, n := range o.sizes {
@@ -69,7 +70,11 @@ func (o *streamOracle) see(ev *event) {
 		return
 	}
 	side := int(joinSide(ev))
-	shown := &o.watermark[side]
+	source, seq := 0, ev.seq
+	if o.spec.Kind == join.ThreeWay && ev.right {
+		source, seq = turnOf(ev.seq)
+	}
+	shown := &o.watermark[side+source]
 	if now := o.lastTick(ev.arrival()); now > 0 {
 		*shown = max(*shown, now-o.lateness)
 	}
@@ -77,7 +82,7 @@ func (o *streamOracle) see(ev *event) {
 		return
 	}
 	*shown = max(*shown, ev.time-o.lateness)
-	e := kept{key: ev.key, time: ev.time, seq: ev.seq, stamp: stampOf(ev.value)}
+	e := kept{key: ev.key, time: ev.time, source: source, seq: seq, stamp: stampOf(ev.value)}
 	if o.atOnce() {
 		o.arrive(side, e)
 	}
@@ -99,12 +104,12 @@ func (o *streamOracle) lastTick(now int64) int64 {
 
 // atOnce says whether pairs are emitted as events arrive.
 func (o *streamOracle) atOnce() bool {
-	return o.spec.Kind == join.Regular || o.spec.Emit == join.OnMatch
+	return o.spec.Kind == join.Regular || o.spec.Kind == join.ThreeWay || o.spec.Emit == join.OnMatch
 }
 
 // bounds returns how far a right event's time may be from its left one's.
 func (o *streamOracle) bounds() (lower, upper int64) {
-	if o.spec.Kind == join.Regular {
+	if o.spec.Kind == join.Regular || o.spec.Kind == join.ThreeWay {
 		return -o.spec.TTL[join.Right].Microseconds(), o.spec.TTL[join.Left].Microseconds()
 	}
 	return o.spec.Lower.Microseconds(), o.spec.Upper.Microseconds()
@@ -121,6 +126,10 @@ func (o *streamOracle) within(side int, key id, from, to int64) []kept {
 // arrive emits what an event makes of those that came before it: a left one with all its
 // right ones, a right one with each left one.
 func (o *streamOracle) arrive(side int, e kept) {
+	if o.spec.Kind == join.ThreeWay {
+		o.arriveThree(side, e)
+		return
+	}
 	lower, upper := o.bounds()
 	if side == int(join.Left) {
 		if rights := o.within(1, e.key, e.time+lower, e.time+upper); len(rights) > 0 {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"math"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/statelab/statelab/join"
@@ -172,4 +173,31 @@ func (o *streamOracle) openSessions(watermark int64) (n int64) {
 		}
 	}
 	return n
+}
+
+// arriveThree emits the triples that an event makes with those that came before it: of a left one and one of
+// each source of the right side, all within their TTL of each other.
+func (o *streamOracle) arriveThree(side int, e kept) {
+	lower, upper := o.bounds()
+	lefts := []kept{e}
+	if side == int(join.Right) {
+		lefts = o.within(0, e.key, e.time-upper, e.time-lower)
+	}
+	for _, l := range lefts {
+		rights := o.within(1, e.key, l.time+lower, l.time+upper)
+		firsts := slices.DeleteFunc(slices.Clone(rights), func(r kept) bool { return r.source == 1 })
+		seconds := slices.DeleteFunc(slices.Clone(rights), func(r kept) bool { return r.source == 0 })
+		if side == int(join.Right) && e.source == 0 {
+			firsts = []kept{e}
+		} else if side == int(join.Right) {
+			seconds = []kept{e}
+		}
+		for _, a := range firsts {
+			for _, b := range seconds {
+				if max(a.time-b.time, b.time-a.time) <= -lower {
+					o.emit(l, 1, []kept{a, b})
+				}
+			}
+		}
+	}
 }

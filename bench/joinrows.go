@@ -121,6 +121,18 @@ func nexmarkJoins() []joinRow {
 		spec:  regular,
 		shape: streamShape{laws: logNormalByKnob},
 	}, {
+		name: "J9-three",
+		doc: "A regular join of three inputs with a TTL of 10 s, after NEXMark's query 23: auctions (left), and of the two streams on the right, whose events take turns, some two events " +
+			"each for every auction. Each triple is emitted at once. With chained=1 two joins of two do what one with shared state does. One event is one of any input.",
+		knobs: slices.Concat(streamKnobs(2000, 0, 0.1, 14, 6), sizeKnobs(16, 500, 100), followKnobs(1, 0.75, 20, 0),
+			[]Knob{ttl(10), medianKnob(5), {"chained", 0, 0, 1, true, "1 for a chain of two joins, 0 for one whose state is shared"}}),
+		spec: func(k Knobs) join.Spec {
+			spec := regular(k)
+			spec.Kind, spec.Plan = join.ThreeWay, join.Plan(k["chained"])
+			return spec
+		},
+		shape: streamShape{laws: logNormalByKnob},
+	}, {
 		name: "J10-last",
 		doc: "Deduplication that keeps the last event of each pair within 10 minutes, after NEXMark's query 18: a bid is emitted unless its bidder bids again on the same auction. " +
 			"One event is one bid.",

@@ -58,6 +58,10 @@ const (
 
 const streamStream = 9 // the number of the sources' random stream
 
+// turnOf tells the two sources apart that the right side of a three-way join is merged of: their
+// events take turns. It returns the source and the position in it.
+func turnOf(seq uint64) (source int, position uint64) { return int(seq % 2), seq / 2 }
+
 func newStreamSource(shape streamShape, seed uint64, k Knobs) *streamSource {
 	s := &streamSource{
 		random: draw.New(seed, streamStream), payload: newPayload(seed), space: draw.Mix(seed) + streamStream,

@@ -107,3 +107,19 @@ func TestStreamsAreAsTheirKnobsSay(t *testing.T) {
 	near(t, "what becomes of jobs", float64(rights)/n, 2./3, 0.1)
 	near(t, "events a second", n/(float64(last)/1e6), 300, 0.2)
 }
+
+// The oracle of three inputs serves both plans, with events out of order and late at each source too.
+func TestBothPlansOfThreeInputsAgreeWithTheirOracle(t *testing.T) {
+	for _, chained := range []float64{0, 1} {
+		job, w := smallJob(t, "J9-three")
+		job.Knobs["chained"], job.Knobs["lateness_s"] = chained, 3
+		job.Knobs["disorder_share"], job.Knobs["late_share"] = 0.3, 0.05
+		m, err := Execute(context.Background(), job, openMem)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.judge(w.truth(job.Seed, job.Knobs)); err != nil {
+			t.Errorf("chained=%v: %v", chained, err)
+		}
+	}
+}

@@ -318,7 +318,7 @@ func TestSettingsReachTheWorkloadsTheyName(t *testing.T) {
 }
 
 func TestUnknownWorkloadsAreNamed(t *testing.T) {
-	if _, err := FindWorkload("J99"); err == nil || err.Error() != `unknown workload "J99"; one of J1s, J10, hot, reads, churn, J1, J2, J3, J4, J5, J6, J7, J8, J9, J9-day, J10-last, J11, J11-long, J12, B, ycsb-a, ycsb-b, ycsb-c, ycsb-d, ycsb-e, ycsb-f, fillseq, fillrandom, overwrite, readrandom, readmissing, seekrandom, puts, recovery` {
+	if _, err := FindWorkload("J99"); err == nil || err.Error() != `unknown workload "J99"; one of J1s, J10, hot, reads, churn, J1, J2, J3, J4, J5, J6, J7, J8, J9, J9-day, J9-three, J10-last, J11, J11-long, J12, B, ycsb-a, ycsb-b, ycsb-c, ycsb-d, ycsb-e, ycsb-f, fillseq, fillrandom, overwrite, readrandom, readmissing, seekrandom, puts, recovery` {
 		t.Errorf("error %v", err)
 	}
 }

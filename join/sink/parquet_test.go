@@ -161,8 +161,8 @@ func TestRowGroupsAreBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(opened.RowGroups()); n != 2 || opened.NumRows() != 18 {
-		t.Errorf("%d row groups of %d rows, want 2 of 18", n, opened.NumRows())
+	if n := len(opened.RowGroups()); n != 5 || opened.NumRows() != 18 {
+		t.Errorf("%d row groups of %d rows, want 5 of 18", n, opened.NumRows())
 	}
 	for i, r := range read[struct {
 		Time int64 `parquet:"time,timestamp(microsecond)"`

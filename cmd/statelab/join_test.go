@@ -168,7 +168,7 @@ func TestBadJoinsAreAnsweredWithOneLine(t *testing.T) {
 		{views, good, []string{"-f", "p.yaml", "-metrics", "localhost:port"}, "-metrics localhost:port: listen tcp: "},
 		{views, good, []string{"-f", "p.yaml", "-mode", "fast"}, `-mode "fast" is neither stream, batch nor backlog`},
 		{strings.Replace(views, "upper: 10m", "upper: 10m, emit: on_match", 1), good, []string{"-f", "p.yaml", "-mode", "batch"},
-			"p.yaml: mode batch: join: kind left_outer emitted on_match: what is emitted depends on when events arrive, or on more than keys and times; use mode stream"},
+			"p.yaml: mode batch: join: kind left_outer emitted on_match: what is emitted depends on when events arrive; use mode stream"},
 		{views, good, []string{"-f", "p.yaml", "-memory", "much"}, `-memory: "much" is not a size such as 512, 64KiB or 1GiB`},
 		{views, good, []string{"-f", "p.yaml", "-output", "-"}, "p.yaml: state.dir: standard output cannot be taken back after a restart; leave the dir out"},
 		{views, good, []string{"-f", "p.yaml", "-output", "-", "-summary", "json"}, "-summary json goes to standard output, and so does the join's output"},

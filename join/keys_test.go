@@ -67,8 +67,10 @@ func FuzzPrefixDependsOnItself(f *testing.F) {
 	f.Add(appendEventTail(appendEventPrefix(nil, []byte("a\x00")), Left, 5, 7), []byte("x"))
 	f.Add([]byte{tagMeta}, []byte{})
 	f.Add(appendTimerBound(nil, 4), []byte("y"))
+	f.Add([]byte("\x03\xe5\x13a\x00\x01\x00"), []byte("z"))
+	f.Add([]byte("\x04\xe5\x13a\x00\x01b\x00\x01\x00"), []byte{0})
 	f.Fuzz(func(t *testing.T, key, more []byte) {
-		if len(key) == 0 || key[0] == tagEvent && (len(key) < eventHead || escapedLen(key[eventHead:]) == 0) {
+		if !hasItsParts(key) {
 			return // not a key of the layout
 		}
 		n := prefixLen(key)
@@ -79,4 +81,22 @@ func FuzzPrefixDependsOnItself(f *testing.F) {
 			t.Errorf("%x and %x differ in prefix", key[:n], more)
 		}
 	})
+}
+
+// hasItsParts reports whether a key begins with all that its tag says its
+// prefix is made of, as every key of the layout does.
+func hasItsParts(key []byte) bool {
+	if len(key) == 0 {
+		return false
+	}
+	parts := map[byte]int{tagEvent: 1, tagSecond: 1, tagIndex: 2}[key[0]]
+	rest := key[min(len(key), eventHead):]
+	for range parts {
+		n := escapedLen(rest)
+		if n == 0 {
+			return false
+		}
+		rest = rest[n:]
+	}
+	return true
 }

@@ -120,7 +120,7 @@
 //
 // # Limits
 //
-// A file has at most 333 map pages, which is 42 GiB in pages of 4 KiB and 10 TiB
+// A file has at most 335 map pages, which is 42 GiB in pages of 4 KiB and 10 TiB
 // in pages of 64 KiB; with compression, where bits are those of allocation units, an eighth of that.
 //
 // Version 1 of the format, which had no prefixes and

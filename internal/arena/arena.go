@@ -116,6 +116,32 @@ func (a *Arena) AllocLasting(n int) (Ref, error) {
 	return a.Alloc(n)
 }
 
+// A Lane is where pieces go that are read together, one after another: in an arena of
+// slabs they lie side by side, as far as they are of one size. The zero Lane is ready
+// for use; it holds nothing, and may be forgotten at any time.
+type Lane struct {
+	page   uint32 // first of the span that is being filled, if that is still one
+	class  uint16 // of its pieces
+	strays uint8  // pieces of other classes that have come since the last one
+}
+
+// AllocIn is Alloc in a lane. A lane keeps a span to itself, of 32 KiB or more, so it is
+// for hundreds of pieces that live at the same time. If many pieces are unused, it fills
+// up other spans, as Alloc does.
+func (a *Arena) AllocIn(lane *Lane, n int) (Ref, error) {
+	s, ok := a.from.(*slabs)
+	if !ok || n > MaxPiece {
+		return a.Alloc(n)
+	}
+	size := s.sizeOf(n)
+	ref, err := s.allocIn(a, lane, size)
+	if err != nil {
+		return 0, err
+	}
+	a.inUse.Store(a.inUse.Load() + int64(size))
+	return ref, nil
+}
+
 // Free gives back a piece that was allocated with n bytes. Using it afterwards
 // is a fault. An arena made by NewBump has no use for it but as a piece of the same
 // size.

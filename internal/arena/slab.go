@@ -130,13 +130,19 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 	if s.lasting {
 		class += classes
 	}
-	page := s.filled[class]
-	if page == 0 || s.spans[page].used == s.room[class] {
+	return s.allocFrom(a, &s.filled[class], class)
+}
+
+// allocFrom takes a piece from a span of its class that has one, the filled one as
+// long as that is such a span.
+func (s *slabs) allocFrom(a *Arena, filled *uint32, class int) (Ref, error) {
+	page := *filled
+	if !s.canFill(page, class) {
 		var err error
 		if page, err = s.spanToFill(a, class); err != nil {
 			return 0, err
 		}
-		s.filled[class] = page
+		*filled = page
 	}
 	sp := &s.spans[page]
 	s.used[class]++
@@ -145,7 +151,7 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 	if ref != 0 {
 		sp.free = *(*Ref)(a.Ptr(ref))
 	} else {
-		ref = Ref(page)<<pageShift + Ref(int(sp.fresh)*size/wordSize)
+		ref = Ref(page)<<pageShift + Ref(int(sp.fresh)*int(s.size[class])/wordSize)
 		sp.fresh++
 	}
 	sp.used++
@@ -153,6 +159,35 @@ func (s *slabs) alloc(a *Arena, size int) (Ref, error) {
 		s.open[class].remove(page)
 	}
 	return ref, nil
+}
+
+// canFill says whether a span of a class with a free piece begins with a page.
+func (s *slabs) canFill(page uint32, class int) bool {
+	return page != 0 && s.spans[page].class == uint16(class) && s.spans[page].used < s.room[class]
+}
+
+// maxStrays is how many pieces of other classes come to a lane one after another until
+// it takes up theirs.
+const maxStrays = 16
+
+// allocIn is alloc in a lane.
+func (s *slabs) allocIn(a *Arena, lane *Lane, size int) (Ref, error) {
+	if size > maxSmall {
+		return s.alloc(a, size)
+	}
+	class := classOf(size)
+	if class != int(lane.class) {
+		if lane.class != 0 && lane.strays < maxStrays {
+			lane.strays++
+			return s.alloc(a, size)
+		}
+		lane.class = uint16(class)
+	}
+	lane.strays = 0
+	if s.chunks.empty != 0 {
+		s.chunks.tick(a)
+	}
+	return s.allocFrom(a, &lane.page, class)
 }
 
 // spanToFill returns a span of a class that has a free piece.

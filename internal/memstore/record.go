@@ -156,12 +156,6 @@ func (e *element) value() []byte {
 	return arena.Slice(unsafe.Pointer(e), e.valueAt(), int(e.size))
 }
 
-// keyAndFirst returns the key and the bytes of the first element, which is there.
-// They alias the arena.
-func (rec *record) keyAndFirst() []byte {
-	return arena.Slice(unsafe.Pointer(rec), rec.valueAt()-int(rec.keyLen), int(rec.keyLen)+int(rec.size))
-}
-
 // pieceSize returns the size of the piece that e begins.
 func (e *element) pieceSize() int {
 	if e.kind() == withoutAny {
@@ -237,13 +231,13 @@ func nextSeq(seq uint64) uint64 {
 	return seq
 }
 
-// newRecord makes a record of one element that is in no index yet.
+// newRecord makes a record of one element that is in no index yet, and was sought.
 func (r *records) newRecord(op statelab.Op, seq uint64) (arena.Ref, error) {
 	links := linkCount(r.index.Links(op.Key))
 	if op.ExpireAt != statelab.NoExpiry {
 		links |= expiryLink
 	}
-	ref, err := r.mem.Alloc(headSize + links.size() + len(op.Key) + len(op.Value))
+	ref, err := r.allocRecord(headSize + links.size() + len(op.Key) + len(op.Value))
 	if err != nil {
 		return 0, err
 	}

@@ -15,6 +15,7 @@ type records struct {
 	mem    *arena.Arena
 	index  Index
 	groups groups
+	lanes  lanes
 	epoch  epoch.Domain
 	limbo  limbo
 	views  views

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/internal/arena"
 	"github.com/statelab/statelab/internal/hashdir"
 )
@@ -168,24 +169,35 @@ func (r *records) copySome(rs *rows, sp *span, refs []arena.Ref, v view) int {
 	n := 0
 	for ; n < len(refs) && (len(at) == 0 || len(at) < sp.records && len(data) < sp.bytes); n++ {
 		rec := r.rec(refs[n])
-		if !rec.isSimple(v) {
+		keyAt := headSize + rec.links.size()
+		if !rec.isSimple(v, keyAt) {
 			rs.data, rs.at = data, at
 			r.copyRow(rs, refs[n], v)
 			data, at = rs.data, rs.at
 			continue
 		}
-		key := len(data)
-		data = append(data, rec.keyAndFirst()...)
-		at = append(at, row{key, key + int(rec.keyLen), len(data)})
+		key, keyLen := len(data), int(rec.keyLen)
+		data = append(data, arena.Slice(unsafe.Pointer(rec), keyAt, keyLen+int(rec.size))...)
+		at = append(at, row{key, key + keyLen, len(data)})
 	}
 	rs.data, rs.at = data, at
 	return n
 }
 
-// isSimple says whether a record is one that the view sees, and is of one
-// element, as most are: then key and value lie one after the other in one piece.
-func (rec *record) isSimple(v view) bool {
-	return rec.newest() == 0 && rec.kind() == withFirst && !rec.ended() && v.sees(&rec.element)
+// isSimple says whether a record, whose key lies at keyAt, is one that the view sees,
+// and is of one element, as most are: then key and value lie one after the other in one
+// piece, and the expiry before them.
+func (rec *record) isSimple(v view, keyAt int) bool {
+	if rec.older.Load() != 0 || rec.ended() || rec.born() > v.seq {
+		return false
+	}
+	switch rec.form {
+	case withFirst:
+		return true
+	case withFirst | formExpires:
+		return !statelab.Expired(*(*int64)(unsafe.Add(unsafe.Pointer(rec), keyAt-expirySize)), v.watermark)
+	}
+	return false
 }
 
 // fetch sums up the lengths of records' keys and first elements, and reads from all

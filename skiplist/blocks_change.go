@@ -197,12 +197,19 @@ func (x *blocks) refOf(ref arena.Ref, key []byte) *atomic.Uint32 {
 func (x *blocks) Remove(ref arena.Ref) {
 	key := x.keys.Of(ref)
 	x.goTo(key)
-	if h := x.height(key); h > 0 {
-		x.removeLeader(ref, h)
+	if x.isLeader(ref) {
+		x.removeLeader(ref, x.height(key))
 	} else {
 		x.removeFollower(ref, key)
 	}
 	x.length.Add(-1)
+}
+
+// isLeader says whether a record's key leads the block on the path, which is on level 0.
+func (x *blocks) isLeader(ref arena.Ref) bool {
+	b := x.path[0].b
+	n, _ := b.counts()
+	return n > 0 && b.ref(0).Load() == uint32(ref) && !x.isFirst(0)
 }
 
 // removeFollower removes a key of height 0. If most of its block's entries are

@@ -117,7 +117,7 @@ func headOf(key []byte, prefixLen int) uint64 {
 // branch that depends on them: halves while there are many, and then counts, so
 // that the few cache lines that are left come all at once.
 func below(heads []uint64, h uint64) int {
-	const few = 16
+	const few = 8
 	at, n := 0, len(heads)
 	for n > few {
 		half := n / 2

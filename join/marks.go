@@ -24,6 +24,10 @@ type marks [2]markSet
 type markSet struct {
 	index map[uint64]int32 // by the sequence's high bits
 	pages []markPage
+	last  struct { // what was looked up last; the pairs of a sample come in order
+		high uint64
+		page int32 // and 1 more; 0 if nothing was
+	}
 }
 
 func newMarks() marks {
@@ -32,13 +36,25 @@ func newMarks() marks {
 
 func (m *marks) has(side Side, seq uint64) bool {
 	set := &m[side]
-	i, ok := set.index[seq>>markPageBits]
+	i, ok := set.page(seq)
 	return ok && set.pages[i][seq>>6%8]&(1<<(seq%64)) != 0
+}
+
+// page returns which page a sequence is on, if it is on one.
+func (s *markSet) page(seq uint64) (i int32, ok bool) {
+	high := seq >> markPageBits
+	if last := s.last; last.high == high && last.page != 0 {
+		return last.page - 1, true
+	}
+	if i, ok = s.index[high]; ok {
+		s.last.high, s.last.page = high, i+1
+	}
+	return i, ok
 }
 
 func (m *marks) add(side Side, seq uint64) {
 	set := &m[side]
-	i, ok := set.index[seq>>markPageBits]
+	i, ok := set.page(seq)
 	if !ok {
 		i = int32(len(set.pages))
 		set.pages = append(set.pages, markPage{})
@@ -52,7 +68,7 @@ func (m *marks) applied() {
 	for i := range m {
 		if set := &m[i]; len(set.pages) > markPageLimit {
 			clear(set.index)
-			set.pages = set.pages[:0]
+			set.pages, set.last.page = set.pages[:0], 0
 		}
 	}
 }

@@ -191,8 +191,10 @@ func (d *Definition) validateInput(name string, c *Input) error {
 		return fmt.Errorf("%s.follow: only one file can be followed", name)
 	case c.Follow && d.Batch:
 		return fmt.Errorf("%s.follow: a file that is followed has no end, and mode batch is for input that has one; use mode stream or backlog", name)
-	case c.Follow && (d.partitions() > 1 || d.writesParquet()):
-		return fmt.Errorf("%s.follow: a file that is followed has no end, at which partitions are merged and parquet is written; use one partition and JSON lines", name)
+	case c.Follow && d.writesParquet():
+		return fmt.Errorf("%s.follow: a file that is followed has no end, at which parquet is written; use JSON lines", name)
+	case c.Follow && c.Idle > 0 && d.partitions() > 1 && d.State.Dir != "":
+		return fmt.Errorf("%s.idle: partitions that a crash leaves at different places could not be brought to one, which the clock would have a say in; use one partition, or leave idle or state.dir out", name)
 	case c.Idle < 0:
 		return fmt.Errorf("%s.idle: %v is negative", name, c.Idle)
 	case c.Idle > 0 && !c.isLive():

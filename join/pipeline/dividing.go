@@ -161,7 +161,8 @@ func (r *run) fillPartitions(old []*partition) (err error) {
 		if err != nil {
 			return err
 		}
-		notes = append(notes, note)
+		// All old partitions are at one place, so that any says which files that is in.
+		notes = append(notes, append(note, old[0].op.Note()[len(note):]...))
 	}
 	var ops []*join.Operator
 	for _, p := range old {

@@ -58,8 +58,8 @@ func (p *partition) spooled() bool { return p.ranked && !p.run.resuming }
 func (r *run) openMerger() error {
 	m := &merger{}
 	r.merger = m
-	for i, name := range r.outputNames() {
-		part, err := r.createOutput(name)
+	for i := range r.outputNames() {
+		part, err := r.beginMerged(i)
 		if err != nil {
 			return err
 		}

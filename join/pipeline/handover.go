@@ -11,7 +11,7 @@ import (
 // it goes on as a stream, from a store that gets what a stream would have in it by then
 // (join.Backlog.HandOver). From that commit on it is a join like any other in stream mode, and a restart goes
 // on in either. Its store lies in 0-of-1, as that of a join that was divided anew into one
-// partition. While it is being filled there is
+// partition; and if there are to be several it is divided into them at once, as that would be. While it is being filled there is
 //
 //	DIR/batch/handover
 //
@@ -25,8 +25,6 @@ func (d *Definition) validateBacklog() error {
 		return nil
 	case d.readsStandardInput():
 		return errors.New("mode backlog: standard input does not say where its backlog ends; use mode stream")
-	case d.partitions() > 1:
-		return errors.New("state.partitions: mode backlog goes on with one partition; use that, or mode stream")
 	case d.writesParquet():
 		return errors.New("mode backlog: a parquet file cannot be gone on with; use JSON lines, or mode stream")
 	}
@@ -71,7 +69,7 @@ func (r *run) removeHalfHanded() error {
 }
 
 // handOver ends the backlog where the sources have been read to, and goes on as a stream.
-func (r *run) handOver() (err error) {
+func (r *run) handOver() error {
 	b := r.batch
 	for i, in := range r.inputs {
 		b.backlog.Pass(in.side, in.seq(r.order.place[i].position))
@@ -82,42 +80,77 @@ func (r *run) handOver() (err error) {
 	}
 	r.resuming = r.def.State.Dir != ""
 	r.layout = layout{Version: layoutVersion, Partitions: 1}
-	p := r.newPartition(0, 1)
+	partitions, err := r.takeOver()
+	if err == nil && r.count > 1 {
+		partitions, err = r.divideHanded(partitions[0])
+	}
+	if err != nil {
+		for _, p := range partitions {
+			err = errors.Join(err, p.close())
+		}
+		return err
+	}
+	waiting := int64(0)
+	for _, p := range partitions {
+		p.begun = r.order.rows()
+		p.publish(true)
+		s := p.op.Summary()
+		waiting += s.WaitingLeft + s.WaitingRight
+	}
+	r.switching.Lock()
+	r.partitions, r.batch = partitions, nil
+	r.switching.Unlock()
+	if err := errors.Join(b.close(), r.openMerging()); err != nil {
+		return err
+	}
+	r.to, r.commits.every = r.newFeed(), r.def.checkpointEvery()
+	r.log.Info("goes on as a stream", "rows", r.order.rows(), "watermark", r.order.low(), "waiting", waiting)
+	return nil
+}
+
+// takeOver makes the partition that goes on with what the batch hands over, durably.
+func (r *run) takeOver() (partitions []*partition, err error) {
+	b, p := r.batch, r.newPartition(0, 1)
 	p.printer, p.delays, p.outputs = b.printer, b.delays, b.outputs
 	b.outputs = nil
 	for _, part := range p.outputs {
 		p.to = append(p.to, part)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.close())
-		}
-	}()
+	partitions = []*partition{p}
 	if p.store, err = p.openStore(); err != nil {
-		return err
+		return partitions, err
 	}
 	if p.op, err = b.backlog.HandOver(p.store, p.hooks()); err != nil {
-		return err
+		return partitions, err
 	}
 	if n := r.def.State.MiniBatch; n > 1 {
 		if err := p.op.MiniBatch(n); err != nil {
-			return err
+			return partitions, err
 		}
 	}
 	if r.lock, err = r.opts.FS.Lock(filepath.Join(r.dir, layoutLock)); err != nil {
-		return err
+		return partitions, err
 	}
-	if err := r.writeLayout(); err != nil {
-		return err
+	return partitions, r.writeLayout()
+}
+
+// divideHanded divides what was handed over to one partition among as many as there are to be, which
+// a restart would do, too.
+func (r *run) divideHanded(p *partition) ([]*partition, error) {
+	for _, part := range p.outputs {
+		if err := part.Flush(); err != nil {
+			return []*partition{p}, err
+		}
 	}
-	p.begun = p.rows()
-	p.publish(true)
-	r.switching.Lock()
-	r.partitions, r.batch = []*partition{p}, nil
-	r.switching.Unlock()
-	r.to, r.commits.every = alone{p}, r.def.checkpointEvery()
-	r.log.Info("goes on as a stream", "rows", p.begun, "watermark", r.order.low(), "waiting", p.op.Summary().WaitingLeft+p.op.Summary().WaitingRight)
-	return b.close()
+	err := errors.Join(p.close(), r.divide(1), r.removeObsolete())
+	if err != nil {
+		return nil, err
+	}
+	partitions, err := r.openPartitions()
+	if err == nil {
+		partitions[0].delays = p.delays
+	}
+	return partitions, err
 }
 
 // markHandover makes handoverFile.

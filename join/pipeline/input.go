@@ -50,6 +50,7 @@ type input struct {
 	names   []string // of its files
 	source  *source.Source
 	resume  *source.Generation // which file it goes on with, if it is followed and an earlier run has read it
+	resumed bool               // it has
 	live    *live              // nil if it is read when it is asked for
 }
 

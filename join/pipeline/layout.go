@@ -29,6 +29,8 @@ import (
 //
 //	DIR/begun-of-2.samples.part
 //
+// Where files are followed there is no end at which they could be merged: they are while the join runs (rounds.go), and stay.
+//
 // The layout is written before the first partition is made, and replaced as a whole.
 // A join of several partitions that is divided anew into one keeps it in 0-of-1, and so does one that began
 // as a backlog.

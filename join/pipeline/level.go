@@ -62,5 +62,5 @@ func (r *run) newFeed() feed {
 	if len(r.partitions) == 1 {
 		return alone{r.partitions[0]}
 	}
-	return startCrew(r.partitions, r.merger)
+	return startCrew(r.partitions, r.merger, r.rounds)
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/statelab/statelab/vfs"
 )
 
-// appendTo adds to a file.
+// appendTo adds to a file, durably.
 func appendTo(t *testing.T, fsys vfs.FS, name, text string) {
 	t.Helper()
 	f, err := fsys.OpenReadWrite(name)
@@ -31,6 +31,9 @@ func appendTo(t *testing.T, fsys vfs.FS, name, text string) {
 		t.Fatal(err)
 	}
 	if _, err := f.WriteAt([]byte(text), size); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Sync(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -121,8 +124,9 @@ func followedPair(t *testing.T, state string) (def *pipeline.Definition, texts m
 
 // TestFilesAreFollowed: they are cut anywhere as they grow, and the join is stopped and killed meanwhile.
 func TestFilesAreFollowed(t *testing.T) {
-	for _, backend := range everyBackend(t) {
+	for i, backend := range everyBackend(t) {
 		def, texts, want := followedPair(t, "{backend: '"+backend+"', dir: state, memory: 1MiB, checkpoint_every: 1ms}")
+		def.State.Partitions = 1 + i%2
 		fsys := vfs.NewMem()
 		ends := map[string]int{}
 		for name := range texts {
@@ -144,6 +148,9 @@ func TestFilesAreFollowed(t *testing.T) {
 				run.stop()
 				break
 			}
+			if step == 2 {
+				def.State.Partitions = 3 - i%2 // another number than before, from now on
+			}
 			run.until("more than before", func() bool { return len(partOf(fsys, "out.jsonl")) > step*len(want)/5 })
 			killed := fsys.Kill()
 			run.stop()
@@ -162,7 +169,14 @@ func TestFilesAreFollowed(t *testing.T) {
 // TestRotatedFilesAreFollowed: a file is renamed, and another begun under its name, while a run goes on and while there is none; the
 // run before was stopped, or killed at some commit.
 func TestRotatedFilesAreFollowed(t *testing.T) {
+	for partitions := range 2 {
+		testRotation(t, 1+partitions)
+	}
+}
+
+func testRotation(t *testing.T, partitions int) {
 	def, texts, want := followedPair(t, "{backend: skiplist, dir: state, checkpoint_every: 1ms}")
+	def.State.Partitions = partitions
 	fsys := vfs.NewMem()
 	put(t, fsys, "right.csv", texts["right.csv"])
 	lines := strings.SplitAfter(texts["left.csv"], "\n")

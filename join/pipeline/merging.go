@@ -59,17 +59,32 @@ func (r *run) mergeOutput(i int, partitions []*partition) (state []byte, err err
 // beginMerged opens what output i is to be merged into: what it begins with is kept.
 func (r *run) beginMerged(i int) (*sink.Part, error) {
 	name := r.outputNames()[i]
-	switch {
-	case name == "-" || r.layout.Begun == nil || i == 0 && r.def.writesParquet():
+	if name == "-" || i == 0 && r.def.writesParquet() {
 		return r.createOutput(name)
-	case i >= len(r.layout.Begun):
+	}
+	state, err := r.begunState(i)
+	if err != nil {
+		return nil, err
+	}
+	if state == nil {
+		return r.createOutput(name)
+	}
+	return sink.Resume(r.opts.FS, name, state)
+}
+
+// begunState is the state of what output i begins with; nil if it begins empty.
+func (r *run) begunState(i int) ([]byte, error) {
+	if r.layout.Begun == nil {
+		return nil, nil
+	}
+	if i >= len(r.layout.Begun) {
 		return nil, badInput("%s: %s has %d outputs", r.def.Name, layoutFile, len(r.layout.Begun))
 	}
 	state, err := r.layout.Begun[i].appendTo(nil)
 	if err != nil {
 		return nil, badInput("%s: %s: %w", r.def.Name, layoutFile, err)
 	}
-	return sink.Resume(r.opts.FS, name, state)
+	return state, nil
 }
 
 // mergeInto merges output i of partitions.

@@ -250,8 +250,11 @@ func (p *partition) appendGenerations(dst []byte) []byte {
 func (r *run) takeGenerations(b []byte) (left int) {
 	for _, in := range r.inputs {
 		if in.Follow && len(b) >= generations {
-			in.resume = &source.Generation{
+			g := source.Generation{
 				Rows: binary.LittleEndian.Uint64(b), Size: int64(binary.LittleEndian.Uint64(b[8:])), Sum: binary.LittleEndian.Uint64(b[16:]),
+			}
+			if in.resume == nil || g.Rows < in.resume.Rows { // of several partitions the one that is the furthest behind says so
+				in.resume = &g
 			}
 			b = b[generations:]
 		}

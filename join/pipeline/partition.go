@@ -34,8 +34,9 @@ type partition struct {
 	begun   uint64        // rows before the place that it goes on from
 	steps   bool          // timers fire in steps, so that samples have arrivals
 
-	handler *handler // of the spools; nil if there are none
-	tasking bool     // a task is done that all partitions are told
+	handler *handler     // of the spools; nil if there are none
+	lengths chan []int64 // of the outputs at the ends of rounds; nil if there are none
+	tasking bool         // a task is done that all partitions are told
 
 	reporter reporter
 	delays   delays

@@ -73,7 +73,7 @@ func (r *run) read(enough func() bool) error {
 		if err := r.readFrom(i, &row); err != nil {
 			return err
 		}
-		if due, _ := r.due(); steps && due > fired {
+		if due, steps := r.due(); steps && due > fired {
 			fired = due
 			if err := r.to.tell(taskFlush, r.order.place); err != nil {
 				return err

@@ -90,6 +90,7 @@ type run struct {
 	count      int           // of partitions
 	partitions []*partition
 	merger     *merger      // of partitions without commits; nil if there is one, or there are
+	rounds     *rounds      // of partitions with commits, if files are followed; nil if there are none
 	batch      *batch       // in batch mode, and then there are no partitions
 	switching  sync.RWMutex // held while a batch gives way to a partition
 	layout     layout
@@ -202,20 +203,37 @@ func (r *run) open() error {
 	if err := r.openLayout(); err != nil {
 		return err
 	}
+	if r.partitions, err = r.openPartitions(); err != nil {
+		return err
+	}
+	if err := r.begin(); err != nil {
+		return err
+	}
+	return r.openMerging()
+}
+
+// openPartitions opens all partitions, and returns them even if it fails.
+func (r *run) openPartitions() (partitions []*partition, err error) {
 	for i := range r.count {
 		p := r.newPartition(i, r.count)
 		p.printer = r.newPrinter()
-		r.partitions = append(r.partitions, p)
+		partitions = append(partitions, p)
 		if err := p.open(); err != nil {
-			return err
+			return partitions, err
 		}
 	}
-	if r.partitions[0].spooled() {
-		if err := r.openMerger(); err != nil {
-			return err
-		}
+	return partitions, nil
+}
+
+// openMerging opens what merges the outputs of partitions while the join runs, if anything does.
+func (r *run) openMerging() error {
+	switch {
+	case r.partitions[0].spooled():
+		return r.openMerger()
+	case r.inRounds(r.count):
+		return r.openRounds()
 	}
-	return r.begin()
+	return nil
 }
 
 func (r *run) newPrinter() *sink.Printer {
@@ -283,10 +301,11 @@ func (r *run) begin() error {
 		return nil
 	}
 	for i, in := range r.inputs {
-		if in.resume != nil {
+		if in.resume != nil && !in.resumed {
 			if err := in.source.Resume(*in.resume); err != nil {
 				return inputFault(err)
 			}
+			in.resumed = true
 		}
 		if err := in.source.Skip(least[i].position); err != nil {
 			return inputFault(err)
@@ -383,6 +402,9 @@ func (r *run) close() error {
 	}
 	if r.merger != nil {
 		keep(r.merger.close())
+	}
+	if r.rounds != nil {
+		keep(r.rounds.close())
 	}
 	if r.batch != nil {
 		keep(r.batch.close())

@@ -191,7 +191,7 @@ func TestWhatSourcesCannotBeIsRefused(t *testing.T) {
 		{"[" + one + ", {file: b.csv, key: [a, b], time: at}]", "", "p.yaml: left[0].key has 1 columns and left[1].key 2"},
 		{"[" + one + ", {file: b.csv, key: id, time: at}]", "", "p.yaml: left[1]: no time_format"},
 		{"{file: [a.csv, b.csv], key: id, time: at, time_format: unix_us, follow: true}", "", "p.yaml: left.follow: only one file can be followed"},
-		{"{file: a.csv, key: id, time: at, time_format: unix_us, follow: true}", "state: {partitions: 2}", "p.yaml: left.follow: a file that is followed has no end, at which"},
+		{"{file: a.csv, key: id, time: at, time_format: unix_us, follow: true, idle: 1s}", "state: {partitions: 2, dir: s}", "p.yaml: left.idle: partitions that a crash leaves"},
 		{"{file: a.csv, key: id, time: at, time_format: unix_us, follow: 1}", "", `p.yaml:1: left.follow: "1" is neither true nor false`},
 		{"{file: a.csv, key: id, time: at, time_format: unix_us, idle: 1s}", "", "p.yaml: left.idle: the file is there as a whole"},
 		{"{file: a.csv, key: id, time: at, time_format: unix_us, follow: true, idle: 0s}", "", "p.yaml:1: left.idle: 0s is less than a microsecond"},

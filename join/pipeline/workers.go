@@ -76,8 +76,8 @@ type crew struct {
 	err     error // the first failure of a worker
 }
 
-// startCrew starts a worker for each partition, and the merger if there is one.
-func startCrew(partitions []*partition, m *merger) *crew {
+// startCrew starts a worker for each partition, and what merges if there is one.
+func startCrew(partitions []*partition, m *merger, rounds *rounds) *crew {
 	c := &crew{}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for i, p := range partitions {
@@ -93,6 +93,9 @@ func startCrew(partitions []*partition, m *merger) *crew {
 	}
 	if m != nil {
 		c.start(m.work)
+	}
+	if rounds != nil {
+		c.start(rounds.work)
 	}
 	return c
 }
@@ -112,6 +115,9 @@ func (w *worker) work(ctx context.Context) error {
 	if h := w.partition.handler; h != nil {
 		defer h.end()
 	}
+	if lengths := w.partition.lengths; lengths != nil {
+		defer close(lengths)
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -121,7 +127,7 @@ func (w *worker) work(ctx context.Context) error {
 				return nil
 			}
 			for i := range b.messages {
-				if err := w.do(b, &b.messages[i]); err != nil {
+				if err := w.do(ctx, b, &b.messages[i]); err != nil {
 					return err
 				}
 			}
@@ -131,23 +137,38 @@ func (w *worker) work(ctx context.Context) error {
 	}
 }
 
-func (w *worker) do(b *rowBatch, m *message) error {
+func (w *worker) do(ctx context.Context, b *rowBatch, m *message) error {
 	p := w.partition
 	at := b.places[m.at:][:len(p.run.inputs)]
-	if p.op.Finished() || m.task != taskRow && at.rows() < p.begun {
-		return nil // done by an earlier run
-	}
+	passed := p.op.Finished() || m.task != taskRow && at.rows() < p.begun // done by an earlier run
 	if m.task != taskRow {
-		if err := p.do(m.task, at); err != nil || p.handler == nil {
-			return err
-		}
-		return p.handler.endEpoch(m.task)
+		return w.doTask(ctx, m.task, at, passed)
+	}
+	if passed {
+		return nil
 	}
 	p.reach(at)
 	return p.add(p.run.inputs[m.input], &source.Row{ // which is passed over, if an earlier run has seen it
 		Class: m.class, Seq: at[m.input].position, Time: m.time,
 		Key: b.bytes[m.begin:m.key:m.key], Value: b.bytes[m.key:m.end:m.end],
 	})
+}
+
+// doTask does what is not taking a row, or passes over it.
+func (w *worker) doTask(ctx context.Context, t task, at place, passed bool) error {
+	p := w.partition
+	if !passed {
+		if err := p.do(t, at); err != nil {
+			return err
+		}
+	}
+	switch {
+	case p.lengths != nil && t != taskFlush:
+		return p.endRound(ctx, passed)
+	case p.handler != nil && !passed:
+		return p.handler.endEpoch(t)
+	}
+	return nil
 }
 
 // add gives a row to the partition of its key. Rows without one are dealt out.

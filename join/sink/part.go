@@ -63,6 +63,45 @@ func Stream(w io.Writer) *Part { return &Part{stream: w, sum: sha256.New()} }
 // Resume goes on with a file where AppendState left its state. It reads what
 // was written before, so as not to go on with anything else, and cuts off the rest.
 func Resume(fsys vfs.FS, name string, state []byte) (*Part, error) {
+	p, err := reopen(fsys, name, state)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.CutRest(); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// Overwrite is Resume, or with no state Create, that leaves what there is beyond until CutRest: what is added
+// comes in its place, and whoever reads the file meanwhile finds no less in it than before.
+func Overwrite(fsys vfs.FS, name string, state []byte) (*Part, error) {
+	if state != nil {
+		return reopen(fsys, name, state)
+	}
+	f, err := fsys.OpenReadWrite(name + partSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Create(fsys, name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Part{fs: fsys, name: name, file: f, sum: sha256.New()}, nil
+}
+
+// CutRest cuts off what the file has beyond what was added.
+func (p *Part) CutRest() error {
+	if err := p.Flush(); err != nil || p.file == nil {
+		return err
+	}
+	if err := p.file.Truncate(p.written); err != nil {
+		return fmt.Errorf("cut %s: %w", p.name+partSuffix, err)
+	}
+	return nil
+}
+
+// reopen opens a file where AppendState left its state.
+func reopen(fsys vfs.FS, name string, state []byte) (*Part, error) {
 	size, sum := decodeState(state)
 	f, err := fsys.OpenReadWrite(name + partSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -73,9 +112,6 @@ func Resume(fsys vfs.FS, name string, state []byte) (*Part, error) {
 	}
 	p := &Part{fs: fsys, name: name, file: f, written: size, synced: size, sum: sha256.New()}
 	if err := p.verify(size, sum); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	if err := f.Truncate(size); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return p, nil

@@ -91,7 +91,7 @@ type RankedReader struct {
 	file      vfs.File
 	r         *bufio.Reader
 	left      int64                  // bytes that have not been read from r
-	sum       hash.Hash              // of the part; nil of spools
+	sum       hash.Hash              // of the part; nil of spools and of a range
 	want      []byte                 // its checksum at the end
 	memory    []byte                 // records that follow those of r
 	nextSpool func() (*Spool, error) // nil of a part
@@ -111,6 +111,18 @@ func OpenRanked(fsys vfs.FS, name string, state []byte) (*RankedReader, error) {
 	return &RankedReader{
 		name: name + partSuffix, file: f, left: size, sum: sha256.New(), want: want,
 		r: bufio.NewReaderSize(io.NewSectionReader(f, 0, size), bufferSize),
+	}, nil
+}
+
+// OpenRankedRange opens the records of a part that lie from one of its lengths to another; it may be written to beyond.
+func OpenRankedRange(fsys vfs.FS, name string, from, to int64) (*RankedReader, error) {
+	f, err := fsys.Open(name + partSuffix)
+	if err != nil {
+		return nil, err
+	}
+	return &RankedReader{
+		name: name + partSuffix, file: f, left: to - from,
+		r: bufio.NewReaderSize(io.NewSectionReader(f, from, to-from), bufferSize),
 	}, nil
 }
 

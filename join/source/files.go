@@ -1,7 +1,6 @@
 package source
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -143,7 +142,7 @@ func (s *Source) use(f *file) (err error) {
 		s.past.begin(s.seq, head)
 		return err
 	}
-	s.past.begin(s.seq, bytes.Clone(t.head))
+	s.past.begin(s.seq, t.head)
 	t.grow, t.onWait = s.past.grow, s.onWait
 	return nil
 }

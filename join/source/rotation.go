@@ -31,44 +31,39 @@ type Generation struct {
 // headBytes is how much of what a file begins with is looked at: it has a time of its first rows in it, at the least.
 const headBytes = 4 << 10
 
-// generations are those of the rows that a source has read and not been asked about. It is safe for concurrent use.
+// generations are those of the rows that a source has read. It is safe for concurrent use.
 type generations struct {
 	mu  sync.Mutex
-	all []generation
-}
-
-type generation struct {
-	rows uint64
-	head []byte // grows up to headBytes
+	all []Generation
 }
 
 // begin takes note of another generation.
 func (g *generations) begin(rows uint64, head []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.all = append(g.all, generation{rows, head})
+	g.all = append(g.all, Generation{Rows: rows, Size: int64(len(head)), Sum: xxhash.Sum64(head)})
 }
 
 // grow takes note of how the last one begins, if more of that is known.
 func (g *generations) grow(head []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if last := &g.all[len(g.all)-1]; len(head) > len(last.head) {
-		last.head = bytes.Clone(head)
+	if last := &g.all[len(g.all)-1]; int64(len(head)) > last.Size {
+		last.Size, last.Sum = int64(len(head)), xxhash.Sum64(head)
 	}
 }
 
 // Generation returns the one that the row at a position is of, or, at the end of one, is to be of. The source must
-// be followed, and positions grow from call to call. It may be called while another goroutine reads.
+// be followed. It may be called while other goroutines read and call it.
 func (s *Source) Generation(position uint64) Generation {
 	g := &s.past
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for len(g.all) > 1 && g.all[1].rows <= position {
-		g.all = slices.Delete(g.all, 0, 1)
+	i := len(g.all) - 1
+	for i > 0 && g.all[i].Rows > position {
+		i--
 	}
-	first := &g.all[0]
-	return Generation{Rows: first.rows, Size: int64(len(first.head)), Sum: xxhash.Sum64(first.head)}
+	return g.all[i]
 }
 
 // Resume has a followed source that has not been read go on in a generation that was read before. That is found
@@ -106,7 +101,7 @@ func (s *Source) Resume(g Generation) error {
 		}
 	}
 	s.seq = g.Rows
-	s.past.all[0].rows = g.Rows
+	s.past.all[0].Rows = g.Rows
 	return nil
 }
 

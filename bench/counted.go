@@ -101,7 +101,8 @@ var scaled = []string{"live", "records", "warm_lookups", "lookups"}
 // countedJob makes a job of the pass out of one that would be timed.
 func (c *CPUCache) countedJob(job Job) Job {
 	job.Pass, job.CPUCache = string(c.Simulator), c
-	job.Watch, job.MemoryLimit, job.Rate, job.RateMax, job.Arrival = nil, 0, 0, false, ""
+	job.Watch, job.MemoryLimit = nil, 0
+	job.closeLoop()
 	job.Maintenance = statelab.MaintenanceInline.String()
 	job.SampleEvery = math.MaxInt32 // a look at the clock is not the store's
 	if job.Memory > 0 {

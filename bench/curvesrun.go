@@ -20,7 +20,8 @@ func (j Job) withoutCurves() Job {
 // withCurves is the same in the closed loop, without a bound on memory.
 func (j Job) withCurves() Job {
 	j.Watch = []string{curvesName}
-	j.MemoryLimit, j.Rate, j.RateMax, j.Arrival = 0, 0, false, ""
+	j.MemoryLimit = 0
+	j.closeLoop()
 	return j
 }
 

@@ -71,6 +71,8 @@ func settingsDifference(a, b *Settings) string {
 		{"memory_limit_bytes", limitText(a.MemoryLimit), limitText(b.MemoryLimit)},
 		{"rate_per_s", a.Rate, b.Rate},
 		{"rate_max", a.RateMax, b.RateMax},
+		{"rate_share", a.RateShare, b.RateShare},
+		{"rate_of", a.RateOf, b.RateOf},
 		{"arrival", a.Arrival, b.Arrival},
 		{"watch", namesText(a.Watch), namesText(b.Watch)},
 		{"cpu_cache", a.CPUCache.String(), b.CPUCache.String()},

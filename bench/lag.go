@@ -90,6 +90,7 @@ var rateMetrics = []MetricDoc{
 	{"rate_per_s", "events/s", Neither, "The rate at which events arrive in the open loop, as it was set or found. Absent in the closed loop."},
 	{"sustainable", "0 or 1", Higher, "Whether the store kept up with rate_per_s: 0 if lag_slope is over 0.01 and lag_end_us over 1,000."},
 	{"sustainable_events_per_s", "events/s", Higher, "The highest rate found that the store keeps up with, to within 5 %; with -rate max only. All other figures of such a result are those of the run at this rate."},
+	{referenceMetric, "events/s", Higher, "The highest rate found that the backend of -rate-of, or else the backend itself, keeps up with, to within 5 %; rate_per_s is the share of it that -rate asks for. Only where that is a share."},
 	{"lag_max_us", "us", Lower, "Greatest lag: how long after its intended arrival the driver came to an event. Open loop only."},
 	{"lag_end_us", "us", Lower, "Least lag in the last tenth of the measured phase: what was not caught up with. Open loop only."},
 	{"lag_slope", "s/s", Lower, "Growth of the lag in seconds a second, from a straight line fitted to all events by least squares. Open loop only."},

@@ -18,9 +18,10 @@ const (
 // A rateSearch closes in on the highest sustainable rate from above: an open
 // loop cannot keep up with more than the closed loop handles.
 type rateSearch struct {
-	sustained float64 // the highest that was; 0 if none
-	missed    float64 // the lowest that was not, or cannot be
-	step      float64 // the next rate below, as a share of missed, while none was sustained
+	sustained float64  // the highest that was; 0 if none
+	missed    float64  // the lowest that was not, or cannot be
+	step      float64  // the next rate below, as a share of missed, while none was sustained
+	notes     []string // on what was found
 }
 
 func newRateSearch(closed float64) *rateSearch {
@@ -49,18 +50,34 @@ func (s *rateSearch) judge(rate float64, sustained bool) {
 	s.step = max(0.5, s.step*s.step*s.step) // 0.95, 0.86, 0.64, 0.5
 }
 
-// measureJob runs a job, or as many as the search for its rate takes, and holds
-// each against the yardstick.
+// measureJob runs a job, or as many as its rate takes, and holds each against the
+// yardstick.
 func (s *Suite) measureJob(ctx context.Context, job Job, y yardstick) (Measurement, error) {
-	if !job.RateMax {
+	switch {
+	case job.RateShare > 0:
+		return s.measureAtShare(ctx, job, y)
+	case !job.RateMax:
 		return s.measureOnce(ctx, job, y)
 	}
+	search, best, err := s.searchRate(ctx, job, y)
+	if err != nil {
+		return best, err
+	}
+	best.Metrics.set("sustainable_events_per_s", search.sustained)
+	best.Notes = append(best.Notes, search.notes...)
+	return best, nil
+}
+
+// searchRate searches for the highest rate that a job sustains, and returns the run
+// at that rate.
+func (s *Suite) searchRate(ctx context.Context, job Job, y yardstick) (*rateSearch, Measurement, error) {
 	job.RateMax, job.Rate = false, 0
+	search := new(rateSearch)
 	closed, err := s.measureOnce(ctx, job, y)
 	if err != nil {
-		return closed, err
+		return search, closed, err
 	}
-	search := newRateSearch(closed.Metrics["events_per_s"].Value)
+	search = newRateSearch(closed.Metrics["events_per_s"].Value)
 	s.progress("closed loop %s events/s", humanFloat(search.missed))
 	var best Measurement
 	for range rateProbes {
@@ -71,7 +88,7 @@ func (s *Suite) measureJob(ctx context.Context, job Job, y yardstick) (Measureme
 		job.Rate = rate
 		m, err := s.measureOnce(ctx, job, y)
 		if err != nil {
-			return m, fmt.Errorf("at %s events/s: %w", humanFloat(rate), err)
+			return search, m, fmt.Errorf("at %s events/s: %w", humanFloat(rate), err)
 		}
 		sustained := m.Metrics["sustainable"].Value == 1
 		search.judge(rate, sustained)
@@ -83,19 +100,18 @@ func (s *Suite) measureJob(ctx context.Context, job Job, y yardstick) (Measureme
 	}
 	s.progress(" ... ")
 	if note, _ := disturbance(closed.Metrics); note != "" {
-		best.Notes = append(best.Notes, "the closed loop that bounds the search was "+note)
+		search.notes = append(search.notes, "the closed loop that bounds the search was "+note)
 	}
-	return best, search.finish(&best)
+	return search, best, search.finish()
 }
 
-// finish adds what was found to the run at the highest sustained rate.
-func (s *rateSearch) finish(best *Measurement) error {
+// finish says what is to be known of how the search has ended.
+func (s *rateSearch) finish() error {
 	if s.sustained == 0 {
 		return fmt.Errorf("no sustainable rate found: it does not keep up with %s events/s", humanFloat(s.missed))
 	}
-	best.Metrics.set("sustainable_events_per_s", s.sustained)
 	if _, more := s.next(); more {
-		best.Notes = append(best.Notes, fmt.Sprintf("the highest sustainable rate is between %s and %s events/s: the search ended after %d probes",
+		s.notes = append(s.notes, fmt.Sprintf("the highest sustainable rate is between %s and %s events/s: the search ended after %d probes",
 			humanFloat(s.sustained), humanFloat(s.missed), rateProbes))
 	}
 	return nil
@@ -119,7 +135,7 @@ func (s *Suite) measureOnce(ctx context.Context, job Job, y yardstick) (Measurem
 // where the warm-up would decide.
 func (j Job) harness() Job {
 	j.Backend, j.Rep, j.Watch = Noop, 1, nil
-	j.Rate, j.RateMax = 0, false
+	j.closeLoop()
 	if j.SampleEvery == SampleAuto {
 		j.SampleEvery = 1
 	}
@@ -145,11 +161,16 @@ func (s *Settings) checkLoop() error {
 	case s.Arrival != "" && s.closed():
 		return errors.New("arrival is for the open loop: it needs a rate")
 	}
-	return nil
+	return s.checkShare()
 }
 
 // closed says whether events arrive when the driver takes them.
-func (s *Settings) closed() bool { return s.Rate == 0 && !s.RateMax }
+func (s *Settings) closed() bool { return s.Rate == 0 && !s.RateMax && s.RateShare == 0 }
+
+// closeLoop has events arrive when the driver takes them.
+func (s *Settings) closeLoop() {
+	s.Rate, s.RateMax, s.RateShare, s.RateOf, s.Arrival = 0, false, 0, "", ""
+}
 
 // loop says how events arrive.
 func (s *Settings) loop() string {
@@ -161,6 +182,8 @@ func (s *Settings) loop() string {
 		spacing = "as recorded"
 	}
 	switch {
+	case s.RateShare > 0:
+		return "open loop at " + s.shareText() + ", arrivals " + spacing
 	case s.RateMax:
 		return "open loop at the highest sustainable rate, arrivals " + spacing
 	case s.Rate > 0:

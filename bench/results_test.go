@@ -204,7 +204,7 @@ func TestTheWidestTableFits(t *testing.T) {
 	for _, c := range costColumns() {
 		m.set(c.metric, 99.96)
 	}
-	for _, c := range slices.Concat(latencyColumns(), eventColumns(), memoryColumns()) {
+	for _, c := range slices.Concat(latencyColumns(), eventColumns(), rateColumns(), memoryColumns()) {
 		m.set(c.metric, 99_999)
 	}
 	m.set("events_per_s", 9_999_999)

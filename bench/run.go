@@ -57,6 +57,11 @@ type Settings struct {
 	RateMax bool    `json:"rate_max,omitempty"`
 	Arrival string  `json:"arrival,omitempty"` // ArrivalConstant if empty
 
+	// RateShare, if it is not 0, asks for so much, at most 1, of the highest rate that the
+	// backend RateOf of the suite keeps up with, or if that is empty the backend itself.
+	RateShare float64 `json:"rate_share,omitempty"`
+	RateOf    string  `json:"rate_of,omitempty"`
+
 	// MemoryLimit is what a control group is to bound the memory of the whole
 	// process at, page cache included, in bytes; 0 for no bound, or AutoLimit.
 	MemoryLimit int64 `json:"memory_limit_bytes,omitempty"`

@@ -187,24 +187,14 @@ func TestTheHighestSustainableRateIsFound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, get := range []time.Duration{50 * time.Microsecond, 130 * time.Microsecond} {
 			var progress strings.Builder
-			s := &Suite{
-				Backends:  []Candidate{{Spec: "slow", Settings: Settings{RateMax: true, Durability: "checkpoint"}}},
-				Workloads: []string{"reads"}, Reps: 1, Seed: 7, Dir: t.TempDir(), Progress: &progress,
-				Knobs: map[string]Knobs{},
-			}
-			job, store := stallJob(t)
-			s.Knobs["reads"] = job.Knobs
-			s.Run = func(_ context.Context, job Job) (Measurement, error) {
-				job.Workload = "reads"
-				slow := &slowStore{get: get, stallAt: store.stallAt, stall: 30 * time.Millisecond}
-				return runSlow(t, job, slow), nil
-			}
+			s, _ := slowSuite(t, map[string]time.Duration{"slow": get}, Settings{RateMax: true})
+			s.Progress = &progress
 			out, err := s.RunAll(context.Background())
 			if err != nil || len(out.Results) != 1 {
 				t.Fatalf("error %v, outcome %+v", err, out)
 			}
 			r := out.Results[0]
-			capacity := 1 / (get.Seconds() + 0.03/10_000)
+			capacity := slowCapacity(get)
 			found := r.Metrics["sustainable_events_per_s"].Value
 			if found > capacity || found < 0.9*capacity {
 				t.Errorf("%v events/s found where %v can be had:\n%s", found, capacity, progress.String())
@@ -237,9 +227,8 @@ func TestARateSearchEnds(t *testing.T) {
 			}
 			search.judge(rate, sustained(rate))
 		}
-		m := Measurement{Metrics: Metrics{}}
-		err := search.finish(&m)
-		found := m.Metrics["sustainable_events_per_s"].Value
+		err := search.finish()
+		found := search.sustained
 		switch name {
 		case "never":
 			if err == nil || !strings.Contains(err.Error(), "no sustainable rate found") {
@@ -249,8 +238,8 @@ func TestARateSearchEnds(t *testing.T) {
 			near(t, name, found, 1000/rateResolution, 1e-9)
 		case "700", "90":
 			want := map[string]float64{"700": 700, "90": 90}[name]
-			if err != nil || found > want || found < want/rateResolution || len(m.Notes) > 0 {
-				t.Errorf("%s: found %v after %d probes, error %v, notes %v", name, found, probes, err, m.Notes)
+			if err != nil || found > want || found < want/rateResolution || len(search.notes) > 0 {
+				t.Errorf("%s: found %v after %d probes, error %v, notes %v", name, found, probes, err, search.notes)
 			}
 		}
 		t.Logf("%s: %v after %d probes", name, found, probes)

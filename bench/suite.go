@@ -41,6 +41,8 @@ type Suite struct {
 	RetryDisturbed int
 
 	Progress io.Writer
+
+	references references
 }
 
 // A Candidate is a backend of a suite.
@@ -134,6 +136,7 @@ func (s *Suite) RunAll(ctx context.Context) (Outcome, error) {
 func (s *Suite) runPlan(ctx context.Context, earlier []Result, w io.Writer) (Outcome, error) {
 	out := Outcome{Results: earlier}
 	yardsticks := map[string]yardstick{}
+	s.references = recallReferences(earlier)
 	pace := newPace()
 	jobs := s.jobsLeft(earlier)
 	if len(earlier) > 0 {

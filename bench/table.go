@@ -103,8 +103,16 @@ func eventColumns() []column {
 		{"sample p50", "sample_p50_us", humanFloat},
 		{"p99", "sample_p99_us", humanFloat},
 		{"p99.9", "sample_p999_us", humanFloat},
-		{"lag ms", "lag_end_us", lagMillis},
+	}
+}
+
+// rateColumns are what the open loop has run at.
+func rateColumns() []column {
+	return []column{
+		{"rate/s", "rate_per_s", humanFloat},
+		{"of rate/s", referenceMetric, humanFloat},
 		{"max rate/s", "sustainable_events_per_s", humanFloat},
+		{"lag ms", "lag_end_us", lagMillis},
 	}
 }
 
@@ -160,7 +168,7 @@ func writeCosts(b *strings.Builder, groups []Group) {
 	first := &groups[0].Results[0]
 	for _, text := range []string{
 		columnBlock(groups, costColumns()), columnBlock(groups, recoveryColumns()), layersBlock(groups), columnBlock(groups, memoryColumns()),
-		columnBlock(groups, latencyColumns()), columnBlock(groups, eventColumns()),
+		columnBlock(groups, latencyColumns()), columnBlock(groups, eventColumns()), columnBlock(groups, rateColumns()),
 	} {
 		if text != "" {
 			b.WriteString(text + "\n")

@@ -42,7 +42,7 @@ type benchFlags struct {
 	backends, workloads                  string
 	watch, memoryLimit                   string
 	reps, retryDisturbed                 int
-	sample, rate, arrival                string
+	sample, rate, rateOf, arrival        string
 	dropCaches, resume                   bool
 	seed                                 uint64
 	memory                               string
@@ -84,7 +84,8 @@ func (f *benchFlags) commandLine(stdout io.Writer, usage, doc string) *commandLi
 	line.StringVar(&f.compression, "compression", "default", "how files are compressed: default, none, s2 or zstd")
 	line.StringVar(&f.maintenance, "maintenance", "background", "who runs flushes and merges: background or inline")
 	line.StringVar(&f.sample, "sample", "1", "time one Get, probe, Apply or event in so `many`; auto lets the warm-up decide, so that calls not much longer than a clock reading are sampled")
-	line.StringVar(&f.rate, "rate", "", "`events` that arrive a second while measuring (open loop), or max for the highest rate that the store keeps up with (default: closed loop)")
+	line.StringVar(&f.rate, "rate", "", "`events` that arrive a second while measuring (open loop), or max for the highest rate that the store keeps up with, or a share of that such as 70% (default: closed loop)")
+	line.StringVar(&f.rateOf, "rate-of", "", "`spec` of the backend whose highest rate all run at the share of that -rate says (default: each at that of its own)")
 	line.StringVar(&f.arrival, "arrival", "", "how the arrivals of the open loop are `spaced`: constant or poisson, or for a trace recorded (default constant)")
 	line.StringVar(&f.watch, "watch", "", "`names` of instruments to watch each run besides "+strings.Join(bench.DefaultWatch(), " and ")+", separated by commas, such as curves; all, or none for none at all")
 	line.StringVar(&f.device, "device", "", "flash `device` to simulate, such as op=0.28,gc=cost-benefit (default "+bench.DefaultDevice()+")")
@@ -182,6 +183,9 @@ func (f *benchFlags) suite() (*bench.Suite, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.rateOf != "" && !slices.Contains(specs, f.rateOf) {
+		return nil, badInput("-rate-of: %s is not among the -backends", f.rateOf)
+	}
 	watch, err := f.watched()
 	if err != nil {
 		return nil, err
@@ -276,7 +280,8 @@ func (f *benchFlags) candidate(text string) (bench.Candidate, error) {
 }
 
 // setLoop sets how events arrive and which are timed.
-func (f *benchFlags) setLoop(s *bench.Settings) (err error) {
+func (f *benchFlags) setLoop(s *bench.Settings) error {
+	var err error
 	switch f.sample {
 	case "auto":
 		s.SampleEvery = bench.SampleAuto
@@ -290,10 +295,18 @@ func (f *benchFlags) setLoop(s *bench.Settings) (err error) {
 	case "max":
 		s.RateMax = true
 	default:
-		if s.Rate, err = strconv.ParseFloat(f.rate, 64); err != nil || s.Rate <= 0 {
-			return fmt.Errorf("-rate %s: neither max nor a number of events per second", f.rate)
+		percent, isShare := strings.CutSuffix(f.rate, "%")
+		rate, err := strconv.ParseFloat(percent, 64)
+		if err != nil || rate <= 0 || isShare && rate > 100 {
+			return fmt.Errorf("-rate %s: neither max nor a number of events per second, nor a share from 0%% to 100%%", f.rate)
+		}
+		if !isShare {
+			s.Rate = rate
+		} else {
+			s.RateShare = rate / 100
 		}
 	}
+	s.RateOf = f.rateOf
 	return nil
 }
 

@@ -39,12 +39,39 @@ func (c *checker) checkImages() error {
 	if err != nil {
 		return err
 	}
+	if err := c.checkOwed(); err != nil {
+		return err
+	}
 	pages := 0
 	for _, w := range there {
 		pages += bits.OnesCount64(w)
 	}
 	if pages != c.images.pages {
 		return c.corrupt(0, fmt.Sprintf("B10: of %d pages of the last commit %d are in their places or have images", c.images.pages, pages))
+	}
+	return nil
+}
+
+// checkOwed verifies that the images that may yet come are counted, each of a bare page that was
+// given away or is about to be overwritten (B14).
+func (c *checker) checkOwed() error {
+	owed := 0
+	for i, w := range c.space.owed {
+		owed += bits.OnesCount64(w)
+		if w&^c.space.bare[i] != 0 {
+			return c.corrupt(0, fmt.Sprintf("B14: an image is owed of a page from %d on that is not bare", i*64))
+		}
+		if free := c.space.bare[i] &^ c.space.busy[i] &^ w; free != 0 {
+			return c.corrupt(0, fmt.Sprintf("B14: a bare page from %d on is free, and no image of it is owed", i*64))
+		}
+	}
+	for id := uint32(firstPage); id < c.space.end.Load(); id++ {
+		if getBit(c.space.bare, id) && !getBit(c.space.owed, id) && c.pool.Dirty(id) {
+			return c.corrupt(id, fmt.Sprintf("B14: page %d was changed, and is bare, and no image of it is owed", id))
+		}
+	}
+	if owed != c.space.owedCount {
+		return c.corrupt(0, fmt.Sprintf("B14: %d images are owed, not %d", owed, c.space.owedCount))
 	}
 	return nil
 }

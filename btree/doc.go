@@ -34,7 +34,8 @@
 // commit, which is durable, if that is not overwritten, or that of an iterator. A page is used when the tree
 // as it is leads to it, held when only a snapshot does, and free otherwise, but for
 // those that are spared: of the last commit, and bare. An image is a page of the last commit as it
-// stood in the file before it was overwritten; a page of it of which there is none yet is bare.
+// stood in the file before it was overwritten; a page of it of which there is none yet is bare,
+// and its image owed once the page may be overwritten.
 // A transaction is one change of pages, of an Apply or of a merge, undone whole if a read or
 // write fails in its middle. The main tree is the one of the file, as against
 // the write buffer, a tree whose pages are frames lent by the buffer pool. A
@@ -111,6 +112,7 @@
 //	B8  But during a commit, both root slots name the last one.
 //	B9  The write buffer's pages are those that it leads to and those held of it, and these are the frames that are lent; a record of it outlives only if it covers, and has elements unless it covers.
 //	B10 With UpdateInPlace each page of the last commit stands in the file as that left it, and is bare, or has an image.
+//	B14 The image of a bare page is owed from before the page is changed where it is, or free; images that there are and that are owed take no more than LogLimit.
 //
 // Check cannot see these, on which B10 rests. Tests cut the power to try them.
 //

@@ -117,6 +117,9 @@ func (d *dumper) print(w io.Writer, t *tree, b *buffer) error {
 	p.printf("records %d, of them %d spilled; %d elements in leaves; %d bytes in overflow pages\n",
 		d.levels[0].cells, d.spilled, d.elements, d.stream)
 	p.printf("write buffer: %d pages, merged beyond %d\n", b.pages, b.limit)
+	if t.space.inPlace {
+		p.printf("log of images: %d bytes, and %d images that may yet come\n", t.images.size(), t.space.owedCount)
+	}
 	p.printf("leaves that follow their neighbour in the file: %d of %d\n", d.adjacent, max(leaves-1, 0))
 	return p.err
 }

@@ -49,6 +49,10 @@ type images struct {
 
 const imageHeader = 4
 
+// imageFrame is what an image takes in the log beside the page, at most: its header, that of
+// the record and its share of what the log says of itself.
+const imageFrame = 64
+
 // encodeImageID writes the header of an image.
 func encodeImageID(b []byte, id uint32) { binary.LittleEndian.PutUint32(b, id) }
 
@@ -95,7 +99,7 @@ func (g *pager) protect(ids []uint32) error {
 	}
 	for _, id := range ids {
 		if g.isBare(id) {
-			clearBit(g.space.bare, id)
+			g.space.imaged(id)
 		}
 	}
 	return nil
@@ -117,10 +121,13 @@ func (g *pager) keepImage(id uint32) error {
 }
 
 // updateInPlace makes the tree, of which only the file is open, one that keeps images
-// in a log, and no snapshot of its last commit.
-func (t *tree) updateInPlace(o wal.Options) {
+// in a log of at most so many bytes, and no snapshot of its last commit.
+func (t *tree) updateInPlace(o wal.Options, limit int64) {
 	t.images.options, t.images.record = o, make([]byte, imageHeader+t.pageSize)
 	t.space.inPlace = true
+	t.space.mayOwe = func(images int) bool {
+		return t.images.size()+int64(t.space.owedCount+images)*int64(t.pageSize+imageFrame) <= limit
+	}
 	t.pool.Ahead = t.protect
 }
 

@@ -202,6 +202,37 @@ func TestRecoveryInPlaceReadsTheLogs(t *testing.T) {
 	}
 }
 
+// TestImagesAreBounded changes all of a state many times as long as the logs may be
+// between two Syncs, with a write buffer and without, and kills the process: the opening reads
+// no more than both logs may hold, and finds what the first of the Syncs has covered.
+func TestImagesAreBounded(t *testing.T) {
+	const records, beside = 3000, 64 << 10 // bytes of roots, maps and headers
+	for _, buffer := range []int64{0, WriteBufferOff} {
+		fs := vfs.NewMem()
+		o := inPlace(Options{WriteBuffer: buffer})
+		o.Memory = 256 << 10
+		s := mustOpen(t, fs, o)
+		old := strings.Repeat("old ", 100)
+		putAll(t, s, records, old)
+		size := s.tree.size.Load()
+		for i := range records {
+			mustPut(t, s, fmt.Sprintf("key %05d", i*7919%records), strings.Repeat("new ", 100), statelab.NoExpiry)
+		}
+		mustDo(t, s.Check())
+		if images := s.tree.images.size(); images > MinLogLimit || images < MinLogLimit/2 {
+			t.Errorf("write_buffer=%d: the log of images has %d bytes", buffer, images)
+		}
+		killed := fs.Kill()
+		mustDo(t, s.Close())
+		s = mustOpen(t, killed, o)
+		if read := s.Stats().ReadBytes; read > 2*MinLogLimit+beside || size < 5*read {
+			t.Errorf("write_buffer=%d: %d bytes were read to open a store of %d", buffer, read, size)
+		}
+		expectAll(t, s, records, old)
+		mustDo(t, s.Close())
+	}
+}
+
 // TestASyncInPlaceWritesTheLogAlone has a Sync between two commits, and one with nothing new.
 func TestASyncInPlaceWritesTheLogAlone(t *testing.T) {
 	s := mustOpen(t, vfs.NewMem(), inPlace(Options{}))

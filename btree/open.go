@@ -87,7 +87,7 @@ func (s *Store) openTrees() error {
 		return err
 	}
 	if o.Update == UpdateInPlace {
-		s.tree.updateInPlace(s.logOptionsOf(imagesName, meter.Images, statelab.DurabilityCheckpoint))
+		s.tree.updateInPlace(s.logOptionsOf(imagesName, meter.Images, statelab.DurabilityCheckpoint), o.LogLimit)
 	}
 	s.merge.tidy.share = o.Defrag
 	s.buffer.open(&s.tree)

@@ -32,8 +32,9 @@ type Options struct {
 	// LogLimit is the length of the log in bytes at which the tree is committed
 	// and the log begun anew, so that recovery has no more to replay; zero is as
 	// much as Memory, since a commit empties the write buffer. With UpdateInPlace the images
-	// count too. There is no log with DurabilityCheckpoint, but for UpdateInPlace: then a Sync that
-	// finds it that long commits the tree. It is of IndexPaged only.
+	// count too, and are never more than that by themselves: where they would be, changed pages get other
+	// places, and the file becomes longer until the next commit. There is no log with DurabilityCheckpoint,
+	// but for UpdateInPlace: then a Sync that finds it that long commits the tree. It is of IndexPaged only.
 	LogLimit int64
 
 	// Pool chooses which page of the buffer pool is given up for another; zero is
@@ -143,7 +144,7 @@ func Params() []spec.Param[Options] {
 			"cow", updates, func(o *Options) *Update { return &o.Update }),
 		spec.Enum("pool", "Which page of the buffer pool is given up for another: clock and s3fifo take no lock for a page that is there, lru and 2q do.",
 			"clock", pool.KindNames(), func(o *Options) *PoolPolicy { return &o.Pool }),
-		spec.AutoSize("log_limit", "Length of the log at which the tree is committed and the log begun anew; auto is as much as memory.",
+		spec.AutoSize("log_limit", "Length of the log at which the tree is committed and the log begun anew, and the most that images take; auto is as much as memory.",
 			[]string{"auto"}, MinLogLimit, maxAutoSize, func(o *Options) *int64 { return &o.LogLimit }),
 		spec.AutoSize("write_buffer", "How much of the memory may hold changes that have yet to be merged into leaves, many into each; auto is three quarters.",
 			[]string{"auto", "off"}, MinPageSize, maxAutoSize, func(o *Options) *int64 { return &o.WriteBuffer }),

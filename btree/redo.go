@@ -14,8 +14,9 @@ import (
 //	|<--- all or none ----------->|<-- all or none ->| never seen
 //
 // When the log and the images have their length, the next Sync is a commit of the tree, and both
-// begin anew. It cannot come before, as the tree must be that of a Sync then; so what comes
-// between two Syncs is a recovery's on top, with an image of every page of the last commit at worst.
+// begin anew. It cannot come before, as the tree must be that of a Sync then. Between two Syncs
+// neither becomes longer than its limit all the same: images end where pages are given other places
+// (spared.go), and the log does as follows.
 //
 // Where so much comes between two Syncs that the log would have its length from that alone, it
 // would be written in vain, as the Sync is a commit anyway. What comes then is not logged

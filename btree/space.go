@@ -51,6 +51,10 @@ type space struct {
 	spared      []uint64 // those of them that nobody leads to or holds
 	sparedCount int
 	sparedHint  int // no word of spared before it has a bit
+
+	owed      []uint64              // bare pages that may be overwritten, and need an image first
+	owedCount int                   // of them
+	mayOwe    func(images int) bool // whether so many more may be kept
 }
 
 func newSpace(pageSize int) *space {
@@ -66,7 +70,7 @@ func clearBit(b []uint64, i uint32)    { b[i/64] &^= 1 << (i % 64) }
 // alloc returns a free page, which is used from now on.
 func (s *space) alloc() (uint32, error) {
 	id, ok := s.lowestFree()
-	if end := s.end.Load(); !ok && s.sparedCount > 0 && (end >= s.limit || end >= s.mayHold()) {
+	if end := s.end.Load(); !ok && s.sparedCount > 0 && (end >= s.limit || end >= s.mayHold() && s.mayOwe(1)) {
 		s.unspare()
 		id, ok = s.lowestFree()
 	}
@@ -143,7 +147,7 @@ func (s *space) grow(end uint32) {
 	for uint32(len(s.busy))*64 < end {
 		s.busy, s.used = append(s.busy, 0), append(s.used, 0)
 		if s.inPlace {
-			s.bare, s.spared = append(s.bare, 0), append(s.spared, 0)
+			s.bare, s.spared, s.owed = append(s.bare, 0), append(s.spared, 0), append(s.owed, 0)
 		}
 	}
 	for len(s.full)*64 < len(s.busy) {
@@ -153,7 +157,7 @@ func (s *space) grow(end uint32) {
 		s.mapDirty = append(s.mapDirty, false)
 	}
 	s.end.Store(max(end, s.end.Load()))
-	s.memory.Store(int64(8 * (cap(s.used) + cap(s.busy) + cap(s.full) + cap(s.bare) + cap(s.spared))))
+	s.memory.Store(int64(8 * (cap(s.used) + cap(s.busy) + cap(s.full) + cap(s.bare) + cap(s.spared) + cap(s.owed))))
 }
 
 // mark makes a free page used.

@@ -116,11 +116,15 @@ func (t *tree) writable(n *node) error {
 // extent.
 func (t *tree) inPlace(n *node, bytes int) bool {
 	u := &t.txn.undo
-	return n.birth() > t.txn.frozen && n.ref().units == 0 && u.room() >= bytes && (t.lent() || u.pins < u.most)
+	return n.birth() > t.txn.frozen && n.ref().units == 0 && u.room() >= bytes &&
+		(t.lent() || u.pins < u.most && t.space.mayOverwrite(n.ref().id))
 }
 
 // savePage saves the first bytes of a page that is about to be changed.
 func (t *tree) savePage(n *node, size int, stamp uint64) error {
+	if !t.lent() {
+		t.space.owe(n.ref().id)
+	}
 	if err := t.markDirty(n); err != nil {
 		return err
 	}

@@ -87,23 +87,25 @@ func TestAWeekOfChurn(t *testing.T) {
 }
 
 // TestAWeekOfChurnInPlace is TestAWeekOfChurn for a tree that is updated in place, whose
-// file needs no room for the pages of the last commit.
+// file needs no room for the pages of the last commit, as long as the logs may hold images of them.
 func TestAWeekOfChurnInPlace(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		memory int64
 		live   int64 // records
 		time   int64
+		logs   int64   // log_limit; 0 is as much as the memory
 		most   float64 // file by live bytes
 		wa     float64 // bytes of pages by logical bytes
 		images float64 // and of images
 	}{
-		{"state fits", 1 << 20, 600, 7 * 24 * churnHour, 1.6, 1.2, 1},
-		{"state is twice the memory", 768 << 10, 3000, 6 * churnHour, 1.6, 3.6, 1},
+		{"state fits", 1 << 20, 600, 7 * 24 * churnHour, 0, 1.6, 1.2, 1},
+		{"state is twice the memory", 768 << 10, 3000, 6 * churnHour, 4 << 20, 1.6, 3.6, 1},
+		{"images have half the room", 768 << 10, 3000, 2 * churnHour, 0, 2.6, 3.6, 0.5},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := bufferedOptions(c.memory)
-			o.Update = UpdateInPlace
+			o.Update, o.LogLimit = UpdateInPlace, c.logs
 			s := mustOpen(t, vfs.NewMem(), o)
 			defer s.Close()
 			if testing.Short() {

@@ -93,12 +93,14 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer server.close()
-	temp := ""
+	tempState := ""
 	if def.State.Dir == "" { // or all of the state lies there, and a restart finds what a killed run left
-		if temp, err = os.MkdirTemp("", "statelab-join-"); err != nil {
+		temp, err := newJoinTemp()
+		if err != nil {
 			return err
 		}
-		defer os.RemoveAll(temp)
+		defer temp.close()
+		tempState = temp.state()
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -115,7 +117,7 @@ func runPipeline(f *joinFlags, stdout, stderr io.Writer) error {
 	}
 	summary, err := pipeline.Run(ctx, def, pipeline.Options{
 		OpenStore: backends.Open,
-		TempDir:   temp,
+		TempDir:   tempState,
 		Stdin:     os.Stdin,
 		Stdout:    stdout,
 		Progress:  progress.update(),

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -242,11 +243,39 @@ func generate(t *testing.T, rows int) string {
 // build builds the command.
 func build(t *testing.T) string {
 	t.Helper()
-	binary := filepath.Join(t.TempDir(), "statelab")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	binary, err := built.build()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return binary
+}
+
+// built is the real program, which all tests that need it share.
+var built program
+
+type program struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+func (p *program) build() (binary string, err error) {
+	p.once.Do(func() {
+		if p.dir, p.err = os.MkdirTemp("", "statelab-"); p.err != nil {
+			return
+		}
+		if out, err := exec.Command("go", "build", "-o", p.dir, ".").CombinedOutput(); err != nil {
+			p.err = fmt.Errorf("%w\n%s", err, out)
+		}
+	})
+	return filepath.Join(p.dir, "statelab"), p.err
+}
+
+func (p *program) remove() error {
+	if p.dir == "" {
+		return nil
+	}
+	return os.RemoveAll(p.dir)
 }
 
 // TestAKilledJoinGoesOn sends signals to the real program at random moments and

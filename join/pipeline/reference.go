@@ -41,7 +41,7 @@ join
   negatives     (left_outer) {keep: SHARE, seed: NUMBER} keeps a share of the samples without a pair; default: all
 state
   backend       a spec, such as lsm or btree?page_size=8KiB; default: lsm
-  dir           where the state lies; default: a temporary directory, and an interrupted join starts anew
+  dir           where the state lies; default: a temporary directory, which goes with the join, and an interrupted join starts anew
   memory        such as 64MiB, for all partitions together; default: the backend's, for each
   durability    checkpoint, interval or always; default: checkpoint
   checkpoint_every  event time between commits; default: 1m with a dir, else only at the end

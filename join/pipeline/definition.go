@@ -10,6 +10,7 @@ import (
 
 	"github.com/statelab/statelab"
 	"github.com/statelab/statelab/join"
+	"github.com/statelab/statelab/join/sink"
 	"github.com/statelab/statelab/join/source"
 )
 
@@ -79,15 +80,12 @@ func (d *Definition) validate() error {
 		if err := d.Spec.ForMiniBatch(); err != nil {
 			return fmt.Errorf("state.batch: %w", err)
 		}
-		if d.Spec.Kind == join.Dedup && len(d.Inputs[join.Left]) > 1 && (d.partitions() > 1 || d.writesParquet()) {
+		if d.Spec.Kind == join.Dedup && len(d.Inputs[join.Left]) > 1 && (d.partitions() > 1 || d.writesWhole()) {
 			return errors.New("state.batch: several sources cannot wait together where outputs are merged; leave it out")
 		}
 	}
 	if d.Output == "" {
 		return errors.New("output: no file")
-	}
-	if d.Spec.Kind == join.ThreeWay && d.writesParquet() {
-		return fmt.Errorf("output: kind %v writes JSON lines alone", d.Spec.Kind)
 	}
 	if err := d.validatePartitions(); err != nil {
 		return err
@@ -191,8 +189,8 @@ func (d *Definition) validateInput(name string, c *Input) error {
 		return fmt.Errorf("%s.follow: only one file can be followed", name)
 	case c.Follow && d.Batch:
 		return fmt.Errorf("%s.follow: a file that is followed has no end, and mode batch is for input that has one; use mode stream or backlog", name)
-	case c.Follow && d.writesParquet():
-		return fmt.Errorf("%s.follow: a file that is followed has no end, at which parquet is written; use JSON lines", name)
+	case c.Follow && d.writesWhole():
+		return fmt.Errorf("%s.follow: a file that is followed has no end, at which parquet and compressed files become whole; use JSON lines", name)
 	case c.Follow && c.Idle > 0 && d.partitions() > 1 && d.State.Dir != "":
 		return fmt.Errorf("%s.idle: partitions that a crash leaves at different places could not be brought to one, which the clock would have a say in; use one partition, or leave idle or state.dir out", name)
 	case c.Idle < 0:
@@ -244,6 +242,11 @@ func (d *Definition) writesParquet() bool {
 	return d.Format == source.Parquet
 }
 
+// writesWhole says whether what is emitted is not as it is to stand in the output, which is of use only as a whole.
+func (d *Definition) writesWhole() bool {
+	return d.writesParquet() || sink.CompressionOf(d.Output) != ""
+}
+
 // validateOutputs keeps the outputs off the inputs and off each other.
 func (d *Definition) validateOutputs() error {
 	outputs := []struct{ field, file string }{{"output.file", d.Output}, {"join.late.side", d.Late}, {"join.bad.side", d.Bad}}
@@ -251,12 +254,8 @@ func (d *Definition) validateOutputs() error {
 		if o.file == "" || o.file == "-" {
 			continue
 		}
-		switch format := source.FormatOf(o.file); {
-		case o.file == d.Output && d.writesParquet():
-		case format != "" && format != source.JSONL:
-			return fmt.Errorf("%s: %s: %s output is not available; JSON lines are, and parquet for samples", o.field, o.file, format)
-		case filepath.Ext(o.file) == ".gz" || filepath.Ext(o.file) == ".zst":
-			return fmt.Errorf("%s: %s: compressed output is not available yet", o.field, o.file)
+		if err := d.validateOutput(o.field, o.file); err != nil {
+			return err
 		}
 		for side, list := range d.inputs() {
 			if slices.ContainsFunc(list, func(in Input) bool { return in.reads(o.file) }) {
@@ -273,6 +272,21 @@ func (d *Definition) validateOutputs() error {
 				return fmt.Errorf("%s: %s is %s", o.field, o.file, before.field)
 			}
 		}
+	}
+	return nil
+}
+
+// validateOutput refuses formats that there are not.
+func (d *Definition) validateOutput(field, file string) error {
+	samples := field == "output.file"
+	switch format := source.FormatOf(file); {
+	case samples && d.writesParquet() && sink.CompressionOf(d.Output) != "":
+		return fmt.Errorf("%s: %s: a parquet file is compressed by itself, page by page; leave the suffix out", field, file)
+	case samples && d.writesParquet():
+	case format != "" && format != source.JSONL:
+		return fmt.Errorf("%s: %s: %s output is not available; JSON lines are, and parquet for samples", field, file, format)
+	case !samples && sink.CompressionOf(file) != "":
+		return fmt.Errorf("%s: %s: only samples can be compressed", field, file)
 	}
 	return nil
 }

@@ -80,9 +80,9 @@ func (r *run) beginWith(old []*partition) (begun []outputState, err error) {
 }
 
 // mergeBegun merges output i of old partitions into what the output begins with. A parquet
-// file cannot be gone on with, so that its samples remain records.
+// or compressed file cannot be gone on with, so that its samples remain records.
 func (r *run) mergeBegun(i int, old []*partition) (state []byte, err error) {
-	if i > 0 || !r.def.writesParquet() {
+	if i > 0 || !r.def.writesWhole() {
 		return r.mergeOutput(i, old)
 	}
 	part, err := sink.Create(r.opts.FS, r.begunName(r.count))

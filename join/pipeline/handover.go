@@ -25,8 +25,8 @@ func (d *Definition) validateBacklog() error {
 		return nil
 	case d.readsStandardInput():
 		return errors.New("mode backlog: standard input does not say where its backlog ends; use mode stream")
-	case d.writesParquet():
-		return errors.New("mode backlog: a parquet file cannot be gone on with; use JSON lines, or mode stream")
+	case d.writesWhole():
+		return errors.New("mode backlog: a parquet or compressed file cannot be gone on with; use JSON lines, or mode batch")
 	}
 	if err := d.Spec.ForBacklog(); err != nil {
 		return fmt.Errorf("mode backlog: %w; use mode stream", err)

@@ -173,7 +173,7 @@ func TestNoCrashOfAHandOverChangesAByte(t *testing.T) {
 func TestWhatABacklogCannotBeIsRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"left: {file: '-', format: csv, key: id, time: at, time_format: unix_us}\njoin: {kind: dedup}\noutput: {file: out.jsonl}\n":                                    "p.yaml: mode backlog: standard input does not say where",
-		"left: {file: a.csv, key: id, time: at, time_format: unix_us}\njoin: {kind: dedup}\noutput: {file: out.parquet}\n":                                             "p.yaml: mode backlog: a parquet file cannot",
+		"left: {file: a.csv, key: id, time: at, time_format: unix_us}\njoin: {kind: dedup}\noutput: {file: out.parquet}\n":                                             "p.yaml: mode backlog: a parquet or compressed file cannot",
 		"left: &l {file: a.csv, key: id, time: at, time_format: unix_us}\nright: *l\njoin: {kind: left_outer, upper: 1s, emit: on_match}\noutput: {file: out.jsonl}\n": "p.yaml: mode backlog: join: kind left_outer emitted on_match",
 	} {
 		def, err := pipeline.Parse("p.yaml", []byte(text), nil)

@@ -24,7 +24,7 @@ import (
 //	DIR/0-of-2.bad.part      its bad rows, likewise
 //	DIR/1-of-2/ ...
 //
-// Samples that are to be a parquet file have the same layout if there is one partition. What was
+// Samples that are to be a parquet or compressed file have the same layout if there is one partition. What was
 // emitted before such a join was divided anew lies, as records, in
 //
 //	DIR/begun-of-2.samples.part
@@ -95,12 +95,12 @@ func (r *run) newPartition(i, of int) *partition {
 }
 
 // merges says whether the outputs of so many partitions have to be merged: those of several,
-// and samples that are to be a parquet file after commits, which cannot be gone on with.
+// and samples that are to be a parquet or compressed file after commits, which cannot be gone on with.
 func (r *run) merges(partitions int) bool {
-	return partitions > 1 || r.def.writesParquet() && r.resuming
+	return partitions > 1 || r.def.writesWhole() && r.resuming
 }
 
-// begunName is where samples lie that are to be a parquet file and were emitted before
+// begunName is where samples lie that are to be a parquet or compressed file and were emitted before
 // the join was divided among so many partitions.
 func (r *run) begunName(of int) string {
 	return filepath.Join(r.dir, fmt.Sprintf("begun-of-%d.samples", of))
@@ -132,7 +132,7 @@ func (r *run) openLayout() (err error) {
 		if was, err = r.oldPartitions(); err != nil {
 			return err
 		}
-		if was == 1 && r.def.writesParquet() {
+		if was == 1 && r.def.writesWhole() {
 			return r.outputChanged()
 		}
 	}

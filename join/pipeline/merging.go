@@ -59,7 +59,7 @@ func (r *run) mergeOutput(i int, partitions []*partition) (state []byte, err err
 // beginMerged opens what output i is to be merged into: what it begins with is kept.
 func (r *run) beginMerged(i int) (*sink.Part, error) {
 	name := r.outputNames()[i]
-	if name == "-" || i == 0 && r.def.writesParquet() {
+	if name == "-" || i == 0 && r.def.writesWhole() {
 		return r.createOutput(name)
 	}
 	state, err := r.begunState(i)
@@ -119,7 +119,7 @@ func (r *run) withRanked(i int, partitions []*partition, do func([]*sink.RankedR
 		}
 		readers = append(readers, reader)
 	}
-	if i == 0 && r.def.writesParquet() && len(r.layout.Begun) > 0 {
+	if i == 0 && r.def.writesWhole() && len(r.layout.Begun) > 0 {
 		reader, err := r.openBegun()
 		if err != nil {
 			return err
@@ -168,7 +168,7 @@ func (r *run) removeParts() error {
 	for _, p := range r.partitions {
 		names = append(names, p.names...)
 	}
-	if r.def.writesParquet() {
+	if r.def.writesWhole() {
 		names = append(names, r.begunName(r.layout.Partitions))
 	}
 	for _, name := range names {

@@ -16,7 +16,7 @@ import (
 // outputs of its own, and commits by itself. It belongs to one goroutine at a time.
 //
 // The only partition of a join writes the outputs as they are to be. One of several, and
-// the only one if samples are to be parquet and there are commits, writes records with ranks, to be merged: into
+// the only one if samples are to be parquet or compressed and there are commits, writes records with ranks, to be merged: into
 // files, or if there are no commits into spools (epochs.go).
 type partition struct {
 	run     *run
@@ -29,7 +29,8 @@ type partition struct {
 	printer *sink.Printer
 	outputs []*sink.Part  // the output, and the late events if they are kept; nil if they are spooled
 	to      []appender    // the outputs or spools
-	parquet *sink.Parquet // writes the output, if that is a parquet file from the beginning
+	whole   sink.Adder    // writes the output, if that is parquet or compressed from the beginning
+	parquet *sink.Parquet // the same, if it is parquet
 	emitted int64         // samples, by this run
 	begun   uint64        // rows before the place that it goes on from
 	steps   bool          // timers fire in steps, so that samples have arrivals
@@ -131,10 +132,21 @@ func (p *partition) openOutputs() error {
 		}
 		p.outputs, p.to = append(p.outputs, part), append(p.to, part)
 	}
-	if p.run.def.writesParquet() && !p.ranked {
-		p.parquet = p.run.newParquet(p.outputs[0])
+	if p.run.def.writesWhole() && !p.ranked {
+		p.encodeOutput()
 	}
 	return nil
+}
+
+// encodeOutput has samples be written as the output is to hold them.
+func (p *partition) encodeOutput() {
+	p.whole = p.run.newAdder(0, p.outputs[0])
+	switch to := p.whole.(type) {
+	case *sink.Parquet:
+		p.parquet = to
+	case *sink.Compressed:
+		p.to[0] = to
+	}
 }
 
 func (p *partition) openOutput(name string, note []byte, i int) (*sink.Part, error) {

@@ -29,8 +29,8 @@ func (r *run) publish() (s Summary, err error) {
 	case r.merges(len(r.partitions)):
 		s.Checksum, err = r.publishMerged()
 	case p.outputs != nil:
-		if p.parquet != nil {
-			err = p.parquet.Close()
+		if p.whole != nil {
+			err = p.whole.Close()
 		}
 		if err == nil {
 			s.Checksum, err = publishAll(p.outputs)

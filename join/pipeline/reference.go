@@ -50,7 +50,7 @@ state
   batch         (dedup, keep: first) how many events to collect and then ask the store about at once, up to 65536;
                 (temporal; left_outer, emit: on_match) how many to ask about at once as their timers fire; default: 1
 output
-  file          what to write; - is standard output
+  file          what to write; - is standard output; JSON lines whose file's name ends in .gz or .zst are compressed so
   format        jsonl or parquet; default: by the name, else jsonl
 
 Durations are written 10s, 1h30m or -5m. Names of files and directories are

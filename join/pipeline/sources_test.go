@@ -199,7 +199,6 @@ func TestWhatSourcesCannotBeIsRefused(t *testing.T) {
 			"p.yaml: left[0].file and left[1].file: standard input can be only one of them"},
 		{"{file: '*.jsonl', key: id, time: at, time_format: unix_us}", "", "p.yaml: output.file: out.jsonl is the left input"},
 		{one, "right: " + one + "\njoin: {kind: three_way, ttl: 1s}", "p.yaml: join: kind three_way needs two sources of the right side, and has 1"},
-		{one, "right: [" + one + ", " + one + "]\njoin: {kind: three_way, ttl: 1s}\noutput: {file: a.parquet}", "p.yaml: output: kind three_way writes JSON lines alone"},
 		{"[" + one + ", " + one + "]", "state: {batch: 5, partitions: 2}", "p.yaml: state.batch: several sources cannot wait together where outputs are merged"},
 	} {
 		text := "left: " + c.left + "\n" + c.rest + "\n"

@@ -19,6 +19,7 @@ import (
 //	label                int32: 1 or 0 (left outer join)
 //	left                 group: the columns of the left row
 //	right                list of such groups (left outer join), or one, null if there is none
+//	right_1, right_2     groups, in place of right: of its first and second source (three-way)
 //	row                  group, in place of left and right (deduplication)
 //	end, events          timestamp, and list of groups, in place of left and right (sessions)
 //	log_odds_correction  double, if negatives are thinned out
@@ -39,7 +40,7 @@ type Parquet struct {
 
 	columns map[string]int // index of the leaf, by the name of a column that is not of a row; -1: there is none
 	left    rowColumns
-	right   rowColumns
+	rights  []rowColumns // of the right side; of a three-way join of each of its sources
 
 	row      parquet.Row
 	values   [][]parquet.Value // by column
@@ -63,16 +64,17 @@ const rowGroupBytes = 4 << 20
 // grows would take twice what they need, and leave as much to the collector.
 const pageChunkBytes = 128 << 10
 
-// NewParquet begins a file in a part.
-func NewParquet(part *Part, spec join.Spec, keyParts int, schemas [2]*row.Schema) *Parquet {
+// NewParquet begins a file in a part. The schemas are those of the sources of each side, which are the same but for those of
+// the right side of a three-way join.
+func NewParquet(part *Part, spec join.Spec, keyParts int, schemas [2][]*row.Schema) *Parquet {
 	p := &Parquet{kind: spec.Kind, keyParts: keyParts, logOdds: logOdds(spec), columns: map[string]int{}}
 	root := parquet.Group{
 		"key":  parquet.List(parquet.String()),
 		"time": parquet.Timestamp(parquet.Microsecond),
 	}
-	left, right := nodeOf(schemas[join.Left]), parquet.Node(nil)
-	if schemas[join.Right] != nil {
-		right = nodeOf(schemas[join.Right])
+	left, right := nodeOf(schemas[join.Left][0]), parquet.Node(nil)
+	if len(schemas[join.Right]) > 0 {
+		right = nodeOf(schemas[join.Right][0])
 	}
 	switch spec.Kind {
 	case join.LeftOuter:
@@ -89,6 +91,11 @@ func NewParquet(part *Part, spec join.Spec, keyParts int, schemas [2]*row.Schema
 	case join.Session:
 		root["end"] = parquet.Timestamp(parquet.Microsecond)
 		root["events"] = parquet.List(left)
+	case join.ThreeWay:
+		root["left"] = left
+		for i, s := range schemas[join.Right] {
+			root[rightColumn(i)] = nodeOf(s)
+		}
 	default:
 		root["left"], root["right"] = left, parquet.Optional(right)
 	}
@@ -100,6 +107,9 @@ func NewParquet(part *Part, spec join.Spec, keyParts int, schemas [2]*row.Schema
 	p.values = make([][]parquet.Value, len(schema.Columns()))
 	return p
 }
+
+// rightColumn is the name of the column of a source of a three-way join's right side.
+func rightColumn(source int) string { return fmt.Sprintf("right_%d", source+1) }
 
 // nodeOf describes a row.
 func nodeOf(s *row.Schema) parquet.Node {
@@ -137,7 +147,7 @@ func leafOf(t row.Type) parquet.Node {
 }
 
 // bind finds the columns.
-func (p *Parquet) bind(schema *parquet.Schema, schemas [2]*row.Schema) {
+func (p *Parquet) bind(schema *parquet.Schema, schemas [2][]*row.Schema) {
 	index := func(path ...string) int {
 		if leaf, ok := schema.Lookup(path...); ok {
 			return leaf.ColumnIndex
@@ -160,17 +170,23 @@ func (p *Parquet) bind(schema *parquet.Schema, schemas [2]*row.Schema) {
 		p.columns[name] = index(name)
 	}
 	p.columns["key"] = index("key", "list", "element")
+	left := schemas[join.Left][0]
 	switch p.kind {
 	case join.Dedup:
-		p.left = rows(schemas[join.Left], 0, "row")
+		p.left = rows(left, 0, "row")
 	case join.Session:
-		p.left = rows(schemas[join.Left], 1, "events", "list", "element")
+		p.left = rows(left, 1, "events", "list", "element")
 	case join.LeftOuter:
-		p.left = rows(schemas[join.Left], 0, "left")
-		p.right = rows(schemas[join.Right], 1, "right", "list", "element")
+		p.left = rows(left, 0, "left")
+		p.rights = []rowColumns{rows(schemas[join.Right][0], 1, "right", "list", "element")}
+	case join.ThreeWay:
+		p.left = rows(left, 0, "left")
+		for i, s := range schemas[join.Right] {
+			p.rights = append(p.rights, rows(s, 0, rightColumn(i)))
+		}
 	default:
-		p.left = rows(schemas[join.Left], 0, "left")
-		p.right = rows(schemas[join.Right], 1, "right")
+		p.left = rows(left, 0, "left")
+		p.rights = []rowColumns{rows(schemas[join.Right][0], 1, "right")}
 	}
 }
 
@@ -200,7 +216,7 @@ func (p *Parquet) AddSample(s *join.Sample) error {
 
 func (p *Parquet) addSample(s *join.Sample) error {
 	switch p.kind {
-	case join.LeftOuter, join.Dedup, join.Session:
+	case join.LeftOuter, join.Dedup, join.Session, join.ThreeWay:
 		return p.addRow(s, s.Rights)
 	case join.Temporal:
 		if len(s.Rights) == 0 {
@@ -240,15 +256,8 @@ func (p *Parquet) addRow(s *join.Sample, rights []join.Event) error {
 		}
 		p.put("end", parquet.Int64Value(end))
 	}
-	if p.kind.Inputs() == 2 {
-		for i := range rights {
-			if err == nil {
-				err = p.right.put(p.values, min(i, 1), rights[i].Value)
-			}
-		}
-		if len(rights) == 0 {
-			p.right.putNothing(p.values)
-		}
+	if err == nil {
+		err = p.putRights(rights)
 	}
 	if err != nil {
 		return err
@@ -259,6 +268,28 @@ func (p *Parquet) addRow(s *join.Sample, rights []join.Event) error {
 	}
 	_, err = p.w.WriteRows([]parquet.Row{p.row})
 	return writeError(err)
+}
+
+// putRights adds right rows: one for each source of a three-way join, else any number of the same columns.
+func (p *Parquet) putRights(rights []join.Event) error {
+	switch {
+	case p.rights == nil:
+		return nil
+	case p.kind == join.ThreeWay && len(rights) != len(p.rights):
+		return errPacked
+	case len(rights) == 0:
+		p.rights[0].putNothing(p.values)
+	}
+	for i := range rights {
+		columns, repeats := &p.rights[0], min(i, 1)
+		if p.kind == join.ThreeWay {
+			columns, repeats = &p.rights[i], 0
+		}
+		if err := columns.put(p.values, repeats, rights[i].Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // put adds the value of a column that is not of a row, if there is that column.

@@ -32,6 +32,11 @@ func everyField(text string) []byte {
 // written returns the file of samples.
 func written(t *testing.T, spec join.Spec, keyParts int, schemas [2]*row.Schema, samples ...join.Sample) []byte {
 	t.Helper()
+	return writtenOf(t, spec, keyParts, sources(schemas), samples...)
+}
+
+func writtenOf(t *testing.T, spec join.Spec, keyParts int, schemas [2][]*row.Schema, samples ...join.Sample) []byte {
+	t.Helper()
 	var file bytes.Buffer
 	part := Stream(&file)
 	p := NewParquet(part, spec, keyParts, schemas)
@@ -48,6 +53,16 @@ func written(t *testing.T, spec join.Spec, keyParts int, schemas [2]*row.Schema,
 		t.Fatal(err)
 	}
 	return file.Bytes()
+}
+
+// sources are one of each side.
+func sources(schemas [2]*row.Schema) (all [2][]*row.Schema) {
+	for side, s := range schemas {
+		if s != nil {
+			all[side] = append(all[side], s)
+		}
+	}
+	return all
 }
 
 func read[T any](t *testing.T, file []byte) []T {
@@ -131,6 +146,18 @@ func TestSamplesAreRowsOfParquet(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 
+	type triple struct {
+		Key    []string `parquet:"key,list"`
+		Time   int64    `parquet:"time,timestamp(microsecond)"`
+		Left   id       `parquet:"left"`
+		First  string   `parquet:"right_1,json"`
+		Second id       `parquet:"right_2"`
+	}
+	three := [2][]*row.Schema{{csv}, {row.Objects(), csv}}
+	first := join.Sample{Left: event(5, text("l")), Rights: []join.Event{event(6, []byte(`{"x":1}`)), event(4, text("r"))}}
+	same(t, read[triple](t, writtenOf(t, join.Spec{Kind: join.ThreeWay}, 2, three, first, first)),
+		triple{keys, 5, id{"l"}, `{"x":1}`, id{"r"}}, triple{keys, 5, id{"l"}, `{"x":1}`, id{"r"}})
+
 	one := [2]*row.Schema{csv}
 	session := join.Sample{Left: event(5, text("l")), Rights: []join.Event{event(6, text("m"))}}
 	type sessionRow struct {
@@ -211,14 +238,14 @@ func BenchmarkSamples(b *testing.B) {
 		}
 		return s
 	}
-	printer := NewPrinter(join.Spec{}, 1, [2][]*row.Schema{{schemas[0]}, {schemas[1]}})
+	printer := NewPrinter(join.Spec{}, 1, sources(schemas))
 	for _, to := range []struct {
 		name   string
 		adder  func() Adder
 		append func([]byte, *join.Sample) ([]byte, error)
 	}{
 		{"lines", func() Adder { return Lines{Stream(io.Discard)} }, printer.AppendSample},
-		{"parquet", func() Adder { return NewParquet(Stream(io.Discard), join.Spec{}, 1, schemas) }, Pack},
+		{"parquet", func() Adder { return NewParquet(Stream(io.Discard), join.Spec{}, 1, sources(schemas)) }, Pack},
 	} {
 		b.Run(to.name, func(b *testing.B) {
 			var buf []byte

@@ -1,4 +1,4 @@
-// Package sink writes what a join emits: JSON lines or parquet, to a file that appears
+// Package sink writes what a join emits: JSON lines, plain or compressed, or parquet, to a file that appears
 // under its name only when it is whole.
 package sink
 

@@ -11,8 +11,9 @@ type streamJoin struct {
 	threeWay bool // the right side has two sources
 	join     *join.Operator
 	keyBytes int
-	lateness int64 // µs
-	backlog  int64 // event time up to which there are no ticks, in µs
+	lateness int64          // µs
+	backlog  int64          // event time up to which there are no ticks, in µs
+	sorted   *sortedBacklog // until it is handed over; nil if the backlog is streamed, or there is none
 	logical  int64
 	samples  *digest
 }
@@ -21,16 +22,27 @@ type streamJoin struct {
 func newStreamJoin(job Job, spec join.Spec, src source, store statelab.Store, rec *recorder) (driver, error) {
 	store = &timedStore{Store: store, rec: rec, probe: isProbe}
 	s := &streamJoin{
-		threeWay: spec.Kind == join.ThreeWay, rec: rec, keyBytes: idSize, lateness: job.Knobs.micros("lateness_s"), backlog: job.Knobs.micros("backlog_s"), samples: newDigest(),
+		threeWay: spec.Kind == join.ThreeWay, rec: rec, keyBytes: idSize, lateness: job.Knobs.micros("lateness_s"), backlog: backlogOf(job.Knobs), samples: newDigest(),
 	}
 	if n, ok := job.Knobs["key_bytes"]; ok {
 		s.keyBytes = int(n)
 	}
 	var err error
-	if s.join, err = join.New(store, spec, join.Hooks{Sample: s.emit}); err != nil {
+	if job.Knobs["sorted"] > 0 {
+		s.sorted, err = newSortedBacklog(job, spec, store, rec, s.samples)
+	} else {
+		s.join, err = join.New(store, spec, join.Hooks{Sample: s.emit})
+	}
+	if err != nil {
 		return nil, err
 	}
 	return newEventDriver(job, src, s, store, rec), nil
+}
+
+// backlogOf returns when the backlog ends, which is before the run does.
+func backlogOf(k Knobs) int64 {
+	_, end := span(k)
+	return min(k.micros("backlog_s"), end-1)
 }
 
 func (row joinRow) newDriver(job Job, store statelab.Store, rec *recorder) (driver, error) {
@@ -53,7 +65,11 @@ func (s *streamJoin) handle(ev *event) error {
 	if s.threeWay && ev.right {
 		seq = join.SourceSeq(turnOf(ev.seq))
 	}
-	return s.join.Add(joinSide(ev), join.Event{Key: ev.key[:s.keyBytes], Time: ev.time, Seq: seq, Value: ev.value})
+	e := join.Event{Key: ev.key[:s.keyBytes], Time: ev.time, Seq: seq, Value: ev.value}
+	if s.sorted != nil {
+		return s.sorted.Add(joinSide(ev), e)
+	}
+	return s.join.Add(joinSide(ev), e)
 }
 
 func (s *streamJoin) emit(sample *join.Sample) error {
@@ -65,8 +81,15 @@ func (s *streamJoin) emit(sample *join.Sample) error {
 // advance passes on that nothing arrives before watermark any more: no event that is
 // not late has a time below that less the lateness.
 func (s *streamJoin) advance(watermark int64, sync bool) error {
-	if watermark <= s.backlog && !sync {
+	if watermark <= s.backlog && (!sync || s.sorted != nil) {
 		return nil
+	}
+	if s.sorted != nil {
+		var err error
+		if s.join, err = s.sorted.handOver(join.Hooks{Sample: s.emit}); err != nil {
+			return err
+		}
+		s.sorted = nil
 	}
 	return advanceJoin(s.join, watermark-s.lateness, sync)
 }

@@ -19,6 +19,7 @@ type streamOracle struct {
 	interval int64
 	lateness int64
 	backlog  int64
+	sorted   bool // the backlog is
 
 	watermark [3]int64 // of the left side, the right one, and its second source if it has two
 	sides     [2][]kept
@@ -45,7 +46,7 @@ func (a kept) compare(b kept) int {
 func (row joinRow) truth(seed uint64, k Knobs) Truth {
 	o := &streamOracle{
 		spec: row.wholeSpec(k), keyBytes: int(k["key_bytes"]),
-		tick: k.micros("tick_s"), interval: k.micros("checkpoint_s"), lateness: k.micros("lateness_s"), backlog: k.micros("backlog_s"),
+		tick: k.micros("tick_s"), interval: k.micros("checkpoint_s"), lateness: k.micros("lateness_s"), backlog: backlogOf(k), sorted: k["sorted"] > 0,
 		watermark: [3]int64{math.MinInt64, math.MinInt64, math.MinInt64}, byKey: [2]map[id][]kept{{}, {}},
 		payload: newPayload(seed), sizes: [2]int{int(k["left_bytes"]), int(k["right_bytes"])}, samples: newDigest(),
 	}
@@ -92,14 +93,15 @@ func (o *streamOracle) see(ev *event) {
 	o.byKey[side][e.key] = slices.Insert(events, at, e)
 }
 
-// lastTick is when the watermark was last advanced: in a backlog by checkpoints alone.
-func (o *streamOracle) lastTick(now int64) int64 {
-	checkpoint := now / o.interval * o.interval
-	tick := now / o.tick * o.tick
-	if tick <= o.backlog {
-		return checkpoint
+// lastTick is when the watermark was last advanced: in a backlog by checkpoints alone, and not by those if it is sorted.
+func (o *streamOracle) lastTick(now int64) (last int64) {
+	if tick := now / o.tick * o.tick; tick > o.backlog {
+		last = tick
 	}
-	return max(tick, checkpoint)
+	if checkpoint := now / o.interval * o.interval; checkpoint > o.backlog || !o.sorted {
+		last = max(last, checkpoint)
+	}
+	return last
 }
 
 // atOnce says whether pairs are emitted as events arrive.

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -120,6 +121,34 @@ func TestBothPlansOfThreeInputsAgreeWithTheirOracle(t *testing.T) {
 		}
 		if err := m.judge(w.truth(job.Seed, job.Knobs)); err != nil {
 			t.Errorf("chained=%v: %v", chained, err)
+		}
+	}
+}
+
+// A backlog that is sorted and handed over has the samples of one that is streamed, with events out of order and late too; and one
+// that the run does not reach the end of is handed over at the last moment.
+func TestABacklogIsHandedOver(t *testing.T) {
+	for _, change := range []Knobs{{}, {"backlog_s": 1e6}, {"lateness_s": 3, "disorder_share": 0.3, "late_share": 0.05}} {
+		var checksums []uint64
+		for _, sorted := range []float64{0, 1} {
+			job, w := smallJob(t, "B")
+			maps.Copy(job.Knobs, change)
+			job.Knobs["sorted"] = sorted
+			truth := w.truth(job.Seed, job.Knobs)
+			m, err := Execute(context.Background(), job, openMem)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := m.judge(truth); err != nil {
+				t.Errorf("%v, sorted=%v: %v", change, sorted, err)
+			}
+			if n := m.Metrics["sample_count"].Value; n < 1000 {
+				t.Errorf("%v, sorted=%v: %v samples", change, sorted, n)
+			}
+			checksums = append(checksums, m.Checksum)
+		}
+		if len(change) < 3 && checksums[0] != checksums[1] {
+			t.Errorf("%v: sorted the output is another one", change)
 		}
 	}
 }

@@ -3,7 +3,10 @@
 package rocksdb
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
+	"time"
 
 	"github.com/linxGnu/grocksdb"
 
@@ -69,6 +72,9 @@ func (o *Options) open(p kv.Place) (kv.DB, error) {
 	return d, nil
 }
 
+// level0Files is how many files of level 0 begin a compaction.
+const level0Files = 4
+
 // settings returns RocksDB's options.
 func (o *Options) settings(p kv.Place) (*grocksdb.Options, error) {
 	memory := p.Memory()
@@ -91,7 +97,7 @@ func (o *Options) settings(p kv.Place) (*grocksdb.Options, error) {
 	options.SetBlockBasedTableFactory(table)
 	options.SetWriteBufferSize(uint64(memtable))
 	options.SetMaxWriteBufferNumber(2)
-	options.SetLevel0FileNumCompactionTrigger(4)
+	options.SetLevel0FileNumCompactionTrigger(level0Files)
 	options.SetMaxBackgroundJobs(2)
 	options.SetCompression(compression)
 	options.SetStatsDumpPeriodSec(0)
@@ -162,7 +168,30 @@ func (d *db) Checkpoint(dir string) error {
 		return err
 	}
 	defer c.Destroy()
-	return c.CreateCheckpoint(dir, 0)
+	done := make(chan error, 1)
+	go func() { done <- c.CreateCheckpoint(dir, 0) }()
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(patience):
+			if err := d.wake(); err != nil {
+				return errors.Join(err, <-done)
+			}
+		}
+	}
+}
+
+// patience is how long a checkpoint may take before what it may wait for is
+// said once more.
+const patience = time.Second
+
+// wake makes RocksDB's waiting threads look again. Before 10.8 it may forget to
+// tell a checkpoint that the last obsolete file is gone (facebook/rocksdb#14069),
+// and the checkpoint waits for ever. To set an option tells all that wait; this
+// one is set to what it is.
+func (d *db) wake() error {
+	return d.SetOptions([]string{"level0_file_num_compaction_trigger"}, []string{strconv.Itoa(level0Files)})
 }
 
 func (d *db) Close() error {

@@ -76,10 +76,10 @@ func TestBlockAccessIsToldOfWhatThePoolCounts(t *testing.T) {
 	if made < 1000 || gone < 1000 || len(known) < 100 {
 		t.Fatalf("%d pages made, %d gone and %d left show little", made, gone, len(known))
 	}
-	for _, want := range stats.Cache { // inner pages stay in the pool
+	for _, want := range stats.Cache { // inner pages stay in the pool, while there are others
 		got := counts[want.Kind]
 		got.Kind = want.Kind
-		if got != want || got.Hits == 0 || (got.Misses == 0) != (want.Kind == countNames[countInner]) {
+		if got != want || got.Hits == 0 || (got.Misses*1000 < got.Hits) != (want.Kind == countNames[countInner]) {
 			t.Errorf("told %+v, counted %+v", got, want)
 		}
 	}

@@ -225,7 +225,7 @@ func (t *tree) summaryFor(key []byte, enough int64) (summary, error) {
 		e := n.entry(at)
 		r = e.child
 		n.release()
-		if level == 1 {
+		if level == 1 || e.sum.dieAt <= enough {
 			return e.sum, nil
 		}
 	}

@@ -37,7 +37,8 @@ func (p page) validateSlotted() error {
 	if slottedHeader+slotSize*n > low || low > end || p.prefixSize() > keyLimit(len(p)) {
 		return fmt.Errorf("%d slots, cells from offset %d, a prefix of %d bytes", n, low, p.prefixSize())
 	}
-	var taken coverage
+	var taken *coverage // none as long as each cell ends where the one before begins, as in pages that a merge made
+	beyond := end
 	lead, prefix := p.lead(0), p.prefix()
 	cells, spills, dieAt, firstDeath := 0, 0, int64(math.MinInt64), int64(math.MaxInt64)
 	for i := range n {
@@ -50,7 +51,11 @@ func (p page) validateSlotted() error {
 		if err != nil {
 			return fmt.Errorf("cell %d: %w", i, err)
 		}
-		if !taken.add(at, size) {
+		if taken == nil && at+size != beyond {
+			taken = new(coverage)
+			taken.add(beyond, end-beyond)
+		}
+		if beyond = at; taken != nil && !taken.add(at, size) {
 			return fmt.Errorf("cell %d overlaps another", i)
 		}
 		cells += size

@@ -54,7 +54,7 @@ func (k Kind) New(frames int) Policy {
 	return NewClock(frames)
 }
 
-// overhead is what a policy takes for a frame, in bytes: a clock its mark, the others
+// overhead is what a policy takes for a frame, in bytes: a clock its bits, the others
 // links and uses, and those with ghosts ids, with slots in a table.
 func (k Kind) overhead() int {
 	switch k {
@@ -63,5 +63,5 @@ func (k Kind) overhead() int {
 	case Kind2Q, KindS3FIFO:
 		return 12 + 4 + 4 + 4 + 32
 	}
-	return 4
+	return 1
 }

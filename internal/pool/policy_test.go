@@ -219,3 +219,39 @@ func TestPoliciesBesideAWriter(t *testing.T) {
 		p.Close()
 	}
 }
+
+// TestAClockPassesByFramesWithoutPages has the frames of a clock come and go, and asks
+// for victims: each is one that has a page, and the first without a mark.
+func TestAClockPassesByFramesWithoutPages(t *testing.T) {
+	const frames = 150
+	c := NewClock(frames)
+	rng := rand.New(rand.NewPCG(3, 4))
+	held, used, hand := make([]bool, frames), make([]bool, frames), 0
+	for i := range 20_000 {
+		switch f := rng.IntN(frames); {
+		case !held[f] && rng.IntN(4) == 0:
+			c.Added(f, 0)
+			held[f], used[f] = true, true
+		case !held[f]:
+		case i%3 == 0:
+			c.Touch(f)
+			used[f] = true
+		case i%3 == 1:
+			c.Removed(f)
+			held[f] = false
+		default:
+			for !held[hand] || used[hand] {
+				used[hand] = false
+				hand = (hand + 1) % frames
+			}
+			if got := c.Victim(func(int) bool { return true }); got != hand {
+				t.Fatalf("step %d: victim %d, not %d", i, got, hand)
+			}
+			held[hand] = false
+			hand = (hand + 1) % frames
+		}
+	}
+	if got := NewClock(frames).Victim(func(int) bool { return true }); got >= 0 {
+		t.Errorf("frame %d of an empty clock is taken", got)
+	}
+}

@@ -16,7 +16,8 @@
 // # Words
 //
 // A memtable is the newest part of the history, in memory; one is active, the
-// one before it may be waiting to be flushed. Rotating makes the active one
+// one before it may be waiting to be flushed, and several may be held back until
+// they are spent, when next to all in them is dead (hold.go). Rotating makes the active one
 // immutable and begins another. A table is a file of records in the order of
 // their keys, never changed (table_format.go). A blob file holds large elements
 // that tables refer to. A run is one or more tables that
@@ -41,8 +42,9 @@
 // be synced, if the durability asks for it, sharing the sync with others.
 //
 // A full memtable is rotated, and flushed by the time that the next one is
-// full: each key's versions are folded into one record, elements that are dead
-// are left out, and so are tombstones if no older table may hold their key. So
+// full, or, if all that lives has room in memory, when it is spent: each key's
+// versions are folded into one record, elements that are dead are left out, and
+// so are tombstones if no older table may hold their key. So
 // tables know no sequences; that the newer layer wins is all there is. Readers
 // from before hold on to the memtable, which keeps every version.
 //

@@ -53,6 +53,7 @@ func (g *getter) gather(env *tableEnv, snap snapshot, key []byte) error {
 }
 
 func (g *getter) inMemtables(snap snapshot) {
+	g.touched ^= snap.view.touch(g.groupHash)
 	for _, m := range snap.view.memtables {
 		if ref := m.find(g.group, g.groupHash, g.key); ref != 0 {
 			m.gather(&g.fold, ref, snap.seq)

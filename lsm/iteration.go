@@ -54,6 +54,9 @@ func (in *iteration) open(s *Store) error {
 	}
 	prefix := in.wholePrefix(s.options.Prefix)
 	hash := hashKey(prefix)
+	if prefix != nil {
+		in.search.touched ^= uint32(in.view.touch(hash))
+	}
 	in.memtables = grow(in.memtables, len(in.view.memtables))
 	for i, m := range in.view.memtables {
 		c := &in.memtables[i]

@@ -64,19 +64,52 @@ func TestLoggedFlushDropsByTheWatermarkOfItsRotation(t *testing.T) {
 	s := open(t, vfs.NewMem(), inline(statelab.DurabilityInterval))
 	defer shut(t, s)
 	put(t, s, "k", "v", 5)
+	put(t, s, "l", "v", 9)
 	rotateNow(t, s)
 	if err := s.Advance(5); err != nil {
 		t.Fatal(err)
 	}
-	s.flushMu.Lock()
-	err := s.flushWaiting()
-	s.flushMu.Unlock()
-	if err != nil {
+	flushNow(t, s)
+	v := s.view.Load().version
+	if len(v.runs) != 1 || v.runs[0].records != 2 || v.watermark == 5 {
+		t.Errorf("the flush left %d runs at watermark %d", len(v.runs), v.watermark)
+	}
+}
+
+// What no crash can take back does decide: if all is dead the log is synced, and nothing
+// is written.
+func TestLoggedFlushOfWhatIsSpentSyncsTheLogAndWritesNothing(t *testing.T) {
+	mem := vfs.NewMem()
+	s := open(t, mem, inline(statelab.DurabilityInterval))
+	put(t, s, "k", "v", 5)
+	rotateNow(t, s)
+	put(t, s, "l", "v", 9)
+	if err := s.Advance(5); err != nil {
 		t.Fatal(err)
 	}
+	flushNow(t, s)
 	v := s.view.Load().version
-	if len(v.runs) != 1 || v.runs[0].records != 1 || v.watermark == 5 {
+	if len(v.runs) != 0 || v.watermark != 5 {
 		t.Errorf("the flush left %d runs at watermark %d", len(v.runs), v.watermark)
+	}
+	crashed := mem.PowerCut(1)
+	shut(t, s)
+	s = open(t, crashed, inline(statelab.DurabilityInterval))
+	defer shut(t, s)
+	if got := s.Stats().Watermark; got != 5 {
+		t.Errorf("after a crash the watermark is %d", got)
+	}
+	if _, err := s.Get(nil, []byte("l")); err != nil {
+		t.Errorf("after a crash: %v", err)
+	}
+}
+
+func flushNow(t *testing.T, s *Store) {
+	t.Helper()
+	s.flushMu.Lock()
+	defer s.flushMu.Unlock()
+	if err := s.flushWaiting(); err != nil {
+		t.Fatal(err)
 	}
 }
 

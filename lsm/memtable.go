@@ -47,8 +47,14 @@ type memtable struct {
 	// advances counts the Advances logged in its segments. Only the writer uses it.
 	advances int64
 
-	// watermark is the store's when the memtable was rotated.
-	watermark int64
+	// began and watermark are the store's watermark when the memtable was begun, and
+	// when it was rotated.
+	began, watermark int64
+
+	// What is known of when it will be dead: the latest expiry of what expires, neverDies
+	// if nothing does, and the bytes of keys and elements that never expire (hold.go).
+	dies, lasting atomic.Int64
+
 	// retired says that the memtable is flushed, so that only readers of old
 	// views hold it.
 	retired atomic.Bool
@@ -73,6 +79,7 @@ func memtablePages(limit int64) *arena.Pages {
 func newMemtable(kind Memtable, pages *arena.Pages, prefix statelab.Prefix) (*memtable, error) {
 	m := &memtable{kind: kind, mem: arena.NewBump(pages), way: arena.NewBump(pages), prefix: prefix}
 	m.keys = memstore.KeysAfter(m.mem, memRecordHead)
+	m.dies.Store(neverDies)
 	if err := m.begin(); err != nil {
 		m.release()
 		return nil, fmt.Errorf("make a memtable: %w", err)
@@ -145,6 +152,7 @@ const addAtOnce = 16
 func (m *memtable) add(seq uint64, ops statelab.OpReader) (int64, error) {
 	var hashes [addAtOnce]uint64
 	total := int64(0)
+	dies, lasting := int64(neverDies), int64(0)
 	for {
 		some, n, slots := ops, 0, m.slots()
 		for op, ok := some.Next(); ok; op, ok = some.Next() {
@@ -155,6 +163,7 @@ func (m *memtable) add(seq uint64, ops statelab.OpReader) (int64, error) {
 			}
 		}
 		if n == 0 {
+			m.noteExpiry(dies, lasting)
 			return total, some.Err()
 		}
 		for _, hash := range hashes[:n] {
@@ -163,7 +172,13 @@ func (m *memtable) add(seq uint64, ops statelab.OpReader) (int64, error) {
 				return total, fmt.Errorf("add to memtable: %w", err)
 			}
 			m.elementBytes += int64(len(op.Value))
-			total += int64(len(op.Key) + len(op.Value))
+			size := int64(len(op.Key) + len(op.Value))
+			total += size
+			if op.ExpireAt == statelab.NoExpiry {
+				lasting += size
+			} else {
+				dies = max(dies, op.ExpireAt)
+			}
 		}
 	}
 }

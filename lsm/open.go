@@ -188,6 +188,7 @@ func (s *Store) show(st *state) error {
 	if err != nil {
 		return err
 	}
+	m.began = st.watermark
 	v := newVersion(runs, st.watermark)
 	v.number = 1
 	s.view.Store(newView([]*memtable{m}, v))

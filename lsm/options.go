@@ -240,8 +240,12 @@ func (o *Options) resolve() (Options, error) {
 //
 // So the memtables of one moment take a quarter, and an iterator outlives the flush
 // of both. The larger they are, the fewer runs there are to look into or to merge.
+//
+// Where the state fits, memtables of a third of that size are held back, and have up to
+// 7/8 of the memory together, of which readers lack so much (hold.go).
 type budget struct {
 	memtable int64
+	held     int64 // length at which a memtable is rotated that is held back
 	readers  int64
 	pinned   int64 // of readers
 	table    int64 // length at which a table file is ended and the next one begun
@@ -265,8 +269,10 @@ const (
 )
 
 func (o *Options) budget() budget {
+	memtable := min(o.Memory/6, maxMemtable) - min(o.Memory/128, maxMemtableSlack)
 	return budget{
-		memtable: min(o.Memory/6, maxMemtable) - min(o.Memory/128, maxMemtableSlack),
+		memtable: memtable,
+		held:     memtable / 3,
 		readers:  o.Memory - o.Memory/3,
 		pinned:   o.Memory / 4,
 		table:    max(minTableSize, min(o.Memory/8, maxTableSize)),

@@ -2,11 +2,11 @@ package lsm
 
 import "sync"
 
-// readerMemory shares out what readers have: what flushed memtables take that are
-// still read, and extents, the cache does not have.
+// readerMemory shares out what readers have: what memtables take that are held back
+// (hold.go), or flushed and still read, and extents, the cache does not have.
 //
-//	| pinned memtables | extents | resident blocks | cached blocks                |
-//	                                                 <-- give way to the others -->
+//	| held memtables | pinned memtables | extents | resident blocks | cached blocks |
+//	                                                <--- give way to the others --->
 //
 // Mostly no flushed memtable is read any more, and the cache has its place too.
 type readerMemory struct {
@@ -14,6 +14,7 @@ type readerMemory struct {
 	budget  int64 // bytes
 	extents int64 // what they take, in bytes
 	pinned  int64 // what those memtables take, in bytes
+	held    int64 // what memtables take beyond their third of the memory, in bytes
 
 	resident int64 // what resident blocks take of the cache's memory, in bytes
 }
@@ -22,7 +23,8 @@ type readerMemory struct {
 func (e *tableEnv) charge(size int64) bool {
 	e.memory.mu.Lock()
 	defer e.memory.mu.Unlock()
-	if size > 0 && e.memory.extents+size > int64(float64(e.memory.budget)*extentsShare) {
+	m := &e.memory
+	if size > 0 && m.extents+size > min(int64(float64(m.budget)*extentsShare), m.budget-m.held-m.resident) {
 		return false
 	}
 	e.memory.extents += size
@@ -42,7 +44,7 @@ func (m *readerMemory) reside(size int64) bool {
 }
 
 func (m *readerMemory) crowded(size int64) bool {
-	return m.extents+m.resident+size > int64(float64(m.budget)*residentShare)
+	return m.extents+m.resident+size > min(int64(float64(m.budget)*residentShare), m.budget-m.held)
 }
 
 // full says whether there is no room for a resident block of so many bytes.
@@ -63,6 +65,23 @@ func (e *tableEnv) pin(bytes int64) {
 	}
 }
 
+// hold gives memtables so many bytes of readers' memory.
+func (e *tableEnv) hold(bytes int64) {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	if e.memory.held != bytes {
+		e.memory.held = bytes
+		e.fitCache()
+	}
+}
+
+// fixed is what of readers' memory does not give way to memtables, in bytes.
+func (e *tableEnv) fixed() int64 {
+	e.memory.mu.Lock()
+	defer e.memory.mu.Unlock()
+	return e.memory.extents + e.memory.resident + e.memory.pinned
+}
+
 // makeRoom makes the cache give way to what is pinned.
 func (e *tableEnv) makeRoom() {
 	e.memory.mu.Lock()
@@ -74,7 +93,7 @@ func (e *tableEnv) makeRoom() {
 func (e *tableEnv) fitCache() { e.cache.Resize(e.memory.cache()) }
 
 // cache returns the bytes that blocks may take.
-func (m *readerMemory) cache() int64 { return max(0, m.budget-m.extents-m.pinned) }
+func (m *readerMemory) cache() int64 { return max(0, m.budget-m.extents-m.pinned-m.held) }
 
 // memoryUse is what readers' memory is used for, in bytes.
 type memoryUse struct {

@@ -164,7 +164,9 @@ func (s *Store) releaseMemtable(m *memtable) {
 func (s *Store) setView(next func(w *view) *view) {
 	s.viewMu.Lock()
 	old := s.view.Load()
-	s.view.Store(next(old))
+	w := next(old)
+	s.view.Store(w)
+	s.env.hold(s.heldBy(w))
 	s.viewMu.Unlock()
 	s.release(old)
 }

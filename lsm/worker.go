@@ -92,12 +92,19 @@ func (w *worker) writersWait() bool {
 	return w.waiting > 0
 }
 
-// flushDue says whether it is time to flush the memtable that waits: as soon as the
-// one that follows it is half full, so that a writer need not wait for it, and not
-// earlier, so that what dies young is not written.
+// flushDue says whether it is time to flush the oldest memtable that waits: as soon as
+// it is spent; or, if memtables are not held, as those that follow it have half of one, so that a
+// writer need not wait for it, and not earlier, so that what dies young is not written.
 func (s *Store) flushDue() bool {
 	w := s.view.Load()
-	return len(w.immutable()) > 0 && w.memtables[0].bytes() >= s.budget.memtable/2
+	if len(w.immutable()) == 0 {
+		return false
+	}
+	oldest := w.oldest()
+	if oldest.spent(s.watermark.Load()) {
+		return true
+	}
+	return w.memtableBytes()-oldest.bytes() >= s.budget.memtable/2 && !s.holds(w)
 }
 
 // flushSoon has it flushed.
@@ -121,20 +128,17 @@ func (s *Store) compactSome() {
 	s.compactAll() // a failure is latched, and told to the next writer
 }
 
-// flushWaiting flushes the immutable memtables, holding flushMu. Without a log
-// it uses the watermark of now: it becomes durable with a later Sync, whose
-// watermark is no less, or not at all. With a log it uses the watermark at the
-// rotation, since a crash may lose all that came after it. (L4)
+// flushWaiting flushes immutable memtables that are not held, holding flushMu.
 func (s *Store) flushWaiting() error {
-	waiting := s.view.Load().immutable()
-	if len(waiting) == 0 {
+	memtables := s.flushable(s.view.Load())
+	if len(memtables) == 0 {
 		return nil
 	}
-	watermark := waiting[0].watermark
-	if s.log == nil {
-		watermark = s.watermark.Load()
+	watermark, err := s.flushAsOf(memtables)
+	if err != nil {
+		return err
 	}
-	return s.flush(waiting, watermark)
+	return s.flush(memtables, watermark)
 }
 
 // relieve makes room to write, or waits until there is some. The caller holds
@@ -177,7 +181,8 @@ func (s *Store) stallWhile(condition func() bool) {
 
 // crowded says whether a memtable cannot be rotated yet.
 func (s *Store) crowded() bool {
-	return len(s.view.Load().immutable()) > 0 || s.tooManyRuns()
+	w := s.view.Load()
+	return len(w.immutable()) > 0 && !s.holds(w) || s.tooManyRuns()
 }
 
 // tooManyRuns says whether background compaction has to catch up.

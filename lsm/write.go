@@ -116,7 +116,7 @@ func (s *Store) lockToWrite(size int64) error {
 		}
 		w := s.view.Load()
 		switch active := w.memtables[0]; {
-		case active.unused() || active.loadWith(size) <= s.budget.memtable:
+		case active.unused() || s.hasRoom(w, size):
 			return nil
 		case !s.crowded():
 			err := s.rotate()
@@ -143,6 +143,7 @@ func (s *Store) rotate() error {
 	old := s.view.Load().memtables[0]
 	s.noteRotation(old.bytes())
 	old.watermark = s.watermark.Load()
+	fresh.began = old.watermark
 	if old.nextSegment, err = s.rotateLog(); err != nil {
 		fresh.release()
 		return err

@@ -2,6 +2,26 @@ package btree
 
 import "slices"
 
+// Runs are the leaves that got their first cells when the one before was split for a cell behind
+// all that it had, newest first. If that happens to one of them again, keys come in order there, as those of timers do amid
+// those of events, and it will not be touched once they have gone on. It is a guess, and leaves come and go
+// without its being told.
+type runs [8]uint32
+
+// has says whether a leaf is among the runs.
+func (r *runs) has(id uint32) bool { return slices.Contains(r[:], id) }
+
+// goOn puts a leaf before all others, in the place of the one that was split for it, if that was
+// there, else of the last.
+func (r *runs) goOn(from, to uint32) {
+	at := slices.Index(r[:], from)
+	if at < 0 {
+		at = len(r) - 1
+	}
+	copy(r[1:at+1], r[:at])
+	r[0] = to
+}
+
 // A division is a full page's cells with one more among them, which are to be
 // two pages'.
 type division struct {
@@ -104,7 +124,7 @@ func (d *division) fill(p page, from, to int) {
 
 // split divides the cells of an editable page, and the given one as the i-th
 // among them, between the page and a new one on its right. Bytes are halved,
-// unless the tree grows at its right end: then the left page stays full, as it
+// unless the page grows at its end, as the tree's last one or a run does: then the left page stays full, as it
 // will never be touched again if keys come in order. It leaves the key of right's first cell
 // in t.sep.
 func (t *tree) split(n *node, i int, cell []byte, atEnd bool) (right node, long bool, err error) {
@@ -133,9 +153,13 @@ func (t *tree) splitLeaf(leaf *node, at int, cell []byte) error {
 	for level := 1; level < t.height; level++ {
 		atEnd = atEnd && t.path[level].last
 	}
-	right, _, err := t.split(leaf, at, cell, atEnd)
+	left, behind := leaf.ref().id, at == leaf.count()
+	right, _, err := t.split(leaf, at, cell, atEnd || behind && t.runs.has(left))
 	if err != nil {
 		return err
+	}
+	if behind {
+		t.runs.goOn(left, right.ref().id)
 	}
 	defer right.release()
 	leaf.summarizeLeaf()

@@ -49,6 +49,7 @@ type tree struct {
 	scratch page            // for putting cells together and for splits
 	cells   []byte          // the cell being made
 	bodies  []byte          // the body being made
+	runs    runs            // leaves that grow at their ends
 	kids    [2]kid          // what a change has made of a page, on its way up
 	sep     []byte          // separator field of the second kid
 	keys    [2][]byte       // whole keys on both sides of a split

@@ -38,6 +38,8 @@ type checker struct {
 	last []byte // the key before
 	any  bool   // there was one
 
+	noted bool // the progress of the last commit was met
+
 	buffer bool // the tree is the write buffer
 	pages  int  // met
 }

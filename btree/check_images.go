@@ -29,6 +29,9 @@ func (c *checker) checkImages() error {
 		if f.Kind != wal.KindRecord {
 			return nil
 		}
+		if isProgress(f.Payload) {
+			return c.checkNoted(f.Payload)
+		}
 		id, _, err := decodeImage(f.Payload, c.pageSize, c.durable.pages)
 		if err != nil {
 			return c.corrupt(0, "B10: "+err.Error())
@@ -38,6 +41,9 @@ func (c *checker) checkImages() error {
 	})
 	if err != nil {
 		return err
+	}
+	if c.durable.fuzzy && !c.noted {
+		return c.corrupt(0, fmt.Sprintf("B15: nothing says how far the commit of epoch %d has merged the log", c.durable.epoch))
 	}
 	if err := c.checkOwed(); err != nil {
 		return err
@@ -49,6 +55,16 @@ func (c *checker) checkImages() error {
 	if pages != c.images.pages {
 		return c.corrupt(0, fmt.Sprintf("B10: of %d pages of the last commit %d are in their places or have images", c.images.pages, pages))
 	}
+	return nil
+}
+
+// checkNoted verifies what the last commit says of the progress of merging (B15).
+func (c *checker) checkNoted(record []byte) error {
+	p, err := decodeProgress(record)
+	if err != nil {
+		return c.corrupt(0, "B15: "+err.Error())
+	}
+	c.noted = c.noted || p.epoch == c.durable.epoch // or it is of a commit that failed
 	return nil
 }
 

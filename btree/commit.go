@@ -14,8 +14,8 @@ const trimLeast = 64
 
 // persist makes the tree as it is durable. Readers go on meanwhile; the caller
 // keeps writers out. An error is latched: it is never known how much of what
-// was written will be there.
-func (t *tree) persist(firstLog uint64) error {
+// was written will be there. The commit is a fuzzy one if it is given what makes a record of the progress.
+func (t *tree) persist(firstLog uint64, progress func(epoch uint64) []byte) error {
 	t.snaps.reap(t.releasePage)
 	written, err := t.placeMaps()
 	if err != nil {
@@ -31,11 +31,14 @@ func (t *tree) persist(firstLog uint64) error {
 	}
 	r := root{
 		position: t.position, epoch: sn.epoch, pageSize: t.pageSize,
-		firstLog: firstLog, pages: t.space.usedEnd(), maps: t.maps,
+		firstLog: firstLog, pages: t.space.usedEnd(), maps: t.maps, fuzzy: progress != nil,
 	}
 	if err == nil {
 		// What is kept from here on is of this commit: nothing is written in between.
 		r.firstImage, err = t.cutImages()
+	}
+	if err == nil && r.fuzzy {
+		err = t.images.note(progress(r.epoch))
 	}
 	if err == nil {
 		err = t.writeRoots(r, 0)
@@ -171,7 +174,7 @@ func (t *tree) recover() (firstLog uint64, err error) {
 	t.space.grow(r.pages)
 	var back []uint64
 	if named {
-		if back, err = t.openImages(r.firstImage); err != nil {
+		if back, err = t.openImages(r); err != nil {
 			return 0, err
 		}
 	}
@@ -221,5 +224,5 @@ func (t *tree) create(firstLog uint64) error {
 		return err
 	}
 	t.commit()
-	return t.persist(firstLog)
+	return t.persist(firstLog, nil)
 }

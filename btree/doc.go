@@ -65,8 +65,9 @@
 //
 // A commit merges everything, writes all pages, and then the root. Without a log
 // Sync is one; with a log it comes when the log is long enough, and on Close,
-// and the log begins anew. With UpdateInPlace images make the log longer, so to speak, and under
-// DurabilityCheckpoint a Sync commits if it finds both long enough; else it syncs the log, and Close commits nothing.
+// and the log begins anew. With UpdateInPlace commits are fuzzy (fuzzy.go): merging is spread over the changes, and what
+// the buffer holds stays there, as it is in the log. One comes whenever a sixteenth of LogLimit has, under
+// DurabilityCheckpoint with the next Sync, which else syncs the log alone; Close commits nothing there.
 //
 // Between two commits dirty pages are written whenever the pool needs room, with
 // UpdateInPlace also over pages of the last one. Nothing depends on which of them
@@ -112,11 +113,13 @@
 //	B8  But during a commit, both root slots name the last one.
 //	B9  The write buffer's pages are those that it leads to and those held of it, and these are the frames that are lent; a record of it outlives only if it covers, and has elements unless it covers.
 //	B10 With UpdateInPlace each page of the last commit stands in the file as that left it, and is bare, or has an image.
+//	B15 With each fuzzy commit is kept up to which record of the log each range of keys is merged; the log has all that come after the least of them.
 //	B14 The image of a bare page is owed from before the page is changed where it is, or free; images that there are and that are owed take no more than LogLimit.
 //
 // Check cannot see these, on which B10 rests. Tests cut the power to try them.
 //
 //	B11 An image is durable before the first write to its page's place since the last commit, and stays until the next one is durable.
+//	B16 When a fuzzy commit writes its root the log is durable to its end, and so is the record of its progress; under DurabilityCheckpoint the log ends with a Sync.
 //	B12 No page is written between the moment in which a commit begins the log of images anew, when all its pages are durable, and that in which its root is: so the images that a root names are of its own commit.
 //	B13 Under DurabilityCheckpoint records of the log are pending until a Sync completes them, and none but a Sync commits the tree.
 //
@@ -132,7 +135,8 @@
 //
 // Copy-on-write trees with two roots go back to System R's shadow pages; LMDB and
 // bbolt are today's. Images of pages before they are overwritten are those of SQLite's rollback
-// journal. With them a log of changes to records, not to pages, is enough for all that comes after. Births in references, and held lists that pass from snapshot
+// journal. Fuzzy checkpoints, after which the log is applied only where a page lacks it, are those of ARIES;
+// here ranges of keys and not pages know how far they are. With them a log of changes to records, not to pages, is enough for all that comes after. Births in references, and held lists that pass from snapshot
 // to snapshot, are those of ZFS. A buffer of updates in front of a B-tree's leaves
 // is that of Graefe's write-optimised B-trees and, in inner nodes, of the buffer
 // trees of Arge and the B-epsilon-trees after them; ours is in memory alone.

@@ -28,7 +28,7 @@ import (
 // on. A page gets one image between two commits, at most: the first, which is that of the
 // commit. One that was free then gets none.
 //
-// A record of the log is
+// A record of the log is that of a fuzzy commit (progress.go), or
 //
 //	OFFSET SIZE FIELD
 //	0      4    page id, little-endian
@@ -140,9 +140,12 @@ func (t *tree) createImages() (err error) {
 // openImages puts the images of the last commit back, which are kept from a segment on,
 // and returns of which pages they are. That they are durable in their places does not matter
 // before the next commit, which sees to it: till then the images stay.
-func (t *tree) openImages(first uint64) (back []uint64, err error) {
+func (t *tree) openImages(r root) (back []uint64, err error) {
 	back = make([]uint64, len(t.space.bare))
-	t.images.log, err = wal.Open(t.images.options, first, func(record []byte) error {
+	t.images.log, err = wal.Open(t.images.options, r.firstImage, func(record []byte) error {
+		if isProgress(record) {
+			return t.findProgress(record, r.epoch)
+		}
 		id, p, err := decodeImage(record, t.pageSize, t.space.end.Load())
 		if err != nil {
 			return &statelab.CorruptError{File: t.images.options.Dir, Offset: -1, Reason: err.Error()}
@@ -154,6 +157,26 @@ func (t *tree) openImages(first uint64) (back []uint64, err error) {
 		return nil
 	})
 	return back, err
+}
+
+// findProgress keeps a record of the progress if it is of the commit of an epoch.
+func (t *tree) findProgress(record []byte, epoch uint64) error {
+	p, err := decodeProgress(record)
+	if err != nil {
+		return &statelab.CorruptError{File: t.images.options.Dir, Offset: -1, Reason: err.Error()}
+	}
+	if p.epoch == epoch {
+		t.found = p
+	}
+	return nil
+}
+
+// note makes a record of the progress durable in the log of images.
+func (m *images) note(record []byte) error {
+	if _, err := m.log.Append(record); err != nil {
+		return err
+	}
+	return m.log.Sync()
 }
 
 // cutImages begins the log of images anew, and returns the segment from which on those

@@ -73,7 +73,7 @@ func (f *filler) make(o Options, name string, m *meter.Meter, fill func() error)
 	}
 	err := fill()
 	if err == nil {
-		err = f.to.persist(0)
+		err = f.to.persist(0, nil)
 	}
 	if cerr := f.to.close(); err == nil {
 		err = cerr

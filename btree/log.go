@@ -57,18 +57,22 @@ func (s *Store) openLog(first uint64) error {
 			return err
 		}
 		s.log = log
-		return s.tree.persist(1)
+		s.redo.restart(1, 0)
+		return s.tree.persist(1, nil)
 	}
-	records := 0
-	log, err := wal.Open(s.logOptions(), first, func(payload []byte) error {
-		records++
-		return s.replay(payload)
-	})
+	s.redo.restart(first, 0)
+	if err := s.resume(); err != nil {
+		return err
+	}
+	log, err := wal.Open(s.logOptions(), first, s.replay)
 	if err != nil {
 		return err
 	}
-	s.options.Logger.Info("btree: log replayed", "dir", s.dir.Path, "records", records)
 	s.log = log
+	if err := s.checkReplayed(); err != nil {
+		return err
+	}
+	s.options.Logger.Info("btree: log replayed", "dir", s.dir.Path, "records", s.redo.records)
 	if s.options.Durability == statelab.DurabilityCheckpoint {
 		s.dirty = false // what was replayed is durable
 	}
@@ -78,7 +82,7 @@ func (s *Store) openLog(first uint64) error {
 	if err := s.mergeAll(); err != nil {
 		return err
 	}
-	if err := s.tree.persist(0); err != nil {
+	if err := s.tree.persist(0, nil); err != nil {
 		return err
 	}
 	s.log, s.dirty = nil, false
@@ -107,22 +111,27 @@ func (s *Store) removeLog() error {
 	return err
 }
 
-// replay applies a record of the log.
+// replay applies a record of the log, as far as the tree does not have it.
 func (s *Store) replay(payload []byte) error {
 	s.dirty = true
+	record := s.redo.records + 1
 	switch {
 	case len(payload) > 0 && payload[0] == logBatch:
-		if err := s.apply(func() statelab.OpReader { return statelab.ReadOps(payload[1:]) }); err != nil {
+		if err := s.apply(s.unmerged(payload[1:], record)); err != nil {
 			return err
 		}
-		return s.relieve()
 	case len(payload) == 1 && payload[0] == logSync:
-		return nil
 	case len(payload) == 9 && payload[0] == logAdvance:
 		s.advanceTo(max(s.tree.watermark, int64(binary.LittleEndian.Uint64(payload[1:]))))
-		return s.expire()
+		if err := s.expire(); err != nil {
+			return err
+		}
+	default:
+		return fmt.Errorf("replay: %w", errUnknownRecord)
 	}
-	return fmt.Errorf("replay: %w", errUnknownRecord)
+	s.redo.records = record
+	s.raiseDirect()
+	return s.relieve()
 }
 
 var errUnknownRecord = errors.New("a record of the log is neither a batch nor an advance nor a Sync")

@@ -89,6 +89,7 @@ func (s *Store) openTrees() error {
 	if o.Update == UpdateInPlace {
 		s.tree.updateInPlace(s.logOptionsOf(imagesName, meter.Images, statelab.DurabilityCheckpoint), o.LogLimit)
 	}
+	s.progress.restart()
 	s.merge.tidy.share = o.Defrag
 	s.buffer.open(&s.tree)
 	if buffered {
@@ -144,6 +145,7 @@ func (s *Store) create() error {
 			return err
 		}
 		firstLog = 1
+		s.redo.restart(firstLog, 0)
 	}
 	if err := s.tree.create(firstLog); err != nil {
 		return err

@@ -33,8 +33,9 @@ type Options struct {
 	// and the log begun anew, so that recovery has no more to replay; zero is as
 	// much as Memory, since a commit empties the write buffer. With UpdateInPlace the images
 	// count too, and are never more than that by themselves: where they would be, changed pages get other
-	// places, and the file becomes longer until the next commit. There is no log with DurabilityCheckpoint,
-	// but for UpdateInPlace: then a Sync that finds it that long commits the tree. It is of IndexPaged only.
+	// places, and the file becomes longer until the next commit. Commits come more often then, and let the log
+	// keep what the write buffer holds (fuzzy.go). There is no log with DurabilityCheckpoint,
+	// but for UpdateInPlace: then it is Syncs that commit the tree. It is of IndexPaged only.
 	LogLimit int64
 
 	// Pool chooses which page of the buffer pool is given up for another; zero is

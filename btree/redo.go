@@ -13,8 +13,8 @@ import (
 //	batch batch advance batch SYNC batch advance SYNC batch
 //	|<--- all or none ----------->|<-- all or none ->| never seen
 //
-// When the log and the images have their length, the next Sync is a commit of the tree, and both
-// begin anew. It cannot come before, as the tree must be that of a Sync then. Between two Syncs
+// A Sync that finds enough in the log commits the tree as well: fuzzily (fuzzy.go), or where there is no write
+// buffer or the log is as long as it may be by merging everything, and the log begins anew. It cannot come before, as the tree must be that of a Sync then. Between two Syncs
 // neither becomes longer than its limit all the same: images end where pages are given other places
 // (spared.go), and the log does as follows.
 //
@@ -24,6 +24,11 @@ import (
 type redo struct {
 	bytes    int64 // that came since the last Sync
 	unlogged bool  // the log lacks some of them, so that the next Sync must be a commit
+
+	records          int64     // of the log, since its first segment when it was opened or begun anew
+	wanted           int64     // records that an opening must find
+	parts            []logPart // of the log, one for each segment that begins with a commit
+	bytesSinceCommit int64     // of the log
 }
 
 // keepsLog says whether a store has a log.
@@ -33,13 +38,14 @@ func (o *Options) keepsLog() bool {
 
 // logChange adds a record of a change to the log, if there is one.
 func (s *Store) logChange(kind byte, payload []byte) (wal.Pos, error) {
+	size := int64(len(payload))
 	switch {
 	case s.log == nil:
 		return wal.Pos{}, nil
 	case s.options.Durability != statelab.DurabilityCheckpoint:
+		s.count(size)
 		return s.log.Append([]byte{kind}, payload)
 	}
-	size := int64(len(payload))
 	s.redo.bytes += size
 	if s.log.Size()+size > s.options.LogLimit {
 		s.redo.unlogged = true
@@ -47,15 +53,24 @@ func (s *Store) logChange(kind byte, payload []byte) (wal.Pos, error) {
 	if s.redo.unlogged {
 		return wal.Pos{}, nil
 	}
+	s.count(size)
 	return s.log.AppendPending([]byte{kind}, payload)
+}
+
+// count takes note of a record of the log.
+func (s *Store) count(size int64) {
+	s.redo.records++
+	s.redo.bytesSinceCommit += size
+	s.round.debt += size
 }
 
 // logSync makes all that was applied durable under DurabilityCheckpoint, by the log or by a
 // commit. The writer's lock is held.
 func (s *Store) logSync() error {
-	if s.redo.unlogged || s.logged() >= s.options.LogLimit {
+	if s.redo.unlogged || s.tooLong() {
 		return s.commit()
 	}
+	s.count(1)
 	_, err := s.log.Append([]byte{logSync})
 	if err == nil {
 		err = s.log.Sync()
@@ -64,11 +79,23 @@ func (s *Store) logSync() error {
 		return s.tree.failed.Set(err)
 	}
 	s.redo.bytes, s.dirty = 0, false
+	if s.commitDue() {
+		return s.commitFuzzy()
+	}
 	return nil
 }
 
 // logged returns what an opening would have to read beside the tree, in bytes.
 func (s *Store) logged() int64 { return s.log.Size() + s.tree.images.size() }
+
+// tooLong says whether the logs are so long that a commit of everything is due. Where commits are
+// fuzzy that is so when they could not keep the log short; images they keep few.
+func (s *Store) tooLong() bool {
+	if s.fuzzy() {
+		return s.log.Size() >= s.options.LogLimit
+	}
+	return s.logged() >= s.options.LogLimit
+}
 
 // rotateLog ends the log where a commit begins, and returns the segment that comes after.
 // Pending records are given up: should the commit fail they must not count, and until one
@@ -82,8 +109,31 @@ func (s *Store) rotateLog() (uint64, error) {
 	return s.log.Rotate()
 }
 
-// restart takes note of a commit.
-func (r *redo) restart(limit int64) {
-	r.unlogged = r.unlogged && r.bytes >= limit
-	r.bytes = 0
+// restart takes note of a commit of everything, behind which the log begins with a segment.
+func (r *redo) restart(segment uint64, limit int64) {
+	*r = redo{unlogged: r.unlogged && r.bytes >= limit, parts: append(r.parts[:0], logPart{segment, 0})}
+}
+
+// divide takes note that a segment begins here.
+func (r *redo) divide(segment uint64) {
+	if r.parts[len(r.parts)-1].segment != segment {
+		r.parts = append(r.parts, logPart{segment, r.records})
+	}
+}
+
+// needed returns from where on the log has all records behind one.
+func (r *redo) needed(record int64) logPart {
+	i := len(r.parts) - 1
+	for i > 0 && r.parts[i].first > record {
+		i--
+	}
+	return r.parts[i]
+}
+
+// forget takes note of a fuzzy commit, behind which the log begins with a part of it.
+func (r *redo) forget(from logPart) {
+	for r.parts[0] != from {
+		r.parts = r.parts[1:]
+	}
+	r.bytesSinceCommit = 0
 }

@@ -20,7 +20,17 @@ func (s *Store) apply(ops func() statelab.OpReader) error {
 	if err := s.mergeLocked(); err != nil {
 		return err
 	}
-	return s.tree.apply(ops())
+	err = s.tree.apply(ops())
+	s.direct = err == nil
+	return err
+}
+
+// raiseDirect takes note that the last record of the log went to the tree itself, if it did.
+func (s *Store) raiseDirect() {
+	if s.direct {
+		s.progress.raise(nil, nil, s.redo.records)
+		s.direct = false
+	}
 }
 
 // advanceTo moves the watermark. The gate is closed.
@@ -33,6 +43,7 @@ func (s *Store) advanceTo(watermark int64) {
 // freed. The writer's lock is held, and the gate is open: readers go on but for a moment
 // at the end of each.
 func (s *Store) mergeAll() error {
+	s.round, s.buffer.turn = round{}, s.buffer.turn[:0] // the next round begins with the first key
 	for from, last := []byte(nil), false; !last; {
 		var until []byte
 		var err error
@@ -46,6 +57,7 @@ func (s *Store) mergeAll() error {
 		if err != nil {
 			return err
 		}
+		s.round.turnOn(last, 0)
 		from = until
 	}
 	return nil
@@ -53,8 +65,13 @@ func (s *Store) mergeAll() error {
 
 // mergeRange merges the keys from from up to until, where nil is the end.
 func (s *Store) mergeRange(from, until []byte) error {
-	if some, err := s.prepareMerge(from, until); err != nil || !some {
+	some, err := s.prepareMerge(from, until)
+	if err != nil {
 		return err
+	}
+	if !some {
+		s.progress.raise(from, until, s.redo.records)
+		return nil
 	}
 	s.gate.close()
 	defer s.reopenGate()
@@ -64,10 +81,14 @@ func (s *Store) mergeRange(from, until []byte) error {
 // mergeLocked merges everything at once, which takes no further page for the
 // buffer. The gate is closed.
 func (s *Store) mergeLocked() error {
-	if some, err := s.prepareMerge(nil, nil); err != nil || !some {
-		return err
+	some, err := s.prepareMerge(nil, nil)
+	if err == nil && some {
+		return s.finishMerge(nil, nil)
 	}
-	return s.finishMerge(nil, nil)
+	if err == nil {
+		s.progress.raise(nil, nil, s.redo.records)
+	}
+	return err
 }
 
 // prepareMerge makes the pages of a merge, beside readers, in a transaction
@@ -104,41 +125,62 @@ func (s *Store) finishMerge(from, until []byte) error {
 	s.merge.tidy.settle()
 	s.tree.commit()
 	b.commit()
+	s.progress.raise(from, until, s.redo.records)
 	return nil
 }
 
 // relieve merges one stretch of keys after the other while the buffer is over
-// its limit. That a leaf cannot be read fails nobody's change, which has taken
-// effect; the stretch stays in the buffer. The writer's lock is held.
+// its limit. The writer's lock is held.
 func (s *Store) relieve() error {
 	b := &s.buffer
 	if b.pages <= b.limit || b.limit == 0 {
 		return nil
 	}
-	start, before := time.Now(), b.pages
-	for b.pages > b.limit {
-		from := append([]byte(nil), b.turn...)
-		until, _, err := s.tree.stretchEnd(from)
-		if err == nil {
-			b.turn = append(b.turn[:0], until...)
-			err = s.mergeRange(from, until)
-		}
-		if errors.Is(err, errBufferFull) {
-			err = s.mergeAll()
-		}
-		if err != nil {
-			if s.tree.failed.Err() != nil {
-				return s.tree.failed.Err()
+	_, err := s.relieveBy(func() error {
+		for b.pages > b.limit {
+			if err := s.mergeNext(); err != nil {
+				return err
 			}
-			s.options.Logger.Warn("btree: a stretch of the write buffer cannot be merged", "file", s.tree.name, "err", err)
-			break
 		}
+		return nil
+	})
+	return err
+}
+
+// relieveBy lets merge stretches, and says whether that was done. That a leaf cannot be read fails
+// nobody's change, which has taken effect; the stretch stays in the buffer.
+func (s *Store) relieveBy(merge func() error) (done bool, err error) {
+	start, before := time.Now(), s.buffer.pages
+	err = merge()
+	if err != nil {
+		if s.tree.failed.Err() != nil {
+			return false, s.tree.failed.Err()
+		}
+		s.options.Logger.Warn("btree: a stretch of the write buffer cannot be merged", "file", s.tree.name, "err", err)
 	}
 	s.gate.close()
 	s.boundSnapshots()
 	s.reopenGate()
-	s.options.ReportMaintenance(statelab.EventFlush, start, int64(before-b.pages)*int64(s.tree.pageSize))
-	return nil
+	s.options.ReportMaintenance(statelab.EventFlush, start, int64(before-s.buffer.pages)*int64(s.tree.pageSize))
+	return err == nil, nil
+}
+
+// mergeNext merges the stretch of keys whose turn it is.
+func (s *Store) mergeNext() error {
+	b := &s.buffer
+	from := append([]byte(nil), b.turn...)
+	until, last, err := s.tree.stretchEnd(from)
+	if err == nil {
+		b.turn = append(b.turn[:0], until...)
+		err = s.mergeRange(from, until)
+	}
+	if errors.Is(err, errBufferFull) {
+		last, err = true, s.mergeAll()
+	}
+	if err == nil {
+		s.round.turnOn(last, s.quota())
+	}
+	return err
 }
 
 // smallStretch is how many leaves make a stretch of a tree of one inner page.

@@ -15,7 +15,7 @@ import (
 //	OFFSET SIZE FIELD
 //	0      4    CRC-32C of bytes 4 to 4095
 //	4      4    "tree"
-//	8      4    format version, 2 or 3
+//	8      4    format version, 2 to 4
 //	12     4    page size in bytes
 //	16     8    epoch of the commit
 //	24     12   reference to the root page: id, birth
@@ -28,8 +28,8 @@ import (
 //	            zero, to byte 4087
 //	4088   8    first segment of the log of images to be put back (image.go); 0 without
 //
-// A slot that names a log of images has format version 3, lest a program that knows of
-// none overlooks it. So the commit of epoch 6 that has its root in page 5, over leaves, and its one
+// A slot that names a log of images has format version 3, or 4 if the commit was fuzzy (fuzzy.go), lest
+// a program that knows of neither overlooks it. So the commit of epoch 6 that has its root in page 5, over leaves, and its one
 // map in page 4, with the watermark at 7 and no log, is
 //
 //	00  xx xx xx xx 74 72 65 65  02 00 00 00 00 10 00 00  |....tree........|
@@ -67,6 +67,7 @@ const (
 	maxMaps     = (rootImages - rootMaps) / refSize
 
 	rootVersionInPlace = 3
+	rootVersionFuzzy   = 4
 )
 
 // A root is what a slot says.
@@ -79,6 +80,7 @@ type root struct {
 	maps     []ref
 
 	firstImage uint64 // segment; 0 if pages are not updated in place
+	fuzzy      bool   // the log of images begins with the progress of merging the log
 }
 
 func (r root) encode() []byte {
@@ -87,6 +89,9 @@ func (r root) encode() []byte {
 	binary.LittleEndian.PutUint32(b[8:], rootVersion)
 	if r.firstImage != 0 {
 		binary.LittleEndian.PutUint32(b[8:], rootVersionInPlace)
+	}
+	if r.fuzzy {
+		binary.LittleEndian.PutUint32(b[8:], rootVersionFuzzy)
 	}
 	binary.LittleEndian.PutUint64(b[rootImages:], r.firstImage)
 	binary.LittleEndian.PutUint32(b[12:], uint32(r.pageSize))
@@ -115,8 +120,8 @@ func decodeRoot(b []byte) (root, error) {
 		return root{}, errors.New("root slot is not one")
 	}
 	version := binary.LittleEndian.Uint32(b[8:])
-	if version != rootVersion && version != rootVersionInPlace {
-		return root{}, fmt.Errorf("root slot has format version %d, not %d or %d", version, rootVersion, rootVersionInPlace)
+	if version < rootVersion || version > rootVersionFuzzy {
+		return root{}, fmt.Errorf("root slot has format version %d, not %d to %d", version, rootVersion, rootVersionFuzzy)
 	}
 	r := root{
 		position: position{
@@ -130,11 +135,12 @@ func decodeRoot(b []byte) (root, error) {
 		pages:    binary.LittleEndian.Uint32(b[56:]),
 
 		firstImage: binary.LittleEndian.Uint64(b[rootImages:]),
+		fuzzy:      version == rootVersionFuzzy,
 	}
 	n := binary.LittleEndian.Uint32(b[60:])
 	if !validPageSize(r.pageSize) || r.height < 1 || r.height > maxHeight || r.pages <= firstPage || n > maxMaps ||
 		int64(r.pages) > int64(n)*int64(newSpace(r.pageSize).mapBits) || r.epoch >= maxBirth-1 ||
-		(r.firstImage != 0) != (version == rootVersionInPlace) {
+		(r.firstImage != 0) != (version != rootVersion) || r.fuzzy && r.firstLog == 0 {
 		return root{}, errors.New("root slot makes no sense")
 	}
 	for i := range int(n) {

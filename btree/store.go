@@ -51,8 +51,12 @@ type Store struct {
 	beside int      // batches to come that are prepared beside readers
 	log    *wal.Log // nil under DurabilityCheckpoint, if pages are not updated in place
 	redo   redo     // of what goes into the log
-	layout layout
-	dirty  bool // something was applied or advanced since the last commit
+
+	progress progress // of merging it
+	round    round
+	direct   bool // a batch went to the tree itself, past the buffer
+	layout   layout
+	dirty    bool // something was applied or advanced since the last commit
 
 	views     views
 	iterators sync.Pool // of *overlay
@@ -148,6 +152,7 @@ func (s *Store) change(tree func() error, log func() (wal.Pos, error)) (wal.Pos,
 	if err != nil {
 		return pos, s.tree.failed.Set(err)
 	}
+	s.raiseDirect()
 	err = s.expire()
 	s.boundSnapshots()
 	return pos, err
@@ -239,8 +244,15 @@ func (s *Store) maintain() error {
 	if err := s.relieve(); err != nil {
 		return err
 	}
-	if s.options.Durability != statelab.DurabilityCheckpoint && s.logged() >= s.options.LogLimit {
+	if err := s.goRound(); err != nil {
+		return err
+	}
+	switch {
+	case s.options.Durability == statelab.DurabilityCheckpoint:
+	case s.tooLong():
 		return s.commit()
+	case s.commitDue():
+		return s.commitFuzzy()
 	}
 	return nil
 }
@@ -273,11 +285,19 @@ func (s *Store) commit() error {
 			return s.tree.failed.Set(err)
 		}
 	}
-	if err := s.tree.persist(segment); err != nil {
+	if err := s.tree.persist(segment, nil); err != nil {
 		return err
 	}
 	s.dirty = false
-	s.redo.restart(s.options.LogLimit)
+	s.redo.restart(segment, s.options.LogLimit)
+	s.progress.restart()
+	s.settleCommit(start, before, segment)
+	return nil
+}
+
+// settleCommit takes note of a commit that began at start, when so many bytes of pages had been written,
+// and needs the log from a segment on.
+func (s *Store) settleCommit(start time.Time, before int64, segment uint64) {
 	s.commits.Add(1)
 	s.layout.measure(&s.tree)
 	s.options.ReportMaintenance(statelab.EventCommit, start, s.pageBytes()-before)
@@ -287,7 +307,6 @@ func (s *Store) commit() error {
 			s.options.Logger.Warn("btree: log is not cut short", "err", err)
 		}
 	}
-	return nil
 }
 
 // pageBytes returns how many bytes of pages were written so far.

@@ -35,10 +35,11 @@ type tree struct {
 	shown   shown
 	logger  *slog.Logger
 	snaps   snapshots
-	failed  *latch.Latch // of writes
-	pages   int          // of a tree of lent pages: those it leads to
-	maps    []ref        // map pages, by stretch; the zero ref where there is none yet
-	durable root         // of the last commit
+	failed  *latch.Latch   // of writes
+	pages   int            // of a tree of lent pages: those it leads to
+	maps    []ref          // map pages, by stretch; the zero ref where there is none yet
+	found   progressRecord // of the last commit, when it was recovered
+	durable root           // of the last commit
 	txn     txn
 
 	inOrder    bool   // the next page is to stand at behindLeaf, if it can

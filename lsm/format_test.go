@@ -164,19 +164,20 @@ func TestOptionsNameEveryFault(t *testing.T) {
 	}
 }
 
-func TestAStoreWithJoinKeysKeepsSegmentsOfTheWindow(t *testing.T) {
+func TestAStoreKeepsSegmentsOfTheWindowUnlessToldOtherwise(t *testing.T) {
 	joins := statelab.Options{Prefix: statelab.Prefix{Name: "p", Len: func([]byte) int { return 0 }}}
 	for _, c := range []struct {
 		given Options
 		want  Compaction
+		blobs int
 	}{
-		{Options{}, CompactionTiered},
-		{Options{Options: joins}, CompactionWindow},
-		{Options{Options: joins, Compaction: CompactionLeveled}, CompactionLeveled},
-		{Options{Compaction: CompactionWindow}, CompactionWindow},
+		{Options{}, CompactionWindow, DefaultBlobThreshold},
+		{Options{Options: joins}, CompactionWindow, BlobsOff},
+		{Options{Options: joins, Compaction: CompactionLeveled}, CompactionLeveled, DefaultBlobThreshold},
+		{Options{Compaction: CompactionWindow}, CompactionWindow, BlobsOff},
 	} {
-		if got, err := c.given.resolve(); err != nil || got.Compaction != c.want {
-			t.Errorf("%s with prefix %q is %s, %v, want %s", c.given.Compaction, c.given.Prefix.Name, got.Compaction, err, c.want)
+		if got, err := c.given.resolve(); err != nil || got.Compaction != c.want || got.BlobThreshold != c.blobs {
+			t.Errorf("%s with prefix %q is %s with blobs from %d, %v, want %s and %d", c.given.Compaction, c.given.Prefix.Name, got.Compaction, got.BlobThreshold, err, c.want, c.blobs)
 		}
 	}
 }

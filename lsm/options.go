@@ -33,8 +33,8 @@ type Options struct {
 
 	// BlobThreshold is the size from which on an element is kept in a blob file,
 	// apart from its key, so that merges of tables do not rewrite it, in bytes; zero
-	// is DefaultBlobThreshold, or BlobsOff with CompactionWindow, which rewrites
-	// little. It can change from one opening to the next: what is merged afterwards
+	// is DefaultBlobThreshold, or BlobsOff with CompactionWindow, which rewrites little
+	// of what expires, and with CompactionAuto and a Prefix, since the state of joins does. It can change from one opening to the next: what is merged afterwards
 	// goes by it, but for what lies in a blob file already.
 	BlobThreshold int
 
@@ -96,9 +96,8 @@ const (
 type Compaction uint8
 
 const (
-	// CompactionAuto is CompactionWindow if Options.Prefix is set, as stores of
-	// joins have it, whose state lives for a window; else CompactionTiered. What
-	// never expires is merged alike by both.
+	// CompactionAuto is CompactionWindow, which merges what never expires as
+	// CompactionTiered does.
 	CompactionAuto Compaction = iota
 	// CompactionTiered merges neighbouring runs of similar size: see tiered.
 	CompactionTiered
@@ -140,7 +139,7 @@ const (
 // Params describes what a backend spec can set.
 func Params() []spec.Param[Options] {
 	return []spec.Param[Options]{
-		spec.Enum("compaction", "Which tables are merged; auto is window where there is a prefix, else tiered.", "auto", compactions,
+		spec.Enum("compaction", "Which tables are merged; auto is window, which merges what never expires as tiered does.", "auto", compactions,
 			func(o *Options) *Compaction { return &o.Compaction }),
 		spec.Int("segments", "Segments that compaction=window cuts the window into.", fmt.Sprint(DefaultSegments), 1, MaxSegments,
 			func(o *Options) *int { return &o.Segments }),
@@ -149,7 +148,7 @@ func Params() []spec.Param[Options] {
 		spec.Int("subcompactions", "Ranges of keys that a large compaction is cut into at most, merged side by side.", fmt.Sprint(DefaultSubcompactions), 1, MaxSubcompactions,
 			func(o *Options) *int { return &o.Subcompactions }),
 		spec.AutoSize("blob_threshold", "Size from which on an element is kept in a blob file, which merges do not rewrite; auto is "+
-			spec.FormatSize(DefaultBlobThreshold)+", or off with compaction=window.", []string{"auto", "off"}, 1, MaxBlobThreshold,
+			spec.FormatSize(DefaultBlobThreshold)+", or off with compaction=window, or auto where there is a prefix.", []string{"auto", "off"}, 1, MaxBlobThreshold,
 			func(o *Options) *int { return &o.BlobThreshold }),
 		spec.Size("block_size", "Size to which data blocks are filled, before compression.", spec.FormatSize(DefaultBlockSize), MinBlockSize, MaxBlockSize,
 			func(o *Options) *int { return &o.BlockSize }),
@@ -214,17 +213,14 @@ func (o *Options) resolve() (Options, error) {
 	if int(r.Compaction) >= len(compactions) {
 		faults = append(faults, fmt.Errorf("Compaction %d is unknown", r.Compaction))
 	}
-	if r.Compaction == CompactionAuto {
-		r.Compaction = CompactionTiered
-		if r.Prefix.Len != nil {
-			r.Compaction = CompactionWindow
-		}
-	}
 	if r.BlobThreshold == 0 {
 		r.BlobThreshold = DefaultBlobThreshold
-		if r.Compaction == CompactionWindow {
+		if r.Compaction == CompactionWindow || r.Compaction == CompactionAuto && r.Prefix.Len != nil {
 			r.BlobThreshold = BlobsOff
 		}
+	}
+	if r.Compaction == CompactionAuto {
+		r.Compaction = CompactionWindow
 	}
 	return r, errors.Join(faults...)
 }

@@ -78,7 +78,7 @@ var mainMetrics = []MetricDoc{
 	{"harness_us_per_event", "us", Neither, "cpu_us_per_event of the same run over a store that keeps nothing: generator, driver, digest, clock and, for a join, the operator's own work on arriving events."},
 	{"cpu_net_us_per_event", "us", Lower, "cpu_us_per_event less harness_us_per_event: what the store costs. Absent if either is, and with automatic sampling, under which the two do not read the clock equally often."},
 	{"write_amp_engine", "ratio", Lower, "Bytes the engine wrote to files (Stats.Written, all purposes) divided by logical_bytes, over the measured phase."},
-	{"write_amp_fs", "ratio", Lower, "Bytes the file system was given to write (/proc/self/io, write_bytes less cancelled_write_bytes, after the last Sync) divided by logical_bytes. Whole pages are counted when they become dirty. Absent where the system does not tell."},
+	{"write_amp_fs", "ratio", Lower, "Bytes the file system was given to write (/proc/self/io, write_bytes less cancelled_write_bytes, after the last Sync) divided by logical_bytes. Whole pages are counted when they become dirty, and where the page cache keeps a file in large folios, as ext4 does on Linux 6.16 and later, whole folios, so that small writes scattered over it count for many times what the device is sent. Absent where the system does not tell."},
 	{"space_amp", "ratio", Lower, "disk_bytes divided by live_bytes."},
 	{"memory_amp", "ratio", Lower, "memory_bytes divided by live_bytes."},
 	{"cache_hit_ratio", "ratio", Higher, "Share of look-ups of blocks or pages, of all kinds, that found them in the engine's own cache. Absent where an engine has none."},

@@ -23,6 +23,9 @@ func TestCellsThatOverlapAreFound(t *testing.T) {
 		if err := p.validate(); err != nil {
 			t.Fatalf("cells made in the order %v: %v", order, err)
 		}
+		if n := testing.AllocsPerRun(10, func() { _ = p.validate() }); n > 0 {
+			t.Errorf("cells made in the order %v: looking at them allocates %v times", order, n)
+		}
 		for i := range n {
 			for j := range n {
 				if i == j {

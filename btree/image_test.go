@@ -110,9 +110,17 @@ func TestTornPagesArePutBack(t *testing.T) {
 }
 
 // TestACommitInPlaceCutShortAnywhere cuts the power behind each file operation of a Sync
-// that is a commit, and of the opening after it.
+// that is a commit, of everything or a fuzzy one, and of the opening after it.
 func TestACommitInPlaceCutShortAnywhere(t *testing.T) {
+	for _, fuzzy := range []bool{false, true} {
+		t.Run(fmt.Sprintf("fuzzy=%t", fuzzy), func(t *testing.T) { cutShort(t, fuzzy) })
+	}
+}
+
+func cutShort(t *testing.T, fuzzy bool) {
 	const records = 200
+	o := inPlace(Options{LogLimit: 256 << 10})
+	o.Memory = 512 << 10
 	mem := vfs.NewMem()
 	cut := func() {}
 	traced := vfs.NewTrace(mem, func(op vfs.TraceOp) {
@@ -120,19 +128,23 @@ func TestACommitInPlaceCutShortAnywhere(t *testing.T) {
 			cut()
 		}
 	})
-	s := mustOpen(t, traced, inPlace(Options{}))
+	s := mustOpen(t, traced, o)
 	defer s.Close()
 	putAll(t, s, records, "old")
-	s.redo.unlogged = true // so that the next Sync is a commit
+	s.redo.unlogged = !fuzzy // so that the next Sync is a commit
 	for i := range records {
 		mustPut(t, s, fmt.Sprintf("key %05d", i), "new", statelab.NoExpiry)
+	}
+	if fuzzy {
+		mustDo(t, s.mergeNext()) // so that keys are merged differently far
+		s.redo.bytesSinceCommit = o.LogLimit
 	}
 	points, commits := 0, s.Stats().Flushes
 	cut = func() {
 		points++
 		for _, left := range []*vfs.Mem{mem.Kill(), mem.PowerCutStrict(), mem.PowerCut(int64(points))} {
 			for range 2 {
-				r := mustOpen(t, left, inPlace(Options{}))
+				r := mustOpen(t, left, o)
 				v, err := r.Get(nil, []byte("key 00000"))
 				mustDo(t, err)
 				expectAll(t, r, records, string(v))
@@ -143,7 +155,7 @@ func TestACommitInPlaceCutShortAnywhere(t *testing.T) {
 	}
 	mustDo(t, s.Sync())
 	cut = func() {}
-	if now := s.Stats().Flushes; now != commits+1 || points < 8 {
+	if now := s.Stats().Flushes; now != commits+1 || points < 8 || s.tree.durable.fuzzy != fuzzy {
 		t.Fatalf("%d commits in %d operations", now-commits, points)
 	}
 }

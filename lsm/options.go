@@ -18,7 +18,7 @@ type Options struct {
 	Compaction Compaction
 
 	// Segments is into how many segments CompactionWindow cuts the window; zero
-	// is 8. The more there are, the less space is held by what is dead, 1 part in
+	// is 16. The more there are, the less space is held by what is dead, 1 part in
 	// Segments, and the more runs there are to look into: up to six times as many of
 	// each level. How long the window is shows in the expiries of what is stored.
 	Segments int
@@ -122,7 +122,7 @@ func (c Compaction) String() string {
 
 // Defaults and bounds of Options.
 const (
-	DefaultSegments       = 8
+	DefaultSegments       = 16 // so that a state of ten times the memory is not rewritten
 	MaxSegments           = 1024
 	DefaultSubcompactions = 1
 	MaxSubcompactions     = 64

@@ -20,8 +20,8 @@ var (
 	joinSeed  = flag.Uint64("join.seed", 1, "seed of the moments at which it is")
 )
 
-// killedJoins are pipelines that are killed: over a file to lines, and over what generators draw to a
-// parquet file by two partitions.
+// killedJoins are pipelines that are killed: over a file to lines, over what generators draw to a
+// parquet file by two partitions, and of three inputs by a chain of two joins.
 var killedJoins = map[string]string{
 	"file": views,
 	"generated": `left:   {file: "generate:impressions?rate=10&count=15000&bytes=60&disorder=5s", key: id, time: at, max_disorder: 5s}
@@ -29,6 +29,14 @@ right:  {file: "generate:actions?rate=10&count=15000&bytes=20&disorder=5s", key:
 join:   {kind: left_outer, upper: 10m}
 state:  {backend: skiplist, partitions: 2, dir: state}
 output: {file: out.jsonl, format: parquet}
+`,
+	"chained": `left:   {file: in.csv, where: {kind: view}, key: id, time: at, time_format: unix_s, max_disorder: 10s}
+right:
+  - {file: in.csv, where: {kind: click}, key: id, time: at, time_format: unix_s, max_disorder: 10s}
+  - {file: in.csv, where: {kind: view}, key: id, time: at, time_format: unix_s, max_disorder: 10s}
+join:   {kind: three_way, plan: chained, ttl: 5m}
+state:  {backend: skiplist, dir: state}
+output: {file: out.jsonl}
 `,
 }
 

@@ -253,7 +253,8 @@ func (r *run) takeGenerations(b []byte) (left int) {
 			g := source.Generation{
 				Rows: binary.LittleEndian.Uint64(b), Size: int64(binary.LittleEndian.Uint64(b[8:])), Sum: binary.LittleEndian.Uint64(b[16:]),
 			}
-			if in.resume == nil || g.Rows < in.resume.Rows { // of several partitions the one that is the furthest behind says so
+			// Of several partitions the one that is the furthest behind says so, and one that knows more of how the file begins.
+			if was := in.resume; was == nil || g.Rows < was.Rows || g.Rows == was.Rows && g.Size > was.Size {
 				in.resume = &g
 			}
 			b = b[generations:]

@@ -116,6 +116,11 @@ func (r *run) take(i int, row *source.Row) error {
 		return err
 	}
 	r.order.pass(i, row)
+	if r.rounds != nil && !r.rounds.settled {
+		if err := r.settle(); err != nil {
+			return err
+		}
+	}
 	if r.commits.due(r.order.low()) {
 		if err := r.to.tell(taskCommit, r.order.place); err != nil {
 			return err

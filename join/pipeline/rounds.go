@@ -3,6 +3,8 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 
 	"github.com/statelab/statelab/join/sink"
 )
@@ -24,6 +26,7 @@ type rounds struct {
 	lengths []chan []int64 // by partition: of its outputs at the end of a round; nil if it has passed over it
 	merged  [][]int64      // by partition and output: what of it is in the output
 	begun   bool           // a round has been merged
+	settled bool           // all partitions have committed (settle)
 }
 
 // queuedRounds is how many rounds a partition may be ahead of what is merged.
@@ -34,10 +37,9 @@ func (r *run) inRounds(partitions int) bool {
 	return r.resuming && partitions > 1 && r.def.anyInput(func(c *Input) bool { return c.Follow })
 }
 
-// openRounds opens the outputs. What a partition commits first is where all begin: a note of which
-// files those are that are followed.
+// openRounds opens the outputs.
 func (r *run) openRounds() error {
-	m := &rounds{run: r}
+	m := &rounds{run: r, settled: true}
 	r.rounds = m
 	for i := range r.outputNames() {
 		part, err := r.overwriteMerged(i)
@@ -47,14 +49,40 @@ func (r *run) openRounds() error {
 		m.outputs = append(m.outputs, part)
 	}
 	for _, p := range r.partitions {
-		if p.op.Note() == nil {
-			if err := p.op.Commit(); err != nil {
-				return err
-			}
-		}
-		p.lengths = make(chan []int64, queuedRounds)
-		m.lengths, m.merged = append(m.lengths, p.lengths), append(m.merged, make([]int64, len(m.outputs)))
+		m.settled = m.settled && p.op.Note() != nil
+		m.merged = append(m.merged, make([]int64, len(m.outputs)))
 	}
+	for _, in := range r.inputs {
+		if !m.settled && in.resume != nil && in.resume.Rows > 0 {
+			return badInput("%s was rotated before all partitions had committed; remove %s to join anew", in.File, r.dir)
+		}
+	}
+	return nil
+}
+
+// start makes the partitions ready for rounds, before they have any.
+func (m *rounds) start(partitions []*partition) {
+	m.lengths = nil
+	for _, p := range partitions {
+		p.lengths = make(chan []int64, queuedRounds)
+		m.lengths = append(m.lengths, p.lengths)
+	}
+}
+
+// settle has all partitions commit, and waits until they have, once there is a row of every source. From then on each
+// has a note of which files those are that are followed, which shows in their rows.
+func (r *run) settle() error {
+	if slices.ContainsFunc(r.order.place, func(at sourcePlace) bool { return at.position == 0 && at.watermark < math.MaxInt64 }) {
+		return nil
+	}
+	r.rounds.settled = true
+	if err := r.to.tell(taskCommit, r.order.place); err != nil {
+		return err
+	}
+	if err := r.to.finish(nil); err != nil {
+		return err
+	}
+	r.to = r.newFeed()
 	return nil
 }
 

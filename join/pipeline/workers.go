@@ -74,11 +74,15 @@ type crew struct {
 	done    sync.WaitGroup
 	once    sync.Once
 	err     error // the first failure of a worker
+	ended   bool  // all workers have
 }
 
 // startCrew starts a worker for each partition, and what merges if there is one.
 func startCrew(partitions []*partition, m *merger, rounds *rounds) *crew {
 	c := &crew{}
+	if rounds != nil {
+		rounds.start(partitions)
+	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for i, p := range partitions {
 		w := &worker{partition: p, full: make(chan *rowBatch, queuedBatches), free: make(chan *rowBatch, queuedBatches)}
@@ -234,11 +238,14 @@ func (c *crew) finish(err error) error {
 	if err != nil {
 		c.cancel()
 	}
-	for _, w := range c.workers {
-		close(w.full)
+	if !c.ended {
+		for _, w := range c.workers {
+			close(w.full)
+		}
+		c.done.Wait()
+		c.cancel()
+		c.ended = true
 	}
-	c.done.Wait()
-	c.cancel()
 	if c.err != nil {
 		return c.err
 	}

@@ -153,7 +153,10 @@ func (s *Source) nextFile() error {
 		files := []string{t.name}
 		if !t.emptied {
 			var err error
-			if files, err = afterRotation(s.fsys, t.name, t.head); err != nil {
+			if err = awaitRotation(s.fsys, t.name); err == nil {
+				files, err = afterRotation(s.fsys, t.name, t.head)
+			}
+			if err != nil {
 				return err
 			}
 		}

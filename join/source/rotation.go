@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -33,37 +35,53 @@ const headBytes = 4 << 10
 
 // generations are those of the rows that a source has read. It is safe for concurrent use.
 type generations struct {
-	mu  sync.Mutex
-	all []Generation
+	mu   sync.Mutex
+	all  []generation
+	head []byte // of the last one that is told apart from the one before
+}
+
+type generation struct {
+	Generation
+	// told says that it begins otherwise than the one before: that may have a header, the same, and no more.
+	told bool
 }
 
 // begin takes note of another generation.
 func (g *generations) begin(rows uint64, head []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.all = append(g.all, Generation{Rows: rows, Size: int64(len(head)), Sum: xxhash.Sum64(head)})
+	g.all = append(g.all, generation{Generation: Generation{Rows: rows}})
+	g.know(head)
 }
 
 // grow takes note of how the last one begins, if more of that is known.
 func (g *generations) grow(head []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if last := &g.all[len(g.all)-1]; int64(len(head)) > last.Size {
-		last.Size, last.Sum = int64(len(head)), xxhash.Sum64(head)
+	if int64(len(head)) > g.all[len(g.all)-1].Size {
+		g.know(head)
 	}
 }
 
-// Generation returns the one that the row at a position is of, or, at the end of one, is to be of. The source must
-// be followed. It may be called while other goroutines read and call it.
+func (g *generations) know(head []byte) {
+	last := &g.all[len(g.all)-1]
+	last.Size, last.Sum = int64(len(head)), xxhash.Sum64(head)
+	if last.told = last.told || len(g.all) == 1 || !bytes.HasPrefix(g.head, head); last.told {
+		g.head = append(g.head[:0], head...)
+	}
+}
+
+// Generation returns the one that the row at a position is of, or, at the end of one, is to be of, if that can be
+// told apart yet. The source must be followed. It may be called while other goroutines read and call it.
 func (s *Source) Generation(position uint64) Generation {
 	g := &s.past
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := len(g.all) - 1
-	for i > 0 && g.all[i].Rows > position {
+	for i > 0 && (g.all[i].Rows > position || !g.all[i].told) {
 		i--
 	}
-	return g.all[i]
+	return g.all[i].Generation
 }
 
 // Resume has a followed source that has not been read go on in a generation that was read before. That is found
@@ -77,6 +95,9 @@ func (s *Source) Resume(g Generation) error {
 	}
 	if g.Size < 0 || g.Size > headBytes {
 		return &Error{File: name, Err: fmt.Errorf("%d bytes cannot tell it apart", g.Size)}
+	}
+	if err := awaitRotation(s.fsys, name); err != nil {
+		return err
 	}
 	same, err := begins(name)
 	if err != nil {
@@ -113,6 +134,30 @@ func (s *Source) readFirst(files []string) error {
 		return err
 	}
 	return s.openFirst()
+}
+
+const (
+	rotationLooks = 100
+	rotationPause = 10 * time.Millisecond
+)
+
+// awaitRotation waits, a second at most, for a file that is just being rotated: there are others with names that begin so, and
+// the one that is to come in its place is not there yet, or holds no line.
+func awaitRotation(fsys vfs.FS, name string) error {
+	for range rotationLooks {
+		head, err := readHead(fsys, name, headBytes)
+		if err == nil && bytes.IndexByte(head, '\n') >= 0 {
+			return nil
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if rotated, err := rotatedFiles(fsys, name); err != nil || len(rotated) == 0 {
+			return err
+		}
+		time.Sleep(rotationPause)
+	}
+	return nil
 }
 
 // afterRotation returns what is to be read after a file of this head, which is no longer the one of that name: the

@@ -182,6 +182,11 @@ func Open(fsys vfs.FS, stdin io.Reader, c Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.Follow && c.File != "-" {
+		if err := awaitRotation(fsys, c.File); err != nil {
+			return nil, fmt.Errorf("read %s: %w", c.File, err)
+		}
+	}
 	s := &Source{config: c, fsys: fsys, stdin: stdin, files: names}
 	if err := s.openFirst(); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -172,8 +172,8 @@ func (t *tail) cut() error {
 
 var errShortened = errors.New("has become shorter, and still begins as it did: neither has it grown nor was it emptied")
 
-// lookForAnother finds out whether the name is that of another file by now, which holds a line. It is if that begins
-// otherwise, or is longer than this one.
+// lookForAnother finds out whether the name is that of another file by now, which holds a line that this one did not begin with. It
+// is if that begins otherwise, or is longer than this one.
 func (t *tail) lookForAnother() error {
 	f, err := t.fsys.Open(t.name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -194,7 +194,8 @@ func (t *tail) lookForAnother() error {
 		return err
 	}
 	same := size <= own && bytes.HasPrefix(t.head, t.now[:min(len(t.now), len(t.head))]) && (size == own || own > t.seen)
-	if same || bytes.IndexByte(t.now, '\n') < 0 {
+	// As long as it holds no more than what this one begins with, such as the same header, the two could not be told apart later.
+	if same || bytes.HasPrefix(t.head, t.now) || bytes.IndexByte(t.now, '\n') < 0 {
 		return nil
 	}
 	if t.quiet++; t.quiet == quietLooks {

@@ -148,14 +148,14 @@ func TestFilesAreFollowed(t *testing.T) {
 				run.stop()
 				break
 			}
-			if step == 2 {
-				def.State.Partitions = 3 - i%2 // another number than before, from now on
-			}
 			run.until("more than before", func() bool { return len(partOf(fsys, "out.jsonl")) > step*len(want)/5 })
 			killed := fsys.Kill()
 			run.stop()
 			if step == 1 {
 				fsys = killed
+			}
+			if step == 2 {
+				def.State.Partitions = 3 - i%2 // another number than before, from now on
 			}
 		}
 		put(t, fsys, "left.csv", strings.Replace(texts["left.csv"], "n1\n", "m1\n", 1))

@@ -233,9 +233,11 @@ func (p *partition) appendGenerations(dst []byte) []byte {
 		if !in.Follow {
 			continue
 		}
-		position := p.run.order.place[in.index].position
-		if p.op != nil { // it is, but where a backlog is handed over
+		var position uint64
+		if p.op != nil {
 			position, _ = p.op.SourceProgress(in.side, in.number)
+		} else { // a backlog is handed over, by the one goroutine that there is
+			position = p.run.order.place[in.index].position
 		}
 		g := in.source.Generation(position)
 		dst = binary.LittleEndian.AppendUint64(dst, g.Rows)

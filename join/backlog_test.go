@@ -40,11 +40,6 @@ func joinBacklog(spec join.Spec, s schedule, memory int64) (string, join.Summary
 	return out.String(), b.Summary(), err
 }
 
-// backlogCases are all kinds, with what is emitted on watermark too.
-var backlogCases = append([]kindCase{
-	{"watermark", randomSpec, func(spec join.Spec, s schedule) (string, join.Summary) { return oracle(spec, s.input()) }},
-}, kindCases...)
-
 // TestABacklogEqualsTheOracleOfItsKind: with memory for everything, and with so little
 // that it is sorted in many runs.
 func TestABacklogEqualsTheOracleOfItsKind(t *testing.T) {
@@ -52,7 +47,7 @@ func TestABacklogEqualsTheOracleOfItsKind(t *testing.T) {
 	if testing.Short() {
 		seeds = 40
 	}
-	for _, c := range backlogCases {
+	for _, c := range allKinds {
 		t.Run(c.name, func(t *testing.T) {
 			refused := 0
 			for seed := range seeds {

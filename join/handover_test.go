@@ -60,7 +60,7 @@ func TestABacklogHandsOverToAStream(t *testing.T) {
 	if testing.Short() {
 		seeds = 12
 	}
-	for _, c := range backlogCases {
+	for _, c := range allKinds {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range seeds {
 				r := rand.New(rand.NewPCG(seed, 51))
@@ -100,7 +100,7 @@ func tryHandOver(r *rand.Rand, c kindCase, store statelab.Store, spec join.Spec,
 func TestABacklogHandsOverToEveryEngine(t *testing.T) {
 	for _, b := range backends.List() {
 		t.Run(b.Name, func(t *testing.T) {
-			for _, c := range backlogCases {
+			for _, c := range allKinds {
 				r := rand.New(rand.NewPCG(2, 52))
 				spec := merged(r, c.spec(r))
 				s := c.events(r, spec, 600)

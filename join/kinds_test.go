@@ -11,6 +11,11 @@ import (
 	"github.com/statelab/statelab/join"
 )
 
+// allKinds are those of kindCases, and what is emitted on watermark.
+var allKinds = append([]kindCase{
+	{"watermark", randomSpec, func(spec join.Spec, s schedule) (string, join.Summary) { return oracle(spec, s.input()) }},
+}, kindCases...)
+
 var kindCases = []kindCase{
 	{"on match", func(r *rand.Rand) join.Spec {
 		spec := randomSpec(r)

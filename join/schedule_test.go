@@ -8,9 +8,7 @@ import (
 	"testing"
 
 	"github.com/statelab/statelab"
-	"github.com/statelab/statelab/backends"
 	"github.com/statelab/statelab/join"
-	"github.com/statelab/statelab/vfs"
 )
 
 // A schedule is the events of both sides in the order in which they arrive. What
@@ -146,34 +144,6 @@ func TestEveryKindEqualsItsOracle(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestEveryKindOnEveryEngine gives engines so little memory that some state goes
-// to disk.
-func TestEveryKindOnEveryEngine(t *testing.T) {
-	for _, b := range backends.List() {
-		t.Run(b.Name, func(t *testing.T) {
-			forEachKind(t, func(t *testing.T, c kindCase) {
-				for seed := range uint64(3) {
-					r := rand.New(rand.NewPCG(seed, 36))
-					spec := merged(r, c.spec(r))
-					s := c.events(r, spec, 300)
-					store, err := backends.Open(b.Name, "state", &statelab.Options{
-						FS: vfs.NewMem(), Prefix: join.Prefix(), Memory: 1 << 20, Maintenance: statelab.MaintenanceInline,
-					})
-					if err != nil {
-						t.Fatal(err)
-					}
-					if err := c.try(r, store, spec, s); err != nil {
-						t.Errorf("seed %d, %+v: %v", seed, spec, err)
-					}
-					if err := store.Close(); err != nil {
-						t.Fatal(err)
-					}
-				}
-			})
-		})
-	}
 }
 
 func TestNoKindShowsLostSnapshots(t *testing.T) {

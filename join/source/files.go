@@ -88,6 +88,9 @@ type file struct {
 	where, key []int // columns
 	time       int
 	timeFormat TimeFormat
+
+	rotated bool   // it had the name of a source that is followed, and has another now
+	head    []byte // what it begins with, if it is not followed itself, but its source is
 }
 
 // openFile opens a file and finds its columns.
@@ -138,8 +141,8 @@ func (s *Source) use(f *file) (err error) {
 	}
 	t := f.input.tail
 	if t == nil {
-		head, err := appendHead(nil, f.input, headBytes)
-		s.past.begin(s.seq, head)
+		f.head, err = appendHead(nil, f.input, headBytes)
+		s.past.begin(s.seq, f.head)
 		return err
 	}
 	s.past.begin(s.seq, t.head)
@@ -149,23 +152,7 @@ func (s *Source) use(f *file) (err error) {
 
 // nextFile goes on with the next file, or returns io.EOF.
 func (s *Source) nextFile() error {
-	if t := s.input.tail; t != nil && t.rotated {
-		files := []string{t.name}
-		if !t.emptied {
-			var err error
-			if err = awaitRotation(s.fsys, t.name); err == nil {
-				files, err = afterRotation(s.fsys, t.name, t.head)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		s.files, s.at = files, -1
-	}
-	if s.at++; s.at >= len(s.files) {
-		return io.EOF
-	}
-	next, err := s.openFile(s.files[s.at])
+	next, err := s.openNext()
 	if err != nil {
 		return err
 	}
@@ -177,6 +164,22 @@ func (s *Source) nextFile() error {
 		return errors.Join(err, next.close())
 	}
 	return s.use(next)
+}
+
+// openNext opens the file that comes after the current one, or returns io.EOF.
+func (s *Source) openNext() (*file, error) {
+	switch t := s.input.tail; {
+	case t != nil && t.emptied:
+		return s.openFile(t.name)
+	case t != nil && t.rotated:
+		return s.openSuccessor(t.head)
+	case s.rotated:
+		return s.openSuccessor(s.head)
+	}
+	if s.at++; s.at >= len(s.files) {
+		return nil, io.EOF
+	}
+	return s.openFile(s.files[s.at])
 }
 
 func (f *file) close() error {

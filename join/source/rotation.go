@@ -104,36 +104,118 @@ func (s *Source) Resume(g Generation) error {
 		return err
 	}
 	if !same {
-		rotated, err := rotatedFiles(s.fsys, name)
-		if err != nil {
+		if same, err = s.readRotated(name, begins); err != nil {
 			return err
 		}
-		i := 0
-		for ; i < len(rotated) && !same; i++ {
-			if same, err = begins(rotated[i]); err != nil {
-				return err
-			}
-		}
-		if !same {
-			return &Error{File: name, Err: fmt.Errorf("is not the file of which rows up to %d and more were read before, and no file %s* is: put that back, uncompressed, or join anew", g.Rows, filepath.Base(name))}
-		}
-		if err := s.readFirst(append(rotated[i-1:], name)); err != nil {
-			return err
-		}
+	}
+	if !same {
+		return &Error{File: name, Err: fmt.Errorf("is not the file of which rows up to %d and more were read before, and no file %s* is: put that back, uncompressed, or join anew", g.Rows, filepath.Base(name))}
 	}
 	s.seq = g.Rows
 	s.past.all[0].Rows = g.Rows
 	return nil
 }
 
+// readRotated has the source read the rotated file that begins as it should, from the beginning, if there is one. What
+// was opened is looked at, since names may become those of other files meanwhile.
+func (s *Source) readRotated(name string, begins func(file string) (bool, error)) (found bool, err error) {
+	for range rotationLooks {
+		file, err := findRotated(s.fsys, name, begins)
+		if err == nil && file == "" {
+			return false, nil
+		}
+		if err == nil {
+			err = s.readFirst([]string{file, name})
+		}
+		if err == nil {
+			if found, err = begins(file); found {
+				s.file.rotated = true
+				return true, nil
+			}
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		time.Sleep(rotationPause)
+	}
+	return false, errRestless(name)
+}
+
+// errRenamed says that what was listed has other names by now.
+var errRenamed = fmt.Errorf("renamed meanwhile: %w", fs.ErrNotExist)
+
+// findRotated returns the first of the rotated files that begins as it should, or "". The error is errRenamed if
+// others were rotated while it looked, and the one that it looks for may have a name that it has not seen.
+func findRotated(fsys vfs.FS, name string, begins func(file string) (bool, error)) (string, error) {
+	rotated, err := rotatedFiles(fsys, name)
+	if err != nil {
+		return "", err
+	}
+	for _, file := range rotated {
+		if same, err := begins(file); same || err != nil {
+			return file, err
+		}
+	}
+	again, err := rotatedFiles(fsys, name)
+	if err == nil && len(again) != len(rotated) {
+		err = errRenamed
+	}
+	return "", err
+}
+
 // readFirst has the source read other files, from the beginning.
 func (s *Source) readFirst(files []string) error {
-	err := s.file.close()
+	var err error
+	if s.file != nil {
+		err = s.file.close()
+	}
 	s.file, s.files, s.at, s.past.all = nil, files, 0, nil
 	if err != nil {
 		return err
 	}
 	return s.openFirst()
+}
+
+// openSuccessor opens the file that came in place of a rotated one of this head: the one that was rotated next, or the one that has
+// the name now. If files are rotated while it looks, names become those of others; then more files than before come after
+// that one, and it looks again.
+func (s *Source) openSuccessor(head []byte) (*file, error) {
+	name := s.files[len(s.files)-1]
+	for range rotationLooks {
+		next, err := s.trySuccessor(name, head)
+		if next != nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return next, err
+		}
+		time.Sleep(rotationPause)
+	}
+	return nil, errRestless(name)
+}
+
+// trySuccessor returns no file and no error if files were rotated meanwhile.
+func (s *Source) trySuccessor(name string, head []byte) (*file, error) {
+	if err := awaitRotation(s.fsys, name); err != nil {
+		return nil, err
+	}
+	before, err := afterRotation(s.fsys, name, head)
+	if err != nil {
+		return nil, err
+	}
+	next, failed := s.openFile(before[0])
+	after, err := afterRotation(s.fsys, name, head)
+	if err == nil && len(after) == len(before) {
+		if next != nil {
+			next.rotated = before[0] != name
+		}
+		return next, failed
+	}
+	if next != nil {
+		err = errors.Join(err, next.close())
+	}
+	return nil, err
+}
+
+func errRestless(name string) error {
+	return &Error{File: name, Err: errors.New("is rotated faster than its files can be found")}
 }
 
 const (

@@ -232,3 +232,63 @@ func TestStandardInputSaysWhenItReads(t *testing.T) {
 		t.Errorf("%v, %d reads\n%s", err, reads, got)
 	}
 }
+
+// restlessFS does something once, when a directory has been listed.
+type restlessFS struct {
+	vfs.FS
+	then func()
+}
+
+func (f *restlessFS) List(dir string) ([]string, error) {
+	names, err := f.FS.List(dir)
+	if then := f.then; then != nil {
+		f.then = nil
+		then()
+	}
+	return names, err
+}
+
+// TestFilesAreRotatedWhileTheirNamesAreLookedUp: what was listed has other names when it is opened, of a source that reads on
+// and of one that goes on where it was.
+func TestFilesAreRotatedWhileTheirNamesAreLookedUp(t *testing.T) {
+	c := Config{File: "a.csv", Key: []string{"id"}, Time: "at", TimeFormat: UnixUS}
+	fsys := &restlessFS{FS: vfs.NewMem()}
+	ids, written := "abcdef", 0
+	begin := func() {
+		putFile(t, fsys, "a.csv", fmt.Sprintf("id,at\n%c,%d\n", ids[written], written+1))
+		written++
+	}
+	rotate := func() {
+		for i := written - 1; i > 0; i-- {
+			rename(t, fsys, fmt.Sprintf("a.csv.%d", i), fmt.Sprintf("a.csv.%d", i+1))
+		}
+		rename(t, fsys, "a.csv", "a.csv.1")
+		begin()
+	}
+	reads := func(s *Source, want string) {
+		t.Helper()
+		for i := range want {
+			var row Row
+			if err := s.Next(&row); err != nil || string(row.Key) != want[i:i+1] {
+				t.Fatalf("%q, %v; want %c", row.Key, err, want[i])
+			}
+		}
+	}
+	begin()
+	waits := 0
+	s := followed(t, fsys, c, func() bool { waits++; return waits < 10*quietLooks })
+	defer s.Close()
+	reads(s, "a")
+	rotate()
+	fsys.then = rotate
+	reads(s, "bc")
+
+	c.Follow = true
+	again := mustOpen(t, fsys, c)
+	fsys.then = rotate
+	if err := again.Resume(s.Generation(0)); err != nil {
+		t.Fatal(err)
+	}
+	fsys.then = rotate
+	reads(again, "abcde")
+}
